@@ -1,0 +1,60 @@
+// The int8 inference engine, for C++ callers: load a compiled model, run rows through it.
+// TFLite int8 semantics, bit-exact with TFLite Micro's reference kernels (double rounding).
+// Loading validates the model completely (it is untrusted); running allocates nothing and cannot
+// fail.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proto/base/bytes.h"
+
+namespace godwit::engine {
+
+/// The highest compiled-model format version that this engine runs: DeviceFacts::engine_version.
+constexpr uint32_t kEngineVersion = 1;
+
+struct TensorInfo {
+  std::string name;
+  std::string type;  // "int8", "uint8", "int16", "int32"
+  std::vector<uint32_t> shape;
+  float scale = 0;
+  int32_t zero_point = 0;
+  size_t size_bytes = 0;
+};
+
+class Engine {
+ public:
+  /// Borrows `model`, which must outlive the engine. `corrupt` with the reason for anything
+  /// malformed.
+  static auto load(ByteView model) -> Result<Engine>;
+  ~Engine();
+  Engine(Engine&&) noexcept;
+  auto operator=(Engine&&) noexcept -> Engine&;
+
+  auto inputs() const -> std::vector<TensorInfo> const&;
+  auto outputs() const -> std::vector<TensorInfo> const&;
+  auto input_bytes() const -> size_t;  // all inputs of one row, one after another
+  auto output_bytes() const -> size_t;
+  auto arena_bytes() const -> size_t;
+  /// One row: exactly input_bytes() in, output_bytes() out.
+  void run(ByteView input, std::span<uint8_t> output);
+  /// Forgets the state of recurrent layers.
+  void reset_state();
+
+ private:
+  struct State;
+  explicit Engine(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// Runs the model's own golden inputs (made from the seed it holds) and compares the SHA-256 of all
+/// outputs with the one it holds. `corrupt` when they differ or the model holds none.
+auto check_golden(ByteView model) -> Result<>;
+
+/// Index of the greatest value of a row of the first output, the lowest index on ties; dequantised
+/// order.
+auto argmax(Engine const& engine, ByteView output) -> uint32_t;
+
+}  // namespace godwit::engine

@@ -1,0 +1,95 @@
+// Content encryption: FLOE (c2sp.org/FLOE), parameter set GCM256_IV256_4K: streaming, bounded
+// memory, random access, key-committing. And its key's wrap: HPKE base mode, DHKEM(X25519,
+// HKDF-SHA256), HKDF-SHA256, AES-256-GCM (RFC 9180). Known answers: tests/data/vectors.
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "proto/base/bytes.h"
+#include "proto/trust/metadata.h"
+
+namespace godwit::proto {
+
+/// A 256-bit content key, cleansed when dropped.
+class ContentKey {
+ public:
+  static auto generate() -> ContentKey;
+  static auto from_bytes(ByteView raw32) -> Result<ContentKey>;
+  ~ContentKey();
+  ContentKey(ContentKey const&) = default;
+  auto operator=(ContentKey const&) -> ContentKey& = default;
+  auto bytes() const -> ByteView { return raw_; }
+
+ private:
+  ContentKey() = default;
+  std::array<uint8_t, 32> raw_{};
+};
+
+/// Length of the sealed form of `plain_length` bytes.
+auto sealed_length(uint64_t plain_length) -> uint64_t;
+
+/// Seals in one call; `aad` binds the context (release_aad, delta_aad).
+auto seal(ContentKey const& key, ByteView aad, ByteView plain) -> Bytes;
+/// Opens in one call; `denied` on any change of key, aad, order, length or content.
+auto unseal(ContentKey const& key, ByteView aad, ByteView sealed) -> Result<Bytes>;
+
+/// Streaming: feed any pieces, plaintext comes out in whole segments.
+class Unsealer {
+ public:
+  Unsealer(ContentKey const& key, ByteView aad);
+  ~Unsealer();
+  Unsealer(Unsealer&&) noexcept;
+  /// Appends to `plain` what became readable; `denied` at the first segment that does not hold.
+  auto add(ByteView sealed, Bytes& plain) -> Result<>;
+  /// `denied` unless the final segment was seen.
+  auto finish(Bytes& plain) -> Result<>;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+class Sealer {
+ public:
+  Sealer(ContentKey const& key, ByteView aad);
+  ~Sealer();
+  Sealer(Sealer&&) noexcept;
+  void add(ByteView plain, Bytes& sealed);
+  void finish(Bytes& sealed);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// AAD of a release: path, NUL, hex of the plaintext's SHA-256, NUL, its length in decimal.
+auto release_aad(std::string_view path, Sha256 const& plain, uint64_t plain_length) -> Bytes;
+/// AAD of a delta: "delta", NUL, format, NUL, hex of base, NUL, hex of result.
+auto delta_aad(std::string_view format, Sha256 const& base, Sha256 const& result) -> Bytes;
+
+/// An X25519 key pair for receiving content keys. Private key stored as PKCS#8 PEM.
+class SealingKey {
+ public:
+  static auto generate() -> SealingKey;
+  static auto from_pem(std::string_view pem) -> Result<SealingKey>;
+  ~SealingKey();
+  SealingKey(SealingKey const&) = default;
+  auto operator=(SealingKey const&) -> SealingKey& = default;
+  auto pem() const -> std::string;
+  auto public_bytes() const -> Bytes;  // 32
+  /// `denied` when it was not wrapped to this key, for this receiver and this artifact.
+  auto unwrap(WrappedKey const& wrapped, std::string_view receiver, Sha256 const& artifact) const
+      -> Result<ContentKey>;
+
+ private:
+  SealingKey() = default;
+  std::array<uint8_t, 32> raw_{};
+};
+
+/// Wraps to a receiver's X25519 public key. info = "godwit/v1/cek" NUL receiver (a device id, or
+/// "server"); aad = SHA-256 of the sealed artifact.
+auto wrap_key(ContentKey const& key, ByteView receiver_public32, std::string_view receiver,
+              Sha256 const& artifact) -> Result<WrappedKey>;
+
+}  // namespace godwit::proto
