@@ -1,0 +1,54 @@
+// Model slots: two files a component, one of which runs; one record says which, what both hold, and
+// whether the running one is on trial. That record is replaced atomically: it is the only switch.
+#pragma once
+
+#include <functional>
+#include <map>
+
+#include "agent/core/ports.h"
+
+namespace godwit::agent {
+
+class ModelSlots : public Installer {
+ public:
+  /// Whether this device's engine can run the model (loads it and drops it again).
+  using Check = std::function<Result<>(ByteView model)>;
+
+  /// Reads the record; a device without one has no components.
+  static auto open(Files& files, Check check) -> Result<ModelSlots>;
+
+  auto components() const -> std::vector<ModelName> override;
+  auto identify(ModelName const& component) const -> proto::ComponentReport override;
+  auto floor(ModelName const& component) const -> uint64_t override;
+  auto begin(ModelName const& component) -> Result<Standing> override;
+  auto check(Image const& image, ByteView plain) -> Result<> override;
+  auto back_up(ModelName const& component) -> Result<> override;
+  auto write(Image const& image, ByteView plain) -> Result<> override;
+  auto verify(Image const& image) -> Result<> override;
+  auto read(ModelName const& component, Slot slot) const -> Result<Bytes> override;
+  auto activate(Image const& image) -> Result<> override;
+  auto confirm(Image const& image) -> Result<> override;
+  auto restore(Image const& image) -> Result<> override;
+
+  struct Content {
+    Version version;
+    uint64_t release_counter = 0;
+    uint64_t length = 0;
+    Sha256 sha256;
+  };
+  struct Component {
+    int active = -1;  // 0 or 1; -1: nothing runs
+    std::optional<Content> slots[2];
+    std::optional<int> trial_starts_left;  // set: the active slot is on trial
+    int before_trial = -1;                 // what a trial returns to
+    uint64_t floor = 0;
+  };
+
+ private:
+  ModelSlots(Files& files, Check check) : files_(&files), check_(std::move(check)) {}
+  Files* files_;
+  Check check_;
+  std::map<ModelName, Component> components_;
+};
+
+}  // namespace godwit::agent
