@@ -18,17 +18,18 @@ auto open_root(std::string_view text) -> Result<Root>;
 
 /// Follows root rotation one version at a time: `next` must be version + 1, signed by a threshold
 /// of the old root's keys and of its own (5.3.4, 5.3.5). Expiry is checked on the last one only, by
-/// check_targets.
+/// advance_targets.
 auto advance_root(TrustedState& state, std::string_view next) -> Result<>;
 
 /// Verifies targets.json against the trusted root: signatures, version not lower than the trusted
-/// one, expiry of root and targets against now. On success the new state is stored in `state`.
-/// `device`: for the Director, the id that the document must name; nullptr for the Image
-/// repository.
+/// one, expiry of root and targets against now; two documents of one version must be the same. On
+/// success the new state is stored in `state`. `device`: for the Director, the id that the document
+/// must name; nullptr for the Image repository, whose document must name none.
 auto advance_targets(TrustedState& state, std::string_view next, int64_t now_s,
                      DeviceId const* device) -> Result<Targets>;
 
-/// The stored targets, parsed. `not_found` before the first update.
+/// The stored targets, parsed. `not_found` before the first update; `denied` when a newer root no
+/// longer trusts the keys that signed them: then they bound nothing any more.
 auto trusted_targets(TrustedState const& state) -> Result<Targets>;
 
 /// What a device shall install, agreed by both repositories.
@@ -50,5 +51,9 @@ struct DeviceView {
   uint64_t flash_bytes = 0;
 };
 auto check_requires(Requires const& required, DeviceView const& device) -> Result<>;
+
+/// `denied` when the release is older than the device's floor: the highest counter that it
+/// confirmed.
+auto check_release_counter(ReleaseInfo const& release, uint64_t floor) -> Result<>;
 
 }  // namespace godwit::proto

@@ -1,4 +1,4 @@
-// SHA-256 (FIPS 180-4), one shot and streaming; random bytes; constant-time comparison.
+// SHA-256 (FIPS 180-4), one shot and streaming; random bytes; secrets and their comparison.
 #pragma once
 
 #include <memory>
@@ -29,5 +29,17 @@ void random_bytes(std::span<uint8_t> out);
 auto equal_constant_time(ByteView a, ByteView b) -> bool;
 /// Overwrites in a way that no optimiser removes.
 void cleanse(std::span<uint8_t> secret);
+
+/// A private or symmetric key of 256 bits, overwritten when dropped.
+struct Secret {
+  std::array<uint8_t, 32> bytes{};
+
+  static auto generate() -> Secret;
+  static auto from_bytes(ByteView raw32) -> Result<Secret>;
+  Secret() = default;
+  Secret(Secret const&) = default;
+  auto operator=(Secret const&) -> Secret& = default;
+  ~Secret() { cleanse(bytes); }
+};
 
 }  // namespace godwit::proto

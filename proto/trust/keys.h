@@ -4,15 +4,16 @@
 
 #include <string>
 
-#include "proto/base/bytes.h"
 #include "proto/json/json.h"
+#include "proto/trust/digest.h"
 
 namespace godwit::proto {
 
 /// A TUF key object: {"keytype", "scheme", "keyval": {"public"}}.
 class PublicKey {
  public:
-  /// `invalid` for an unknown scheme or malformed key material.
+  /// `invalid` for malformed key material. A key of an unknown scheme is kept, and verifies
+  /// nothing: a root may already name keys that only newer programs understand.
   static auto from_json(Json const& json) -> Result<PublicKey>;
   static auto from_ed25519(ByteView raw32) -> Result<PublicKey>;
   auto json() const -> Json const& { return json_; }
@@ -21,26 +22,24 @@ class PublicKey {
   auto verify(ByteView message, ByteView signature) const -> Result<>;
 
  private:
+  PublicKey() = default;
   Json json_;
   std::string id_;
 };
 
-/// An Ed25519 private key: 32 bytes, cleansed when dropped; stored as PKCS#8 PEM.
+/// An Ed25519 private key, stored as PKCS#8 PEM.
 class SigningKey {
  public:
-  static auto generate() -> SigningKey;
+  static auto generate() -> SigningKey { return SigningKey(Secret::generate()); }
   static auto from_pem(std::string_view pem) -> Result<SigningKey>;
   static auto from_seed(ByteView raw32) -> Result<SigningKey>;
-  ~SigningKey();
-  SigningKey(SigningKey const&) = default;
-  auto operator=(SigningKey const&) -> SigningKey& = default;
   auto pem() const -> std::string;
   auto public_key() const -> PublicKey;
   auto sign(ByteView message) const -> Bytes;
 
  private:
-  explicit SigningKey(std::array<uint8_t, 32> seed) : seed_(seed) {}
-  std::array<uint8_t, 32> seed_;
+  explicit SigningKey(Secret const& seed) : seed_(seed) {}
+  Secret seed_;
 };
 
 }  // namespace godwit::proto

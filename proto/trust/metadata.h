@@ -48,7 +48,8 @@ struct GatePolicy {
 struct ReleaseInfo {
   ModelName model;
   Version version;
-  std::string kind = "model";  // or "firmware"
+  std::string kind = "model";     // or "firmware"
+  std::string encoding = "zstd";  // of the plaintext inside the seal, or "none"
   uint64_t release_counter = 0;
   uint64_t plain_length = 0;
   Sha256 plain_sha256;

@@ -11,19 +11,16 @@
 
 namespace godwit::proto {
 
-/// A 256-bit content key, cleansed when dropped.
+/// The key of one sealed artifact.
 class ContentKey {
  public:
-  static auto generate() -> ContentKey;
+  static auto generate() -> ContentKey { return ContentKey(Secret::generate()); }
   static auto from_bytes(ByteView raw32) -> Result<ContentKey>;
-  ~ContentKey();
-  ContentKey(ContentKey const&) = default;
-  auto operator=(ContentKey const&) -> ContentKey& = default;
-  auto bytes() const -> ByteView { return raw_; }
+  auto bytes() const -> ByteView { return raw_.bytes; }
 
  private:
-  ContentKey() = default;
-  std::array<uint8_t, 32> raw_{};
+  explicit ContentKey(Secret const& raw) : raw_(raw) {}
+  Secret raw_;
 };
 
 /// Length of the sealed form of `plain_length` bytes.
@@ -40,6 +37,7 @@ class Unsealer {
   Unsealer(ContentKey const& key, ByteView aad);
   ~Unsealer();
   Unsealer(Unsealer&&) noexcept;
+  auto operator=(Unsealer&&) noexcept -> Unsealer&;
   /// Appends to `plain` what became readable; `denied` at the first segment that does not hold.
   auto add(ByteView sealed, Bytes& plain) -> Result<>;
   /// `denied` unless the final segment was seen.
@@ -55,6 +53,7 @@ class Sealer {
   Sealer(ContentKey const& key, ByteView aad);
   ~Sealer();
   Sealer(Sealer&&) noexcept;
+  auto operator=(Sealer&&) noexcept -> Sealer&;
   void add(ByteView plain, Bytes& sealed);
   void finish(Bytes& sealed);
 
@@ -71,11 +70,8 @@ auto delta_aad(std::string_view format, Sha256 const& base, Sha256 const& result
 /// An X25519 key pair for receiving content keys. Private key stored as PKCS#8 PEM.
 class SealingKey {
  public:
-  static auto generate() -> SealingKey;
+  static auto generate() -> SealingKey { return SealingKey(Secret::generate()); }
   static auto from_pem(std::string_view pem) -> Result<SealingKey>;
-  ~SealingKey();
-  SealingKey(SealingKey const&) = default;
-  auto operator=(SealingKey const&) -> SealingKey& = default;
   auto pem() const -> std::string;
   auto public_bytes() const -> Bytes;  // 32
   /// `denied` when it was not wrapped to this key, for this receiver and this artifact.
@@ -83,13 +79,19 @@ class SealingKey {
       -> Result<ContentKey>;
 
  private:
-  SealingKey() = default;
-  std::array<uint8_t, 32> raw_{};
+  explicit SealingKey(Secret const& raw) : raw_(raw) {}
+  Secret raw_;
 };
 
 /// Wraps to a receiver's X25519 public key. info = "godwit/v1/cek" NUL receiver (a device id, or
 /// "server"); aad = SHA-256 of the sealed artifact.
 auto wrap_key(ContentKey const& key, ByteView receiver_public32, std::string_view receiver,
               Sha256 const& artifact) -> Result<WrappedKey>;
+
+/// Who wrapped keys are for when they go to a server with `release push`.
+constexpr std::string_view kServerReceiver = "server";
+/// A key that was wrapped to the server, wrapped to a device.
+auto rewrap_key(SealingKey const& server, WrappedKey const& wrapped, ByteView device_public32,
+                DeviceId const& device, Sha256 const& artifact) -> Result<WrappedKey>;
 
 }  // namespace godwit::proto
