@@ -1,0 +1,23 @@
+// What happens without anybody asking: the scheduler's tick and the delta worker.
+// Any number of servers may run both: rows are taken with SKIP LOCKED.
+#pragma once
+
+#include "server/service/device_link.h"
+
+namespace godwit::server {
+
+class Jobs {
+ public:
+  explicit Jobs(Core& core) : core_(core) {}
+
+  /// One pass: timeouts, retries, phases, the abort rule, rollback and ends of every rollout that
+  /// is not locked by another server; then due hints are sent, after their commit.
+  auto tick(DeviceNotifier& notifier) -> Result<>;
+  /// Takes one delta, makes, checks and publishes it. False when none is waiting.
+  auto make_one_delta() -> Result<bool>;
+
+ private:
+  Core& core_;
+};
+
+}  // namespace godwit::server
