@@ -1,0 +1,85 @@
+#include "cli/commands/program.h"
+
+#include <map>
+#include <memory>
+
+#include "cli/core/output.h"
+
+namespace godwit::cli {
+namespace {
+
+void split_fields(Context& context, std::string const& list) {
+  context.mode = OutputMode::json;
+  if (list == "true") return;  // what CLI11 gives a flag without a value
+  for (size_t start = 0; start <= list.size();) {
+    size_t const comma = std::min(list.find(',', start), list.size());
+    if (comma > start) context.fields.push_back(list.substr(start, comma - start));
+    start = comma + 1;
+  }
+}
+
+void add_global_flags(CLI::App& app, Context& context) {
+  static std::map<std::string, OutputMode> const modes = {{"table", OutputMode::table},
+                                                          {"tsv", OutputMode::tsv},
+                                                          {"json", OutputMode::json},
+                                                          {"jsonl", OutputMode::jsonl}};
+  auto const output = "Output";
+  app.add_option_function<std::string>(
+         "-o,--output", [&context](std::string const& name) { context.mode = modes.at(name); },
+         "table (on a terminal), tsv (into a pipe), json or jsonl")
+      ->check(CLI::IsMember({"table", "tsv", "json", "jsonl"}))
+      ->type_name("FORM")
+      ->group(output);
+  auto const fields = std::make_shared<std::string>();
+  app.add_flag("--json", *fields, "the same as -o json; --json=a,b.c prints only these members")
+      ->each([&context, fields](std::string const& list) { split_fields(context, list); })
+      ->group(output);
+  app.add_flag("-q,--quiet", context.quiet, "names only, and no messages")->group(output);
+  app.add_flag("--no-color", context.no_color, "plain text; NO_COLOR does the same")->group(output);
+
+  auto const asking = "Asking";
+  app.add_flag("-y,--yes", context.assume_yes, "do it without asking")->group(asking);
+  app.add_flag("--no-input", context.no_input, "never ask; what would ask fails with code 3")
+      ->group(asking);
+
+  auto const server = "Server";
+  app.add_option("--context", context.context_name, "a saved server (GODWIT_CONTEXT)")
+      ->type_name("NAME")
+      ->group(server);
+  app.add_option("--server", context.server, "https://HOST:PORT (GODWIT_SERVER)")
+      ->type_name("URL")
+      ->group(server);
+  app.add_option("--token-file", context.token_file, "a file with the token (or GODWIT_TOKEN)")
+      ->type_name("FILE")
+      ->group(server);
+  app.add_option("--ca", context.ca, "the CA that signed the server's certificate (GODWIT_CA)")
+      ->type_name("FILE")
+      ->group(server);
+}
+
+}  // namespace
+
+void build_program(CLI::App& app, Context& context) {
+  app.name("godwit");
+  app.description("Updates for machine-learning models on fleets of devices.");
+  app.set_version_flag("--version", GODWIT_VERSION);
+  app.require_subcommand(1);
+  // So that `godwit device list --json` finds the flags of the whole program.
+  app.fallthrough();
+  add_global_flags(app, context);
+  for (AddCommands add : kGroups) add(app, context);
+}
+
+auto group(CLI::App& app, std::string const& name, std::string const& description) -> CLI::App* {
+  for (auto* known : app.get_subcommands([&](CLI::App* sub) { return sub->get_name() == name; }))
+    return known;
+  auto* made = app.add_subcommand(name, description);
+  made->require_subcommand(1);
+  return made;
+}
+
+void does(CLI::App* command, Context& context, std::function<Result<>()> work) {
+  command->callback([&context, work = std::move(work)] { context.work = work; });
+}
+
+}  // namespace godwit::cli

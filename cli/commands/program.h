@@ -1,0 +1,35 @@
+// The command tree of `godwit`. A group of commands is one file with one function
+// add_NAME_commands, declared and listed here and nowhere else.
+#pragma once
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <functional>
+#include <string>
+
+#include "cli/core/context.h"
+
+namespace godwit::cli {
+
+using AddCommands = void (*)(CLI::App& app, Context& context);
+
+void add_version_commands(CLI::App& app, Context& context);
+
+/// In the order of `godwit --help`.
+inline constexpr AddCommands kGroups[] = {
+    add_version_commands,
+};
+
+/// Names, global flags, and every group.
+void build_program(CLI::App& app, Context& context);
+
+/// The group `name` of `app` ("release"), made when it is not there yet, so that several files can
+/// add commands to it. It needs a command of its own.
+auto group(CLI::App& app, std::string const& name, std::string const& description) -> CLI::App*;
+
+/// What `command` does once the whole command line is parsed. Its options live in a
+/// std::shared_ptr that `work` holds.
+void does(CLI::App* command, Context& context, std::function<Result<>()> work);
+
+}  // namespace godwit::cli
