@@ -1,11 +1,12 @@
 // How deltas are applied: by the device, by the server before it publishes one, and by the command
-// line. Formats: BSDIFF40 (docs/format-delta.md) and Godwit's own block container.
+// line. Formats (docs/format-delta.md): BSDIFF40 and Godwit's own block container.
 #pragma once
 
-#include <functional>
+#include <optional>
 #include <string_view>
 
 #include "proto/base/bytes.h"
+#include "proto/base/limits.h"
 
 namespace godwit::proto {
 
@@ -15,10 +16,30 @@ auto to_string(PatchFormat format) -> std::string_view;
 auto detect_patch(ByteView patch) -> Result<PatchFormat>;
 
 struct PatchLimits {
-  uint64_t new_bytes_max = 256ull << 20;
+  uint64_t new_bytes_max = limits::kModelBytesMax;
 };
-/// The new file. `corrupt` with the reason when the patch is damaged, does not fit the old file, or
-/// asks for more than the limits. Every length, sum and seek is checked.
+/// The new file. `corrupt` with the reason when the patch is damaged or asks for more than the
+/// limits; `conflict` when it was made for another old file. Every length, sum and seek is checked.
 auto apply_patch(ByteView old_file, ByteView patch, PatchLimits const& limits) -> Result<Bytes>;
+
+/// What a patch says of itself and what it is made of, without the old file.
+struct PatchInfo {
+  PatchFormat format = PatchFormat::bsdiff;
+  uint64_t new_bytes = 0;
+  uint64_t added_bytes = 0;    // differences added to bytes of the old file
+  uint64_t copied_bytes = 0;   // bytes of the old file unchanged, by whole blocks
+  uint64_t literal_bytes = 0;  // bytes carried by the patch itself
+  uint64_t instructions = 0;   // runs of one of these
+  struct Container {           // only Godwit's format knows
+    uint16_t profile = 0;
+    uint64_t ram_bytes = 0;  // the working memory that the profile promises to stay below
+    uint32_t blocks = 0;
+    uint64_t old_bytes = 0;
+    Sha256 old_sha256;
+    Sha256 new_sha256;
+  };
+  std::optional<Container> container;
+};
+auto inspect_patch(ByteView patch, PatchLimits const& limits) -> Result<PatchInfo>;
 
 }  // namespace godwit::proto
