@@ -1,0 +1,82 @@
+// The parameters of each operator of a compiled model, and the rules that make running it safe.
+// The order of inputs and the meaning of every field: docs/format-model.md, "Operators".
+#pragma once
+
+#include "proto/format/model.h"
+
+namespace godwit::proto {
+
+/// A fixed-point factor: value * 2^shift / 2^31, shift in [-31, 30], value >= 0.
+struct Multiplier {
+  int32_t value;
+  int32_t shift;
+};
+
+/// Inclusive bounds of the output, in quantised units.
+struct Clamp {
+  int32_t low;
+  int32_t high;
+};
+
+struct Window {
+  int32_t stride_height;
+  int32_t stride_width;
+  int32_t pad_top;  // how far the first window starts before the input
+  int32_t pad_left;
+};
+
+struct ConvParams {  // CONV_2D, DEPTHWISE_CONV_2D
+  Window window;
+  int32_t dilation_height;
+  int32_t dilation_width;
+  Clamp clamp;
+};
+
+struct FullyConnectedParams {
+  Clamp clamp;
+};
+
+struct AddParams {
+  int32_t left_shift;
+  Multiplier first;
+  Multiplier second;
+  Multiplier output;
+  Clamp clamp;
+};
+
+struct PoolParams {  // AVERAGE_POOL_2D, MAX_POOL_2D
+  Window window;
+  int32_t filter_height;
+  int32_t filter_width;
+  Clamp clamp;
+};
+
+struct PadParams {
+  std::array<int32_t, kTensorRankMax> before;  // zero past the rank
+  int32_t value;
+};
+
+struct MeanParams {
+  int32_t axes;           // bit i: dimension i is averaged away
+  Multiplier multiplier;  // with 1/count in it
+};
+
+struct SoftmaxParams {
+  Multiplier multiplier;
+  int32_t diff_min;
+};
+
+/// nullptr when the operator may run; otherwise what is wrong with it. Indices, types and places
+/// of tensors have been checked before.
+auto check_operator(ModelView const& model, Operator const& op) -> char const*;
+
+/// How many inputs and outputs an operator has and of how many words its parameters are; nullptr
+/// for a code that this version does not know.
+struct Arity {
+  uint32_t inputs;
+  uint32_t outputs;
+  uint32_t params;
+};
+auto arity(Opcode code) -> Arity const*;
+
+}  // namespace godwit::proto
