@@ -52,46 +52,48 @@ struct ReleaseInfo {
   std::string encoding = "zstd";  // of the plaintext inside the seal, or "none"
   uint64_t release_counter = 0;
   uint64_t plain_length = 0;
-  Sha256 plain_sha256;
-  Requires requires_;
-  GatePolicy gate;
+  Sha256 plain_sha256 = {};
+  Requires requires_ = {};
+  GatePolicy gate = {};
 };
 
 /// A content key wrapped to one receiver by HPKE (docs/trust.md): base64 on the wire.
 struct WrappedKey {
-  Bytes enc;  // 32 bytes, the KEM's share
-  Bytes ct;   // 48 bytes
+  Bytes enc;  // kWrappedEncBytes: the KEM's share
+  Bytes ct;   // kWrappedCtBytes: key and tag
 };
+constexpr size_t kWrappedEncBytes = 32;
+constexpr size_t kWrappedCtBytes = 48;
 
 /// A delta in a Director target's custom: made on demand, sealed under a key of its own.
 struct DeltaOffer {
-  std::string format;        // "bsdiff" or "godwit"
-  Sha256 base_plain_sha256;  // what it applies to
-  uint64_t length = 0;       // of the sealed delta
-  Sha256 sha256;             // of the sealed delta
-  WrappedKey key;
+  std::string format;             // "bsdiff" or "godwit"
+  Sha256 base_plain_sha256 = {};  // what it applies to
+  uint64_t length = 0;            // of the sealed delta
+  Sha256 sha256 = {};             // of the sealed delta
+  WrappedKey key = {};
 };
 
 /// `custom` of a Director target: this device's assignment.
 struct Assignment {
   AttemptNo attempt = 0;
   uint32_t rev = 0;
-  WrappedKey key;  // content key of the full release
-  std::optional<DeltaOffer> delta;
+  WrappedKey key = {};  // content key of the full release
+  std::optional<DeltaOffer> delta = {};
 };
 
 struct Target {
-  uint64_t length = 0;                   // of the sealed artifact
-  Sha256 sha256;                         // of the sealed artifact
-  std::optional<ReleaseInfo> release;    // Image
-  std::optional<Assignment> assignment;  // Director
+  uint64_t length = 0;                        // of the sealed artifact
+  Sha256 sha256 = {};                         // of the sealed artifact
+  std::optional<ReleaseInfo> release = {};    // Image
+  std::optional<Assignment> assignment = {};  // Director
 };
 
 struct Targets {
   int64_t version = 1;
   int64_t expires_s = 0;
-  std::string device_id;                  // Director only: the device it is for
-  std::map<std::string, Target> targets;  // by path: "models/<model>/<version>.floe"
+  std::string device_id = {};                  // Director only: the device it is for
+  std::map<std::string, Target> targets = {};  // by path: "models/<model>/<version>.floe"
 };
 
 /// "models/<model>/<version>.floe".
@@ -122,6 +124,10 @@ auto parse_root(Json const& body) -> Result<Root>;
 auto parse_targets(Json const& body) -> Result<Targets>;
 auto to_json(Root const& root) -> Json;
 auto to_json(Targets const& targets) -> Json;
+auto to_json(Target const& target) -> Json;
+/// {"enc", "ct"}, as in key.json of a bundle and in the REST interface.
+auto parse_wrapped_key(Json const& json) -> Result<WrappedKey>;
+auto to_json(WrappedKey const& key) -> Json;
 
 /// Signs a body with every key given: the text to store and send.
 auto sign_document(Json const& body, std::vector<SigningKey> const& keys) -> Result<std::string>;
