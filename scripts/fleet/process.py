@@ -1,0 +1,104 @@
+"""Child processes that outlive us when asked, are found again by a pid file, and are ended only if they are ours."""
+
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+
+class Failure(Exception):
+    """Something did not happen; the text says what and where to look."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(what: str, condition, seconds: float = 30, interval: float = 0.05):
+    """The first true value of condition(); Failure with `what` when the time is up."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failure(f"{what}: did not happen within {seconds:.0f} s")
+        time.sleep(interval)
+
+
+def _started_at(pid: int) -> str | None:
+    """The kernel's start time of a process: with the pid it names a process for good. None: gone or a zombie."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] in "ZX" else fields[19]
+
+
+class Process:
+    """One program with its log and pid file in `folder`; `name` tells them apart."""
+
+    def __init__(self, folder: pathlib.Path, name: str):
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self._pid_file = folder / f"{name}.pid"
+        self._child: subprocess.Popen | None = None
+
+    def start(self, arguments, environment=None, prefix=()):
+        with open(self.log, "ab") as log:
+            self._child = subprocess.Popen(
+                [*prefix, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, **(environment or {})}, start_new_session=True)
+        self._pid_file.write_text(f"{self._child.pid} {_started_at(self._child.pid)}")
+
+    def pid(self) -> int | None:
+        """None when it does not run (any more)."""
+        if self._child is not None:
+            self._child.poll()
+        try:
+            pid, started = self._pid_file.read_text().split()
+        except (FileNotFoundError, ValueError):
+            return None
+        return int(pid) if _started_at(int(pid)) == started else None
+
+    def check(self):
+        if self.pid() is None:
+            raise Failure(f"{self.name} ended by itself:\n{self.tail()}")
+
+    def kill(self, number=signal.SIGKILL, seconds: float = 30):
+        """Sends a signal and waits for the end; SIGKILL when the time is up."""
+        pid = self.pid()
+        if pid is None:
+            return
+        os.kill(pid, number)
+        try:
+            wait_until(f"end of {self.name}", lambda: self.pid() is None, seconds)
+        except Failure:
+            if number == signal.SIGKILL:
+                raise
+            self.kill()
+        self._pid_file.unlink(missing_ok=True)
+
+    def stop(self, seconds: float = 30):
+        self.kill(signal.SIGTERM, seconds)
+
+    def tail(self, lines: int = 15) -> str:
+        try:
+            text = self.log.read_text(errors="replace").splitlines()[-lines:]
+        except FileNotFoundError:
+            text = []
+        return "\n".join(f"  | {line}" for line in text) + f"\n  (all of it: {self.log})"
+
+
+def run(arguments, environment=None, stdin: bytes | None = None, expect=(0,)) -> subprocess.CompletedProcess:
+    """Runs to the end; Failure with its words when the exit code is not expected."""
+    done = subprocess.run([*map(str, arguments)], input=stdin, capture_output=True,
+                          env={**os.environ, **(environment or {})}, check=False)
+    if expect is not None and done.returncode not in expect:
+        words = (done.stderr + done.stdout).decode(errors="replace").strip()
+        raise Failure(f"{' '.join(map(str, arguments))}: exit code {done.returncode}\n{words}")
+    return done
