@@ -1,0 +1,169 @@
+"""Real processes under one roof: a fleet is rolled forward while server, broker, database and agents are killed."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(SOURCE / "scripts"))
+
+from fleet import stack  # noqa: E402
+from fleet.process import run, wait_until  # noqa: E402
+
+DATA = SOURCE / "tests" / "data"
+PROGRAMS = pathlib.Path(os.environ.get("GODWIT_PROGRAMS", SOURCE / "build" / "release" / "bin"))
+DEVICES = ["cam-1", "cam-2", "cam-3"]
+
+
+class Fleet(unittest.TestCase):
+    """One installation for all tests; each test publishes the next version of `ic` and rolls it out."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="godwit-fleet-")) / "fleet"
+        cls.folder.parent.chmod(0o711)
+        stack.create(cls.folder)
+        cls.addClassCleanup(stack.remove, cls.folder)
+        cls.fleet = stack.Stack(cls.folder, PROGRAMS, durable=True)
+        cls.version = 0
+        inputs, labels = cls.folder / "ic.in.bin", cls.folder / "ic.labels.u8"
+        run(["zstd", "-q", "-d", DATA / "golden" / "ic_resnet8_int8.mlperf.in.bin.zst", "-o", inputs])
+        run(["zstd", "-q", "-d", DATA / "golden" / "ic_resnet8_int8.mlperf.labels.u8.zst", "-o", labels])
+        cls.fleet.prepare()
+        cls.fleet.start_server()
+        cls.fleet.add_agents(DEVICES, inputs, labels, "ic")
+        cls.compiled = {}
+        for name in ("ic-1", "ic-2", "ic-3"):
+            cls.compiled[name] = cls.folder / f"{name}.gwm"
+            cls.fleet.cli("model", "compile", DATA / "models" / f"{name}.tflite", "-o", cls.compiled[name])
+
+    def publish(self, name: str) -> str:
+        """The next version of `ic`, with the content of that file."""
+        type(self).version += 1
+        version = f"1.0.{self.version}"
+        bundle = self.folder / f"bundle-{version}"
+        self.fleet.cli("release", "sign", self.compiled[name], "--model", "ic", "--version", version, "--keys", self.fleet.trust,
+                       "-o", bundle, "--gate-accuracy-drop", 5, "--soak-inferences", 249)
+        self.fleet.cli("release", "push", bundle)
+        return version
+
+    def create(self, version: str, *flags) -> int:
+        return json.loads(self.fleet.cli("rollout", "create", "ic", version, "--phases", "34,100", *flags, "-o", "json"))["id"]
+
+    def rollout(self, number: int) -> dict:
+        return self.fleet.api.get(f"/api/v1/rollouts/{number}")
+
+    def attempts(self, number: int) -> list[dict]:
+        return self.fleet.api.all(f"/api/v1/rollouts/{number}/attempts")
+
+    def ended(self, number: int, state: str = "succeeded"):
+        def over():
+            self.fleet.server.check()
+            return self.rollout(number)["ended_at"]
+        wait_until(f"end of rollout {number}", over, 120)
+        rollout = self.rollout(number)
+        self.assertEqual(rollout["state"], state, (rollout, self.attempts(number)))
+
+    def all_run(self, version: str):
+        for device in self.fleet.api.all("/api/v1/devices"):
+            self.assertEqual((device["components"].get("ic") or {}).get("version"), version, device)
+
+    def under_way(self, number: int):
+        """Waits until a device of the rollout works on it."""
+        wait_until("a device at work", lambda: any(
+            row["state"] not in ("queued", "notified") for row in self.attempts(number)), 60, 0.01)
+
+    # Each name starts with the order in which they run: the first installs.
+
+    def test_0_first_install(self):
+        version = self.publish("ic-1")
+        self.ended(self.create(version))
+        self.all_run(version)
+
+    def test_1_server_killed(self):
+        version = self.publish("ic-2")
+        number = self.create(version)
+        self.under_way(number)
+        self.fleet.server.kill(signal.SIGKILL)
+        self.fleet.start_server()
+        self.ended(number)
+        self.all_run(version)
+
+    def test_2_agents_killed(self):
+        version = self.publish("ic-3")
+        number = self.create(version)
+        for name in DEVICES:
+            wait_until(f"{name} at work", lambda name=name: any(
+                row["device"] == name and row["state"] not in ("queued", "notified") for row in self.attempts(number)), 60, 0.01)
+            self.fleet.agents[name].kill(signal.SIGKILL)
+            self.fleet.start_agent(name)
+        self.ended(number)
+        self.all_run(version)
+
+    def test_3_broker_restarted(self):
+        version = self.publish("ic-1")
+        number = self.create(version)
+        self.under_way(number)
+        self.fleet.broker.process.kill(signal.SIGKILL)
+        self.fleet.broker.start()
+        self.ended(number)
+        self.all_run(version)
+
+    def test_4_database_killed(self):
+        version = self.publish("ic-2")
+        number = self.create(version)
+        self.under_way(number)
+        self.fleet.postgres.process.kill(signal.SIGQUIT)  # immediate: no checkpoint, recovery at the next start
+        self.fleet.postgres.start()
+        wait_until("readiness after the database came back", self.fleet.api.ready)
+        self.ended(number)
+        self.all_run(version)
+
+    def test_5_pause_resume_abort(self):
+        version = self.publish("ic-1")
+        before = self.publish("ic-3")
+        number = self.create(before, "--no-start")
+        self.assertEqual(self.rollout(number)["state"], "draft")
+        self.fleet.cli("rollout", "abort", number, "--yes")
+        self.assertEqual(self.rollout(number)["state"], "cancelled")
+        number = self.create(version)
+        self.fleet.cli("rollout", "pause", number)
+        self.assertEqual(self.rollout(number)["state"], "paused")
+        self.fleet.cli("rollout", "resume", number)
+        self.ended(number)
+        self.all_run(version)
+
+    def test_6_device_confined_to_its_topics(self):
+        """The broker keeps one device's certificate out of another device's topics, in both directions."""
+        identity = self.folder / "agents" / "cam-1" / "state" / "identity"
+        common = ["-h", "127.0.0.1", "-p", str(self.fleet.broker.device_port), "-V", "5", "-q", "1",
+                  "--cafile", str(self.fleet.pki / "server-ca.crt"), "--cert", str(identity / "device.crt"),
+                  "--key", str(identity / "device.key")]
+        self.fleet.agents["cam-1"].stop()
+        foreign = subprocess.run(["mosquitto_pub", *common, "-t", "v1/d/cam-2/up/pres", "-m", '{"v":1,"epoch":99,"online":false}'],
+                                 capture_output=True, text=True, check=False)
+        self.assertIn("Not authorized", foreign.stderr)
+        spy = subprocess.run(["mosquitto_sub", *common, "-t", "v1/d/cam-2/#", "-W", "2"], capture_output=True, text=True,
+                             check=False)
+        self.assertEqual(spy.stdout, "")
+        self.fleet.start_agent("cam-1")
+        wait_until("cam-1 online again", lambda: self.fleet.api.get("/api/v1/devices/cam-1")["online"])
+        self.assertTrue(self.fleet.api.get("/api/v1/devices/cam-2")["online"])
+
+    def test_7_revoked_device_gets_nothing(self):
+        self.fleet.cli("device", "revoke", "cam-3", "--yes")
+        identity = self.folder / "agents" / "cam-3" / "state" / "identity"
+        config = json.loads((self.folder / "server.json").read_text())
+        answer = run(["curl", "-sS", "--cacert", self.fleet.pki / "server-ca.crt", "--cert", identity / "device.crt",
+                      "--key", identity / "device.key", "-o", "/dev/null", "-w", "%{http_code}",
+                      config["advertise"]["device_url"] + "/device/v1/director/targets.json"], expect=None)
+        self.assertIn(answer.stdout.decode(), ("401", "403"))
+
+
+if __name__ == "__main__":
+    unittest.main()
