@@ -10,15 +10,12 @@ namespace godwit::server {
 class SystemClock : public Clock {
  public:
   auto now_ms() const -> int64_t override { return since_epoch<std::chrono::system_clock>(); }
-  auto monotonic_ms() const -> int64_t override {
-    return since_epoch<std::chrono::steady_clock>();
-  }
+  auto monotonic_ms() const -> int64_t override { return since_epoch<std::chrono::steady_clock>(); }
 
  private:
   template <typename AnyClock>
   static auto since_epoch() -> int64_t {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(
-               AnyClock::now().time_since_epoch())
+    return std::chrono::duration_cast<std::chrono::milliseconds>(AnyClock::now().time_since_epoch())
         .count();
   }
 };

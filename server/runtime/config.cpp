@@ -74,7 +74,7 @@ class Leaves {
   }
 
   template <typename Unsigned>
-    requires std::is_unsigned_v<Unsigned>
+  requires std::is_unsigned_v<Unsigned>
   auto read(std::string const& path, Unsigned& value) -> Result<> {
     auto const leaf = find(path);
     if (!leaf) return {};
@@ -119,7 +119,7 @@ auto read_listener(Leaves& leaves, std::string const& name, ListenerConfig& list
   return {};
 }
 
-auto read_files(Leaves& leaves, Config& config) -> Result<> {
+auto read_files(Leaves& leaves, ServerConfig& config) -> Result<> {
   TRY_VOID(leaves.read("device.client_ca", config.devices.client_ca));
   TRY_VOID(leaves.read("device_ca.certificate", config.device_ca.certificate));
   TRY_VOID(leaves.read("device_ca.key", config.device_ca.key));
@@ -130,7 +130,7 @@ auto read_files(Leaves& leaves, Config& config) -> Result<> {
   return {};
 }
 
-auto read_mqtt(Leaves& leaves, Config& config) -> Result<> {
+auto read_mqtt(Leaves& leaves, ServerConfig& config) -> Result<> {
   TRY_VOID(leaves.read("mqtt.host", config.mqtt.host));
   TRY_VOID(leaves.read("mqtt.port", config.mqtt.port));
   TRY_VOID(leaves.read("mqtt.ca", config.mqtt.ca));
@@ -156,7 +156,7 @@ auto read_http(Leaves& leaves, HttpConfig& http) -> Result<> {
 }
 
 /// Settings without which no command works; `run` finds the others missing when it opens them.
-auto check_required(Config const& config) -> Result<> {
+auto check_required(ServerConfig const& config) -> Result<> {
   if (config.database.empty()) return invalid("'database' is missing");
   if (config.data_dir.empty()) return invalid("'data_dir' is missing");
   if (config.scheduler_tick_ms == 0) return invalid("scheduler_tick_ms: must not be 0");
@@ -166,11 +166,11 @@ auto check_required(Config const& config) -> Result<> {
 }  // namespace
 
 auto parse_config(std::string_view text, std::filesystem::path const& folder,
-                  Environment const& environment) -> Result<Config> {
+                  Environment const& environment) -> Result<ServerConfig> {
   TRY(auto const document, Json::parse(text));
   if (!document.is_object()) return invalid("not a JSON object");
   Leaves leaves(document, folder, environment);
-  Config config;
+  ServerConfig config;
   TRY_VOID(leaves.read("database", config.database));
   TRY_VOID(leaves.read("data_dir", config.data_dir));
   TRY_VOID(leaves.read("migrations_dir", config.migrations_dir));
@@ -189,7 +189,7 @@ auto parse_config(std::string_view text, std::filesystem::path const& folder,
 }
 
 auto load_config(std::filesystem::path const& file, Environment const& environment)
-    -> Result<Config> {
+    -> Result<ServerConfig> {
   std::ifstream stream(file, std::ios::binary);
   if (!stream) return not_found("cannot read " + file.string());
   std::string const text(std::istreambuf_iterator<char>(stream), {});

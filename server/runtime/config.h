@@ -37,7 +37,7 @@ struct HttpConfig {
   uint32_t workers = 8;  // threads with a database connection
 };
 
-struct Config {
+struct ServerConfig {
   std::string database;
   std::filesystem::path data_dir;
   std::optional<std::filesystem::path> migrations_dir;  // none: those compiled in
@@ -73,8 +73,8 @@ using Environment = std::function<char const*(char const* name)>;
 
 /// Relative paths are resolved against `folder`.
 auto parse_config(std::string_view text, std::filesystem::path const& folder,
-                  Environment const& environment) -> Result<Config>;
+                  Environment const& environment) -> Result<ServerConfig>;
 auto load_config(std::filesystem::path const& file, Environment const& environment)
-    -> Result<Config>;
+    -> Result<ServerConfig>;
 
 }  // namespace godwit::server

@@ -1,0 +1,51 @@
+#include "server/http/problem.h"
+
+namespace godwit::server {
+namespace {
+
+constexpr size_t kDetailMax = 1000;
+
+}  // namespace
+
+auto status_of(Code code) -> unsigned {
+  switch (code) {
+    case Code::invalid:
+      return 400;
+    case Code::denied:
+      return 403;
+    case Code::not_found:
+      return 404;
+    case Code::conflict:
+      return 409;
+    case Code::corrupt:
+      return 400;
+    case Code::retry:
+      return 503;
+    case Code::internal:
+      return 500;
+  }
+  return 500;
+}
+
+auto problem(unsigned status, std::string_view code, std::string detail,
+             std::string_view request_id) -> Response {
+  if (detail.size() > kDetailMax) detail.resize(kDetailMax);
+  auto response = json_response(status, Json::object({{"type", "about:blank"},
+                                                      {"title", std::string(reason_phrase(status))},
+                                                      {"status", static_cast<int64_t>(status)},
+                                                      {"detail", detail},
+                                                      {"code", std::string(code)},
+                                                      {"request_id", std::string(request_id)}}));
+  response.headers[0].value = "application/problem+json";
+  if (status == 503) response.headers.push_back({"Retry-After", "1"});
+  return response;
+}
+
+auto problem(Error const& error, std::string_view request_id) -> Response {
+  auto const status = status_of(error.code);
+  auto detail =
+      error.code == Code::internal ? "the server failed; its log has the request id" : error.what;
+  return problem(status, to_string(error.code), std::move(detail), request_id);
+}
+
+}  // namespace godwit::server

@@ -1,0 +1,73 @@
+// The routing table: patterns with path parameters, each with who may call it and what it does.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "proto/base/ids.h"
+#include "server/http/message.h"
+#include "server/http/target.h"
+#include "server/service/tokens.h"
+
+namespace godwit::server {
+
+enum class Access {
+  open,       // no identity needed; the handler may ask for a token of its own
+  operators,  // a bearer token
+  device,     // a client certificate of a device that is not revoked
+};
+
+/// One request on its way through a handler. Handlers run on worker threads and may block.
+struct Call {
+  Request const& request;
+  std::map<std::string, std::string, std::less<>> path;   // by name in the pattern
+  std::map<std::string, std::string, std::less<>> query;  // decoded
+  Principal principal;                                    // Access::operators
+  std::optional<DeviceId> device;                         // Access::device
+
+  /// A path parameter; the pattern guarantees that it exists.
+  auto param(std::string_view name) const -> std::string const&;
+  auto query_or(std::string_view name, std::string_view other) const -> std::string;
+  /// The JSON object of the body; `invalid` without one, or under another Content-Type.
+  auto json() const -> Result<Json>;
+};
+
+using Handler = std::function<Result<Response>(Call const&)>;
+/// An answer at once, or where the body is to go.
+using UploadStart = std::variant<Response, std::unique_ptr<Upload>>;
+using UploadHandler = std::function<Result<UploadStart>(Call const&)>;
+
+struct Route {
+  std::string method;
+  std::string pattern;  // "/api/v1/devices/{id}"
+  Access access = Access::operators;
+  Handler handle;
+  UploadHandler upload;          // instead of `handle`
+  bool may_store_answer = true;  // false: the answer holds a secret, Idempotency-Key is ignored
+  std::vector<std::string> segments = {};  // filled by the router
+};
+
+class Router {
+ public:
+  /// Patterns that could match the same path must not differ in where their parameters stand.
+  void add(Route route);
+  auto routes() const -> std::vector<Route> const& { return routes_; }
+
+  struct Match {
+    Route const* route = nullptr;
+    std::map<std::string, std::string, std::less<>> path;
+    std::string allowed;  // without a route: the methods that the path has, empty for 404
+  };
+  /// HEAD finds the route of GET.
+  auto match(std::string_view method, std::vector<std::string> const& segments) const -> Match;
+
+ private:
+  std::vector<Route> routes_;
+};
+
+}  // namespace godwit::server
