@@ -18,6 +18,8 @@ target_include_directories(godwit_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(godwit_flags INTERFACE -Wall -Wextra -Werror -Wshadow -Wconversion -Wno-sign-conversion
   -Wimplicit-fallthrough -Wnon-virtual-dtor -fno-omit-frame-pointer -ffile-prefix-map=${CMAKE_SOURCE_DIR}=.)
 target_compile_definitions(godwit_flags INTERFACE GODWIT_VERSION="${PROJECT_VERSION}")
+# g++ 12 sees std::variant and coroutine frames as perhaps uninitialised when they are not.
+target_compile_options(godwit_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 if(GODWIT_SANITIZE)
   target_compile_options(godwit_flags INTERFACE -fsanitize=${GODWIT_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(godwit_flags INTERFACE -fsanitize=${GODWIT_SANITIZE})
