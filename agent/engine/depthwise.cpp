@@ -1,0 +1,72 @@
+// DEPTHWISE_CONV_2D: sums all channels of one output position side by side.
+#include <algorithm>
+
+#include "agent/engine/fixed_point.h"
+#include "agent/engine/kernel.h"
+
+namespace godwit::engine {
+
+namespace {
+
+/// Adds one tap of the window; each input channel feeds `multiplier` output channels.
+void add_tap(int8_t const* pixel, int32_t zero_point, int8_t const* weights, int32_t inputs,
+             int32_t multiplier, uint32_t* sums) {
+  if (multiplier == 1) {
+    for (int32_t c = 0; c < inputs; ++c)
+      sums[c] += static_cast<uint32_t>((pixel[c] - zero_point) * weights[c]);
+    return;
+  }
+  for (int32_t c = 0; c < inputs; ++c)
+    for (int32_t m = 0; m < multiplier; ++m)
+      *sums++ += static_cast<uint32_t>((pixel[c] - zero_point) * *weights++);
+}
+
+struct Depthwise {
+  Step const& step;
+  proto::ConvParams params;
+
+  void sum_window(int32_t batch, int32_t out_y, int32_t out_x, uint32_t* sums) const {
+    auto const& input = step.inputs[0];
+    auto const& kernel = step.inputs[1].shape;
+    int32_t const channels = step.output.shape[3];
+    int32_t const multiplier = channels / input.shape[3];
+    int32_t const top = out_y * params.window.stride_height - params.window.pad_top;
+    int32_t const left = out_x * params.window.stride_width - params.window.pad_left;
+    std::fill_n(sums, channels, 0u);
+    for (int32_t ky = 0; ky < kernel[1]; ++ky) {
+      int32_t const y = top + ky * params.dilation_height;
+      if (y < 0 || y >= input.shape[1]) continue;
+      auto const* const line =
+          input.int8() + (ptrdiff_t{batch} * input.shape[1] + y) * input.shape[2] * input.shape[3];
+      auto const* const weights = step.inputs[1].int8() + ptrdiff_t{ky} * kernel[2] * channels;
+      for (int32_t kx = 0; kx < kernel[2]; ++kx) {
+        int32_t const x = left + kx * params.dilation_width;
+        if (x < 0 || x >= input.shape[2]) continue;
+        add_tap(line + ptrdiff_t{x} * input.shape[3], input.zero_point,
+                weights + ptrdiff_t{kx} * channels, input.shape[3], multiplier, sums);
+      }
+    }
+  }
+};
+
+}  // namespace
+
+void depthwise_conv_2d(Step const& step, void* scratch) {
+  Depthwise const depthwise{step, step.op.params<proto::ConvParams>()};
+  auto const& out = step.output.shape;
+  auto* const sums = static_cast<uint32_t*>(scratch);
+  int8_t* output = step.output.int8();
+  for (int32_t batch = 0; batch < out[0]; ++batch)
+    for (int32_t y = 0; y < out[1]; ++y)
+      for (int32_t x = 0; x < out[2]; ++x) {
+        depthwise.sum_window(batch, y, x, sums);
+        for (size_t c = 0; c < step.channels.size(); ++c) {
+          auto const channel = step.channels[c];
+          *output++ =
+              requantise(wrap_add(static_cast<int32_t>(sums[c]), channel.bias), channel.multiplier,
+                         step.output.zero_point, depthwise.params.clamp);
+        }
+      }
+}
+
+}  // namespace godwit::engine

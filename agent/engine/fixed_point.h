@@ -1,0 +1,54 @@
+// The fixed-point arithmetic of quantised inference: gemmlowp's, with double rounding, as TFLite
+// Micro's reference kernels use it. Explained in docs/engine.md, "Arithmetic".
+// Nothing here overflows, whatever the operands: sums and shifts wrap as the hardware does.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#include "proto/format/operators.h"
+
+namespace godwit::engine {
+
+inline auto wrap_add(int32_t a, int32_t b) -> int32_t {
+  return static_cast<int32_t>(static_cast<uint32_t>(a) + static_cast<uint32_t>(b));
+}
+
+inline auto wrap_subtract(int32_t a, int32_t b) -> int32_t {
+  return static_cast<int32_t>(static_cast<uint32_t>(a) - static_cast<uint32_t>(b));
+}
+
+inline auto wrap_shift_left(int32_t value, int32_t bits) -> int32_t {
+  return static_cast<int32_t>(static_cast<uint32_t>(value) << bits);
+}
+
+/// a * b / 2^31, rounded to nearest, halves up. Saturates for the one product that does not fit.
+inline auto multiply_high(int32_t a, int32_t b) -> int32_t {
+  constexpr int32_t kLowest = std::numeric_limits<int32_t>::min();
+  if (a == kLowest && b == kLowest) return std::numeric_limits<int32_t>::max();
+  return static_cast<int32_t>((int64_t{a} * b + (INT64_C(1) << 30)) >> 31);
+}
+
+/// value / 2^bits, rounded to nearest, halves away from zero; bits in [0, 31].
+inline auto divide_by_power(int32_t value, int32_t bits) -> int32_t {
+  int64_t const mask = (INT64_C(1) << bits) - 1;
+  int64_t const threshold = (mask >> 1) + (value < 0 ? 1 : 0);
+  return (value >> bits) + ((value & mask) > threshold ? 1 : 0);
+}
+
+/// value * m, rounded twice: after the product and after the shift to the right.
+inline auto scale(int32_t value, proto::Multiplier m) -> int32_t {
+  int32_t const left = std::max(m.shift, 0);
+  int32_t const right = std::max(-m.shift, 0);
+  return divide_by_power(multiply_high(wrap_shift_left(value, left), m.value), right);
+}
+
+/// An accumulator as an output value.
+inline auto requantise(int32_t value, proto::Multiplier m, int32_t zero_point, proto::Clamp clamp)
+    -> int8_t {
+  int32_t const moved = wrap_add(scale(value, m), zero_point);
+  return static_cast<int8_t>(std::clamp(moved, clamp.low, clamp.high));
+}
+
+}  // namespace godwit::engine

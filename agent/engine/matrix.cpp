@@ -1,0 +1,62 @@
+#include "agent/engine/matrix.h"
+
+#include "agent/engine/fixed_point.h"
+
+namespace godwit::engine {
+
+namespace {
+
+/// So many products of a 9-bit and an 8-bit value never overflow an int32_t.
+constexpr size_t kExactProducts = 1 << 15;
+
+template <int kRows>
+void dot(int16_t const* rows, size_t depth, int8_t const* weights, uint32_t (&totals)[kRows]) {
+  for (size_t from = 0; from < depth; from += kExactProducts) {
+    size_t const to = std::min(depth, from + kExactProducts);
+    int32_t sums[kRows] = {};
+    for (size_t k = from; k < to; ++k)
+      for (size_t r = 0; r < kRows; ++r)
+        sums[r] += rows[r * depth + k] * static_cast<int16_t>(weights[k]);
+    for (size_t r = 0; r < kRows; ++r) totals[r] += static_cast<uint32_t>(sums[r]);
+  }
+}
+
+template <int kRows>
+void multiply(Step const& step, proto::Clamp clamp, int16_t const* rows, size_t depth,
+              int8_t* output) {
+  int8_t const* weights = step.inputs[1].int8();
+  size_t const channels = step.channels.size();
+  int32_t const zero_point = step.output.zero_point;
+  for (size_t c = 0; c < channels; ++c, weights += depth) {
+    auto const channel = step.channels[c];
+    uint32_t totals[kRows] = {};
+    dot<kRows>(rows, depth, weights, totals);
+    for (size_t r = 0; r < kRows; ++r)
+      output[r * channels + c] = requantise(wrap_add(static_cast<int32_t>(totals[r]), channel.bias),
+                                            channel.multiplier, zero_point, clamp);
+  }
+}
+
+}  // namespace
+
+void widen(int8_t const* from, int32_t zero_point, int32_t count, int16_t* to) {
+  auto const offset = static_cast<int16_t>(zero_point);
+  for (int32_t i = 0; i < count; ++i) to[i] = static_cast<int16_t>(from[i] - offset);
+}
+
+void multiply_rows(Step const& step, proto::Clamp clamp, int16_t const* rows, int32_t row_count,
+                   int32_t depth, int8_t* output) {
+  auto const size = static_cast<size_t>(depth);
+  switch (row_count) {
+    case 1:
+      return multiply<1>(step, clamp, rows, size, output);
+    case 2:
+      return multiply<2>(step, clamp, rows, size, output);
+    case 3:
+      return multiply<3>(step, clamp, rows, size, output);
+    default:
+      return multiply<4>(step, clamp, rows, size, output);
+  }
+}
+
+}  // namespace godwit::engine

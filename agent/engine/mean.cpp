@@ -1,0 +1,42 @@
+// MEAN over any set of dimensions.
+#include "agent/engine/fixed_point.h"
+#include "agent/engine/kernel.h"
+
+namespace godwit::engine {
+
+void mean(Step const& step, void* scratch) {
+  auto const p = step.op.params<proto::MeanParams>();
+  auto const& in = step.inputs[0];
+  auto const& out = step.output;
+  auto const rank = static_cast<size_t>(in.shape.rank);
+  // Distance between outputs for one step along each dimension of the input; 0 where it is reduced.
+  std::array<ptrdiff_t, proto::kTensorRankMax> steps{};
+  ptrdiff_t kept = 1;
+  int32_t reduced = 1;
+  for (size_t d = rank; d-- > 0;) {
+    if (p.axes >> d & 1) {
+      reduced *= in.shape[d];
+    } else {
+      steps[d] = kept;
+      kept *= in.shape[d];
+    }
+  }
+  auto* const sums = static_cast<int32_t*>(scratch);
+  std::fill_n(sums, out.shape.elements, 0);
+  std::array<int32_t, proto::kTensorRankMax> index{};
+  ptrdiff_t at = 0;
+  for (int32_t i = 0; i < in.shape.elements; ++i) {
+    sums[at] += in.int8()[i];
+    for (size_t d = rank; d-- > 0;) {
+      at += steps[d];
+      if (++index[d] < in.shape[d]) break;
+      at -= steps[d] * in.shape[d];
+      index[d] = 0;
+    }
+  }
+  for (int32_t i = 0; i < out.shape.elements; ++i)
+    out.int8()[i] = requantise(sums[i] - in.zero_point * reduced, p.multiplier, out.zero_point,
+                               {.low = -128, .high = 127});
+}
+
+}  // namespace godwit::engine
