@@ -88,6 +88,8 @@ auto Json::parse(std::string_view text, ParseOptions const& options) -> Result<J
   // strict = true: nothing may follow the value. nlohmann would skip a byte order mark; RFC 8259
   // need not.
   if (text.starts_with("\xEF\xBB\xBF")) return invalid("JSON begins with a byte order mark");
+  // nlohmann takes a NUL for the end and would not see what follows.
+  if (text.find('\0') != std::string_view::npos) return invalid("JSON holds a NUL byte");
   if (!nlohmann::json::sax_parse(text.begin(), text.end(), &builder,
                                  nlohmann::json::input_format_t::json, true))
     return invalid(builder.why().empty() ? "not JSON" : builder.why());

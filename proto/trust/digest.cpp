@@ -3,8 +3,6 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
-#include <algorithm>
-
 #include "proto/trust/evp.h"
 
 namespace godwit::proto {
@@ -48,19 +46,6 @@ auto equal_constant_time(ByteView a, ByteView b) -> bool {
 
 void cleanse(std::span<uint8_t> secret) {
   OPENSSL_cleanse(secret.data(), secret.size());
-}
-
-auto Secret::generate() -> Secret {
-  Secret secret;
-  random_bytes(secret.bytes);
-  return secret;
-}
-
-auto Secret::from_bytes(ByteView raw32) -> Result<Secret> {
-  Secret secret;
-  if (raw32.size() != secret.bytes.size()) return invalid("a key has 32 bytes");
-  std::copy(raw32.begin(), raw32.end(), secret.bytes.begin());
-  return secret;
 }
 
 }  // namespace godwit::proto

@@ -1,6 +1,7 @@
 // SHA-256 (FIPS 180-4), one shot and streaming; random bytes; secrets and their comparison.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "proto/base/bytes.h"
@@ -30,16 +31,29 @@ auto equal_constant_time(ByteView a, ByteView b) -> bool;
 /// Overwrites in a way that no optimiser removes.
 void cleanse(std::span<uint8_t> secret);
 
-/// A private or symmetric key of 256 bits, overwritten when dropped.
-struct Secret {
-  std::array<uint8_t, 32> bytes{};
+/// A private or symmetric key, overwritten when dropped.
+template <size_t kBytes>
+struct SecretBytes {
+  std::array<uint8_t, kBytes> bytes{};
 
-  static auto generate() -> Secret;
-  static auto from_bytes(ByteView raw32) -> Result<Secret>;
-  Secret() = default;
-  Secret(Secret const&) = default;
-  auto operator=(Secret const&) -> Secret& = default;
-  ~Secret() { cleanse(bytes); }
+  SecretBytes() = default;
+  SecretBytes(SecretBytes const&) = default;
+  auto operator=(SecretBytes const&) -> SecretBytes& = default;
+  ~SecretBytes() { cleanse(bytes); }
+
+  static auto generate() -> SecretBytes {
+    SecretBytes secret;
+    random_bytes(secret.bytes);
+    return secret;
+  }
+  /// `invalid` for any other length.
+  static auto from_bytes(ByteView raw) -> Result<SecretBytes> {
+    SecretBytes secret;
+    if (raw.size() != kBytes) return invalid("a key of the wrong length");
+    std::copy(raw.begin(), raw.end(), secret.bytes.begin());
+    return secret;
+  }
 };
+using Secret = SecretBytes<32>;
 
 }  // namespace godwit::proto

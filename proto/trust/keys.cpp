@@ -90,9 +90,8 @@ auto PublicKey::verify(ByteView message, ByteView signature) const -> Result<> {
   auto const* digest = scheme == Scheme::ed25519 ? nullptr : EVP_sha256();
   CHECK(EVP_DigestVerifyInit(context.get(), &options, digest, nullptr, key.get()) == 1);
   if (scheme == Scheme::rsa_pss_sha256) {
-    // TUF leaves the salt's length open: signers use the digest's length or the longest.
     CHECK(EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1);
-    CHECK(EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_AUTO) == 1);
+    CHECK(EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST) == 1);
   }
   if (EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
                        message.size()) != 1)

@@ -1,5 +1,6 @@
-// Signing keys: Ed25519 (RFC 8032) made and used here; ECDSA P-256 and RSA-PSS-SHA256 verified too.
-// A public key is TUF's key object; its id is the SHA-256 of that object's canonical form.
+// Signing keys: Ed25519 (RFC 8032) made and used here; ECDSA P-256 and RSA-PSS-SHA256 (salt as long
+// as the digest) verified too. A public key is TUF's key object; its id is the SHA-256 of that
+// object's canonical form.
 #pragma once
 
 #include <string>

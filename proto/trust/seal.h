@@ -41,7 +41,7 @@ class Unsealer {
   /// Appends to `plain` what became readable; `denied` at the first segment that does not hold.
   auto add(ByteView sealed, Bytes& plain) -> Result<>;
   /// `denied` unless the final segment was seen.
-  auto finish(Bytes& plain) -> Result<>;
+  auto finish() const -> Result<>;
 
  private:
   struct State;
