@@ -30,22 +30,33 @@ class ModelSlots : public Installer {
   auto confirm(Image const& image) -> Result<> override;
   auto restore(Image const& image) -> Result<> override;
 
+  /// Starts of the agent that a trial may take, the one that begins it included.
+  static constexpr int kTrialStarts = 3;
+
   struct Content {
     Version version;
     uint64_t release_counter = 0;
     uint64_t length = 0;
     Sha256 sha256;
   };
+  struct Trial {
+    int starts_left;
+    int before;  // the slot that ran before, or -1
+  };
   struct Component {
     int active = -1;  // 0 or 1; -1: nothing runs
     std::optional<Content> slots[2];
-    std::optional<int> trial_starts_left;  // set: the active slot is on trial
-    int before_trial = -1;                 // what a trial returns to
+    std::optional<Trial> trial;  // of the active slot
     uint64_t floor = 0;
   };
 
  private:
   ModelSlots(Files& files, Check check) : files_(&files), check_(std::move(check)) {}
+  auto find(ModelName const& component) const -> Component;
+  auto store(ModelName const& name, Component changed) -> Result<>;
+  auto intact(ModelName const& component, int slot, Content const& content) const -> Result<>;
+  static void take_back(Component& component);
+
   Files* files_;
   Check check_;
   std::map<ModelName, Component> components_;

@@ -1,0 +1,285 @@
+#include "agent/install/model_slots.h"
+
+#include <algorithm>
+
+#include "agent/core/records.h"
+#include "proto/trust/digest.h"
+
+namespace godwit::agent {
+namespace {
+
+constexpr std::string_view kRecord = "slots";
+constexpr int kRecordVersion = 1;
+constexpr uint64_t kPieceBytes = 64u << 10;
+
+using Component = ModelSlots::Component;
+using Content = ModelSlots::Content;
+
+auto slot_file(ModelName const& component, int slot) -> std::string {
+  return "slot." + component.str() + (slot == 0 ? ".a" : ".b");
+}
+
+/// The slot that does not run; the first one when nothing does.
+auto inactive(Component const& component) -> int {
+  return component.active == 0 ? 1 : 0;
+}
+
+auto is(std::optional<Content> const& content, Image const& image) -> bool {
+  return content && content->sha256 == image.sha256 && content->version == image.version;
+}
+
+auto to_json(Content const& content) -> Json {
+  return Json::object({{"version", content.version.str()},
+                       {"counter", content.release_counter},
+                       {"length", content.length},
+                       {"sha256", content.sha256.hex()}});
+}
+
+auto natural(Json const& json, std::string_view key) -> Result<uint64_t> {
+  TRY(auto value, json.get_int(key));
+  if (value < 0) return corrupt("'" + std::string(key) + "' is negative");
+  return static_cast<uint64_t>(value);
+}
+
+auto small(Json const& json, std::string_view key, int64_t min, int64_t max) -> Result<int> {
+  TRY(auto value, json.get_int(key));
+  if (value < min || value > max) return corrupt("'" + std::string(key) + "' is out of range");
+  return static_cast<int>(value);
+}
+
+auto content_of(Json const& json) -> Result<Content> {
+  TRY(auto version_text, json.get_string("version"));
+  TRY(auto version, Version::parse(version_text));
+  TRY(auto counter, natural(json, "counter"));
+  TRY(auto length, natural(json, "length"));
+  TRY(auto hex, json.get_string("sha256"));
+  TRY(auto sha256, Sha256::parse(hex));
+  return Content{std::move(version), counter, length, sha256};
+}
+
+auto to_json(Component const& component) -> Json {
+  auto json = Json::object({{"active", component.active}, {"floor", component.floor}});
+  if (component.slots[0]) json.set("a", to_json(*component.slots[0]));
+  if (component.slots[1]) json.set("b", to_json(*component.slots[1]));
+  if (component.trial)
+    json.set("trial", Json::object({{"starts_left", component.trial->starts_left},
+                                    {"before", component.trial->before}}));
+  return json;
+}
+
+auto component_of(Json const& json) -> Result<Component> {
+  Component component;
+  TRY(component.active, small(json, "active", -1, 1));
+  TRY(component.floor, natural(json, "floor"));
+  if (auto const* slot = json.find("a")) {
+    TRY(component.slots[0], content_of(*slot));
+  }
+  if (auto const* slot = json.find("b")) {
+    TRY(component.slots[1], content_of(*slot));
+  }
+  if (auto const* trial = json.find("trial")) {
+    TRY(auto starts_left, small(*trial, "starts_left", 0, ModelSlots::kTrialStarts));
+    TRY(auto before, small(*trial, "before", -1, 1));
+    component.trial = ModelSlots::Trial{starts_left, before};
+  }
+  if (component.active < 0 ? component.trial.has_value() : !component.slots[component.active])
+    return corrupt("the active slot is empty");
+  return component;
+}
+
+}  // namespace
+
+auto ModelSlots::open(Files& files, Check check) -> Result<ModelSlots> {
+  ModelSlots slots(files, std::move(check));
+  TRY(auto text, get_text_or_empty(files, kRecord));
+  if (text.empty()) return slots;
+  TRY(auto json, Json::parse(text).within(kRecord));
+  TRY(auto version, json.get_int("v"));
+  if (version != kRecordVersion) return corrupt("slots record of another version");
+  TRY(auto components, json.get_object("components"));
+  for (auto const& [name_text, entry] : components.members()) {
+    TRY(auto name, ModelName::parse(name_text));
+    TRY(auto component, component_of(entry).within(name_text));
+    slots.components_.emplace(std::move(name), std::move(component));
+  }
+  return slots;
+}
+
+auto ModelSlots::store(ModelName const& name, Component changed) -> Result<> {
+  auto components = Json::object();
+  for (auto const& [other_name, other] : components_)
+    if (other_name != name) components.set(other_name.str(), to_json(other));
+  components.set(name.str(), to_json(changed));
+  auto const record =
+      Json::object({{"v", kRecordVersion}, {"components", std::move(components)}}).dump();
+  TRY_VOID(put_record(*files_, kRecord, as_bytes(record)));
+  components_.insert_or_assign(name, std::move(changed));
+  return {};
+}
+
+auto ModelSlots::find(ModelName const& component) const -> Component {
+  auto const found = components_.find(component);
+  return found == components_.end() ? Component{} : found->second;
+}
+
+auto ModelSlots::intact(ModelName const& component, int slot, Content const& content) const
+    -> Result<> {
+  auto const file = slot_file(component, slot);
+  auto const size = files_->size(file);
+  if (!size && size.error().code == Code::not_found) return corrupt(file + " is gone");
+  if (!size) return size.error();
+  if (*size != content.length) return corrupt(file + " has another length");
+  proto::Sha256Stream stream;
+  for (uint64_t offset = 0; offset < content.length;) {
+    TRY(auto piece, files_->read(file, offset, kPieceBytes));
+    if (piece.empty()) return internal(file + " became shorter");
+    stream.add(piece);
+    offset += piece.size();
+  }
+  if (stream.finish() != content.sha256) return corrupt(file + " is damaged");
+  return {};
+}
+
+auto ModelSlots::components() const -> std::vector<ModelName> {
+  std::vector<ModelName> names;
+  for (auto const& [name, component] : components_) names.push_back(name);
+  return names;
+}
+
+auto ModelSlots::identify(ModelName const& component) const -> proto::ComponentReport {
+  auto const held = find(component);
+  auto const shown = [](std::optional<Content> const& content) {
+    if (!content) return std::optional<proto::SlotContent>();
+    return std::optional(proto::SlotContent{content->version.str(), content->sha256});
+  };
+  proto::ComponentReport report;
+  if (held.active >= 0) report.running = shown(held.slots[held.active]);
+  report.other = shown(held.slots[inactive(held)]);
+  return report;
+}
+
+auto ModelSlots::floor(ModelName const& component) const -> uint64_t {
+  return find(component).floor;
+}
+
+auto ModelSlots::begin(ModelName const& name) -> Result<Standing> {
+  auto component = find(name);
+  if (component.active < 0 || !component.slots[component.active]) return Standing::settled;
+  auto const running = intact(name, component.active, *component.slots[component.active]);
+  bool const damaged = !running && running.error().code == Code::corrupt;
+  if (!running && !damaged) return running.error();
+  if (component.trial && (damaged || component.trial->starts_left == 0)) {
+    take_back(component);
+    TRY_VOID(store(name, std::move(component)));
+    return Standing::reverted;
+  }
+  if (component.trial) {
+    // Counted before the model runs: a crash loop must also count.
+    --component.trial->starts_left;
+    TRY_VOID(store(name, std::move(component)));
+    return Standing::trial;
+  }
+  if (damaged) {
+    auto const other = inactive(component);
+    component.slots[component.active].reset();
+    component.active =
+        component.slots[other] && intact(name, other, *component.slots[other]) ? other : -1;
+    TRY_VOID(store(name, std::move(component)));
+  }
+  return Standing::settled;
+}
+
+auto ModelSlots::check(Image const& image, ByteView plain) -> Result<> {
+  if (plain.size() != image.length) return invalid("the plaintext has another length");
+  return check_(plain);
+}
+
+auto ModelSlots::back_up(ModelName const& name) -> Result<> {
+  // The active slot is the backup: nothing is copied, but it must be able to come back.
+  auto const component = find(name);
+  if (component.active < 0 || !component.slots[component.active]) return {};
+  return intact(name, component.active, *component.slots[component.active]);
+}
+
+auto ModelSlots::write(Image const& image, ByteView plain) -> Result<> {
+  auto component = find(image.component);
+  if (component.trial) return conflict("a trial is under way");
+  auto const slot = inactive(component);
+  auto const file = slot_file(image.component, slot);
+  if (component.slots[slot] || !components_.contains(image.component)) {
+    component.slots[slot].reset();
+    TRY_VOID(store(image.component, std::move(component)));
+  }
+  TRY_VOID(files_->remove(file));
+  for (uint64_t offset = 0; offset < plain.size(); offset += kPieceBytes)
+    TRY_VOID(files_->write(
+        file, offset,
+        plain.subspan(offset, std::min<uint64_t>(kPieceBytes, plain.size() - offset))));
+  TRY_VOID(files_->sync(file));
+  return files_->sync_folder();
+}
+
+auto ModelSlots::verify(Image const& image) -> Result<> {
+  auto component = find(image.component);
+  auto const slot = inactive(component);
+  Content const content{image.version, image.release_counter, image.length, image.sha256};
+  auto read_back = intact(image.component, slot, content);
+  if (!read_back && read_back.error().code != Code::corrupt) return read_back;
+  // Shown only while it is what the record says.
+  component.slots[slot] = read_back ? std::optional(content) : std::nullopt;
+  TRY_VOID(store(image.component, std::move(component)));
+  return read_back;
+}
+
+auto ModelSlots::read(ModelName const& name, Slot slot) const -> Result<Bytes> {
+  auto const component = find(name);
+  auto const index = slot == Slot::running ? component.active : inactive(component);
+  if (index < 0 || !component.slots[index]) return not_found("the slot is empty");
+  auto const& content = *component.slots[index];
+  TRY(auto bytes, files_->read(slot_file(name, index), 0, content.length));
+  if (proto::sha256(bytes) != content.sha256)
+    return corrupt(slot_file(name, index) + " is damaged");
+  return bytes;
+}
+
+auto ModelSlots::activate(Image const& image) -> Result<> {
+  auto component = find(image.component);
+  if (component.trial && is(component.slots[component.active], image)) return {};
+  if (component.trial) return conflict("another trial is under way");
+  auto const slot = inactive(component);
+  if (!is(component.slots[slot], image)) return not_found("no slot holds the release any more");
+  // This start is the first of them.
+  component.trial = Trial{kTrialStarts - 1, component.active};
+  component.active = slot;
+  return store(image.component, std::move(component));
+}
+
+auto ModelSlots::confirm(Image const& image) -> Result<> {
+  auto component = find(image.component);
+  if (component.active < 0 || !is(component.slots[component.active], image))
+    return conflict("another release runs");
+  if (!component.trial) return {};
+  component.trial.reset();
+  component.floor = std::max(component.floor, image.release_counter);
+  return store(image.component, std::move(component));
+}
+
+void ModelSlots::take_back(Component& component) {
+  component.slots[component.active].reset();
+  component.active = component.trial->before;
+  component.trial.reset();
+}
+
+auto ModelSlots::restore(Image const& image) -> Result<> {
+  auto component = find(image.component);
+  if (component.trial && is(component.slots[component.active], image)) {
+    take_back(component);
+    return store(image.component, std::move(component));
+  }
+  auto const slot = inactive(component);
+  if (!is(component.slots[slot], image)) return {};
+  component.slots[slot].reset();
+  return store(image.component, std::move(component));
+}
+
+}  // namespace godwit::agent
