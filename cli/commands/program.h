@@ -14,10 +14,12 @@ namespace godwit::cli {
 
 using AddCommands = void (*)(CLI::App& app, Context& context);
 
+void add_delta_commands(CLI::App& app, Context& context);
 void add_version_commands(CLI::App& app, Context& context);
 
 /// In the order of `godwit --help`.
 inline constexpr AddCommands kGroups[] = {
+    add_delta_commands,
     add_version_commands,
 };
 

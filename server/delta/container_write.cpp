@@ -28,8 +28,8 @@ class Cutter {
   auto next(uint64_t bytes) -> std::vector<Match> {
     std::vector<Match> cut;
     while (bytes > 0) {
-      CHECK(!matches_.empty());
       if (!rest_.add && !rest_.literal) {
+        CHECK(!matches_.empty());  // they cover the new file
         rest_ = matches_.front();
         matches_ = matches_.subspan(1);
         continue;
