@@ -67,10 +67,10 @@ class EventSource {
 
 struct Response {
   unsigned status = 200;
-  std::vector<Header> headers;
-  std::string body;
-  std::optional<FileSlice> file;        // instead of `body`
-  std::shared_ptr<EventSource> events;  // instead of `body`
+  std::vector<Header> headers = {};
+  std::string body = {};
+  std::optional<FileSlice> file = {};        // instead of `body`
+  std::shared_ptr<EventSource> events = {};  // instead of `body`
 
   auto with(std::string name, std::string value) && -> Response {
     headers.push_back({std::move(name), std::move(value)});

@@ -7,18 +7,22 @@
 namespace godwit::server {
 namespace {
 
-auto is_parameter(std::string_view segment) -> bool {
-  return segment.starts_with('{') && segment.ends_with('}');
+/// "{n}.root.json" is the parameter n with a suffix; a segment without a leading brace is literal.
+auto bind_segment(std::string_view pattern, std::string_view segment,
+                  std::map<std::string, std::string, std::less<>>& path) -> bool {
+  auto const brace = pattern.find('}');
+  if (!pattern.starts_with('{') || brace == std::string_view::npos) return pattern == segment;
+  auto const suffix = pattern.substr(brace + 1);
+  if (segment.size() <= suffix.size() || !segment.ends_with(suffix)) return false;
+  path.emplace(pattern.substr(1, brace - 1), segment.substr(0, segment.size() - suffix.size()));
+  return true;
 }
 
 auto bind(std::vector<std::string> const& pattern, std::vector<std::string> const& segments,
           std::map<std::string, std::string, std::less<>>& path) -> bool {
   if (pattern.size() != segments.size()) return false;
   for (size_t i = 0; i < pattern.size(); ++i)
-    if (!is_parameter(pattern[i]) && pattern[i] != segments[i]) return false;
-  for (size_t i = 0; i < pattern.size(); ++i)
-    if (is_parameter(pattern[i]))
-      path.emplace(pattern[i].substr(1, pattern[i].size() - 2), segments[i]);
+    if (!bind_segment(pattern[i], segments[i], path)) return false;
   return true;
 }
 

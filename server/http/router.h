@@ -46,8 +46,8 @@ struct Route {
   std::string method;
   std::string pattern;  // "/api/v1/devices/{id}"
   Access access = Access::operators;
-  Handler handle;
-  UploadHandler upload;          // instead of `handle`
+  Handler handle = {};
+  UploadHandler upload = {};     // instead of `handle`
   bool may_store_answer = true;  // false: the answer holds a secret, Idempotency-Key is ignored
   std::vector<std::string> segments = {};  // filled by the router
 };
