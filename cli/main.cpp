@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "cli/commands/program.h"
+#include "cli/core/terminal.h"
 
 namespace {
 
@@ -14,8 +15,13 @@ auto parse_and_run(int argc, char** argv) -> godwit::cli::Exit {
   try {
     app.parse(argc, argv);
   } catch (CLI::ParseError const& error) {
-    // --help arrives as a ParseError of code 0, printed on stdout; the rest is wrong usage.
-    return app.exit(error) == 0 ? Exit::good : Exit::usage;
+    // --help and --version arrive as a ParseError of code 0; the rest is wrong usage.
+    auto const unknown = app.remaining(true);
+    if (error.get_exit_code() == 0 || unknown.empty())
+      return app.exit(error) == 0 ? Exit::good : Exit::usage;
+    std::cerr << "godwit: '" << godwit::cli::printable(unknown.front())
+              << "' is not expected here; see --help\n";
+    return Exit::usage;
   }
   return run(context);
 }

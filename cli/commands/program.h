@@ -14,13 +14,23 @@ namespace godwit::cli {
 
 using AddCommands = void (*)(CLI::App& app, Context& context);
 
+void add_context_commands(CLI::App& app, Context& context);
 void add_delta_commands(CLI::App& app, Context& context);
+void add_device_commands(CLI::App& app, Context& context);
+void add_enrolment_commands(CLI::App& app, Context& context);
+void add_filter_commands(CLI::App& app, Context& context);
+void add_push_commands(CLI::App& app, Context& context);
+void add_release_commands(CLI::App& app, Context& context);
+void add_rollout_commands(CLI::App& app, Context& context);
+void add_rollout_create_commands(CLI::App& app, Context& context);
+void add_status_commands(CLI::App& app, Context& context);
 void add_version_commands(CLI::App& app, Context& context);
 
 /// In the order of `godwit --help`.
 inline constexpr AddCommands kGroups[] = {
-    add_delta_commands,
-    add_version_commands,
+    add_delta_commands,   add_push_commands,   add_release_commands, add_rollout_create_commands,
+    add_rollout_commands, add_device_commands, add_filter_commands,  add_enrolment_commands,
+    add_context_commands, add_status_commands, add_version_commands,
 };
 
 /// Names, global flags, and every group.

@@ -71,7 +71,7 @@ auto Table::lines(bool color, size_t columns_max) const -> std::vector<std::stri
   for (auto const& row : all) {
     widths.resize(std::max(widths.size(), row.size()));
     for (size_t i = 0; i < row.size(); ++i)
-      widths[i] = std::max(widths[i], display_width(row[i].text));
+      widths[i] = std::max(widths[i], display_width(row[i].shown()));
   }
 
   std::vector<std::string> out;
@@ -80,7 +80,7 @@ auto Table::lines(bool color, size_t columns_max) const -> std::vector<std::stri
     size_t column = 0;  // where the line stands
     size_t start = 0;   // where this cell's column begins
     for (size_t i = 0; i < row.size(); ++i) {
-      auto const& [text, style] = row[i];
+      auto const text = row[i].shown();
       bool const right = i < columns_.size() && columns_[i].align == Align::right;
       size_t const indent = start + (right ? widths[i] - display_width(text) : 0);
       start += widths[i] + 2;
@@ -88,7 +88,7 @@ auto Table::lines(bool color, size_t columns_max) const -> std::vector<std::stri
       if (columns_max && indent >= columns_max) break;
       auto const shown = columns_max ? cut(text, columns_max - indent) : text;
       line.append(indent - column, ' ');
-      line += styled(shown, style, color);
+      line += styled(shown, row[i].style, color);
       column = indent + display_width(shown);
     }
     out.push_back(std::move(line));
@@ -119,7 +119,8 @@ auto output_mode(Context const& context) -> OutputMode {
 void print_list(Context& context, Json const& items, Table const& table) {
   auto const mode = output_mode(context);
   if (mode == OutputMode::json) {
-    context.out << select_fields(items, context.fields).dump(2) << '\n';
+    auto const selected = select_fields(items, context.fields);
+    context.out << Json::object({{"items", selected}}).dump(2) << '\n';
   } else if (mode == OutputMode::jsonl) {
     for (Json const& item : items.items())
       context.out << select_fields(item, context.fields).dump() << '\n';

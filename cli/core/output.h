@@ -15,10 +15,13 @@ enum class Style : uint8_t { plain, good, bad, active, faint, strong };
 
 struct Cell {
   Cell(char const* cell_text) : text(cell_text) {}
-  Cell(std::string cell_text, Style cell_style = Style::plain)
-      : text(std::move(cell_text)), style(cell_style) {}
+  Cell(std::string cell_text, Style cell_style = Style::plain, char const* cell_glyph = "")
+      : text(std::move(cell_text)), style(cell_style), glyph(cell_glyph) {}
   std::string text;
   Style style = Style::plain;
+  std::string glyph;  // stands before the text in a table, for eyes that tell no colours
+
+  auto shown() const -> std::string { return glyph.empty() ? text : glyph + " " + text; }
 };
 
 class Table {
@@ -52,7 +55,7 @@ class Table {
 /// The mode that `automatic` means here.
 auto output_mode(Context const& context) -> OutputMode;
 
-/// A list: `items` as they are for machines, `table` for people. With -q only names().
+/// A list: {"items": `items`} or an item a line for machines, `table` for people. With -q names().
 void print_list(Context& context, Json const& items, Table const& table);
 /// One object: `object` for machines, `table` (rows of name and value) for people. With -q `name`.
 void print_object(Context& context, Json const& object, Table const& table,

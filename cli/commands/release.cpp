@@ -1,0 +1,129 @@
+// godwit release list, show, log, deltas, promote, yank: what the server has been given.
+// (push is in push.cpp; sign, which needs no server, in release_sign.cpp.)
+#include "cli/view/release.h"
+#include "cli/commands/options.h"
+#include "cli/core/output.h"
+#include "cli/core/terminal.h"
+
+namespace godwit::cli {
+namespace {
+
+struct Options {
+  std::string model;
+  std::string version;
+  std::string channel;
+  std::string reason;
+  size_t limit = 0;
+};
+
+auto list(Context& context, Options const& options) -> Result<> {
+  TRY(auto const api, Api::connect(context));
+  if (options.model.empty()) {
+    TRY(auto const models, api.list("/api/v1/models", options.limit));
+    print_list(context, models, models_table(models, now_s()));
+    return {};
+  }
+  auto path = model_path(options.model) + "/releases";
+  if (!options.channel.empty()) path += "?channel=" + escaped(options.channel);
+  TRY(auto const releases, api.list(path, options.limit));
+  print_list(context, releases, releases_table(releases, now_s()));
+  return {};
+}
+
+auto show(Context& context, Options const& options) -> Result<> {
+  TRY(auto const api, Api::connect(context));
+  TRY(auto const release, api.get(release_path(options.model, options.version)));
+  print_object(context, release, release_table(release), options.version);
+  return {};
+}
+
+auto log(Context& context, Options const& options) -> Result<> {
+  TRY(auto const api, Api::connect(context));
+  TRY(auto history, api.list(model_path(options.model) + "/releases"));
+  if (!options.version.empty()) {
+    TRY(history, release_history(history, options.version));
+  }
+  auto const mode = output_mode(context);
+  if (context.quiet || mode == OutputMode::json || mode == OutputMode::jsonl) {
+    print_list(context, history, releases_table(history, now_s()));
+    return {};
+  }
+  for (auto const& line : release_log(history, now_s(), use_color(context)))
+    context.out << line << '\n';
+  return {};
+}
+
+auto deltas(Context& context, Options const& options) -> Result<> {
+  TRY(auto const api, Api::connect(context));
+  TRY(auto const found, api.list(model_path(options.model) + "/deltas", options.limit));
+  print_list(context, found, deltas_table(found));
+  return {};
+}
+
+auto promote(Context& context, Options const& options) -> Result<> {
+  TRY(auto const api, Api::connect(context));
+  TRY(auto const release, api.post(release_path(options.model, options.version) + "/promote",
+                                   Json::object({{"channel", options.channel}})));
+  say(context, options.model + " " + options.version + " is now in the channel " + options.channel);
+  print_object(context, release, release_table(release), options.version);
+  return {};
+}
+
+auto yank(Context& context, Options const& options) -> Result<> {
+  auto const name = options.model + " " + options.version;
+  TRY_VOID(confirm(context, "yank " + name + ", for good: no rollout can send it any more"));
+  TRY(auto const api, Api::connect(context));
+  TRY(auto const release, api.post(release_path(options.model, options.version) + "/yank",
+                                   Json::object({{"reason", options.reason}})));
+  say(context, name + " is yanked; devices that run it keep it");
+  print_object(context, release, release_table(release), options.version);
+  return {};
+}
+
+}  // namespace
+
+void add_release_commands(CLI::App& app, Context& context) {
+  auto* releases = group(app, "release", "Releases of models: sign, push, list, promote, yank");
+  auto const options = std::make_shared<Options>();
+  auto const add = [&](char const* name, char const* description, auto function) {
+    auto* command = releases->add_subcommand(name, description);
+    does(command, context, [&context, options, function] { return function(context, *options); });
+    return command;
+  };
+  auto const limit = [&](CLI::App* command) {
+    command->add_option("--limit", options->limit, "at most so many (default: all)")
+        ->type_name("N");
+  };
+
+  auto* command = add("list", "List the releases of a model, or the models", list);
+  command->add_option("MODEL", options->model, "a model; without it, the models")->type_name("");
+  command->add_option("--channel", options->channel, "only of this channel")->type_name("NAME");
+  limit(command);
+
+  command = add("show", "Show one release", show);
+  argument(command, "MODEL", options->model, "a model");
+  argument(command, "VERSION", options->version, "one of its releases");
+
+  command = add("log", "Show releases with their notes, newest first", log);
+  argument(command, "MODEL", options->model, "a model");
+  command->add_option("VERSION", options->version, "only this release and those it descends from")
+      ->type_name("");
+
+  command = add("deltas", "List the deltas between releases of a model", deltas);
+  argument(command, "MODEL", options->model, "a model");
+  limit(command);
+
+  command = add("promote", "Put a release into a channel", promote);
+  argument(command, "MODEL", options->model, "a model");
+  argument(command, "VERSION", options->version, "one of its releases");
+  argument(command, "CHANNEL", options->channel, "such as stable or beta");
+
+  command = add("yank", "Withdraw a release: no rollout can send it any more", yank);
+  argument(command, "MODEL", options->model, "a model");
+  argument(command, "VERSION", options->version, "one of its releases");
+  command->add_option("--reason", options->reason, "why; kept with the release")
+      ->required()
+      ->type_name("TEXT");
+}
+
+}  // namespace godwit::cli

@@ -1,0 +1,24 @@
+// The alternate screen of a terminal, for a live view: drawn over and over, gone without a trace
+// when it closes, however the program ends.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace godwit::cli {
+
+class Screen {
+ public:
+  Screen();
+  ~Screen();
+  Screen(Screen const&) = delete;
+  auto operator=(Screen const&) -> Screen& = delete;
+
+  /// Replaces what is shown. Lines must fit the terminal.
+  void draw(std::vector<std::string> const& lines);
+  /// Whether the person has asked to stop (Ctrl-C, or SIGTERM). Such a signal does not end the
+  /// process while a Screen is open.
+  static auto stop_asked() -> bool;
+};
+
+}  // namespace godwit::cli

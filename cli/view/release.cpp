@@ -1,0 +1,133 @@
+#include "cli/view/release.h"
+
+#include <map>
+
+#include "cli/core/format.h"
+#include "cli/core/terminal.h"
+#include "cli/view/fields.h"
+
+namespace godwit::cli {
+namespace {
+
+using enum Table::Align;
+
+auto is_yanked(Json const& release) -> bool {
+  auto const* yanked = release.find("yanked");
+  return yanked && !yanked->is_null();
+}
+
+auto version_cell(Json const& release) -> Cell {
+  auto const version = text(release, "version");
+  return is_yanked(release) ? Cell(version, Style::faint) : Cell(version);
+}
+
+}  // namespace
+
+auto models_table(Json const& models, int64_t now_s) -> Table {
+  Table table({"MODEL", "KIND", "CREATED"});
+  for (Json const& model : models.items()) {
+    auto const* name = model.find("name") ? "name" : "model";
+    table.add({text(model, name), text(model, "kind"), age_text(model, "created_at", now_s)});
+  }
+  return table;
+}
+
+auto releases_table(Json const& releases, int64_t now_s) -> Table {
+  Table table(
+      {"VERSION", "PARENT", "CHANNEL", {"SIZE", right}, {"PLAIN", right}, "CREATED", "STATE"});
+  for (Json const& release : releases.items()) {
+    table.add({version_cell(release), text(release, "parent"), text(release, "channel"),
+               size_text(release, "size_bytes"), size_text(release, "plain_size_bytes"),
+               age_text(release, "created_at", now_s),
+               is_yanked(release) ? Cell("yanked: " + text(release, "yanked"), Style::bad)
+                                  : Cell("good")});
+  }
+  return table;
+}
+
+auto release_table(Json const& release) -> Table {
+  Table table;
+  table.add({"release", text(release, "model") + " " + text(release, "version")});
+  table.add({"parent", text(release, "parent")});
+  table.add({"channel", text(release, "channel")});
+  table.add({"notes", text(release, "notes")});
+  if (is_yanked(release)) table.add({"yanked", Cell(text(release, "yanked"), Style::bad)});
+  table.add({"sha256", text(release, "sha256")});
+  table.add({"size", size_text(release, "size_bytes")});
+  table.add({"plain sha256", text(release, "plain_sha256")});
+  table.add({"plain size", size_text(release, "plain_size_bytes")});
+  table.add({"release counter", text(release, "release_counter")});
+  table.add({"created", text(release, "created_at")});
+  for (auto const* part : {"requires", "gate"})
+    if (auto const* object = release.find(part))
+      for (auto const& [name, value] : object->members())
+        table.add({std::string(part) + " " + name,
+                   value.is_array() ? joined(*object, name) : text(*object, name)});
+  return table;
+}
+
+auto deltas_table(Json const& deltas) -> Table {
+  Table table({"FROM",
+               "TO",
+               "FORMAT",
+               "STATE",
+               {"SIZE", right},
+               {"FULL", right},
+               {"OF FULL", right},
+               "REASON"});
+  for (Json const& delta : deltas.items()) {
+    auto const size = fraction(delta, "size_bytes");
+    auto const full = fraction(delta, "full_size_bytes");
+    table.add({text(delta, "from"), text(delta, "to"), text(delta, "format"),
+               state_cell(text(delta, "state")), size_text(delta, "size_bytes"),
+               size_text(delta, "full_size_bytes"),
+               size && full && *full > 0 ? format_share(*size / *full) : "-",
+               text(delta, "reason")});
+  }
+  return table;
+}
+
+auto release_history(Json const& releases, std::string const& version) -> Result<Json> {
+  std::map<std::string, Json const*> by_version;
+  for (Json const& release : releases.items()) by_version[text(release, "version")] = &release;
+  Json history = Json::array();
+  for (auto at = version; history.size() <= by_version.size();) {
+    auto const found = by_version.find(at);
+    // A parent may be unknown (published elsewhere), the version that was asked for may not.
+    if (found == by_version.end()) break;
+    history.push_back(*found->second);
+    at = text(*found->second, "parent");
+  }
+  if (history.size() == 0) return not_found("there is no release " + version);
+  return history;
+}
+
+auto release_log(Json const& history, int64_t now_s, bool color) -> std::vector<std::string> {
+  std::vector<std::string> lines;
+  for (Json const& release : history.items()) {
+    if (!lines.empty()) lines.emplace_back();
+    auto heading =
+        styled(printable("release " + text(release, "version"), false), Style::active, color);
+    if (text(release, "channel") != "-")
+      heading += printable(" (" + text(release, "channel") + ")");
+    if (is_yanked(release))
+      heading += styled(printable(" yanked: " + text(release, "yanked"), false), Style::bad, color);
+    lines.push_back(std::move(heading));
+    lines.push_back("Date:    " + printable(text(release, "created_at"), false) + " (" +
+                    age_text(release, "created_at", now_s) + ")");
+    lines.push_back("Parent:  " + printable(text(release, "parent"), false));
+    lines.push_back("SHA-256: " + printable(text(release, "plain_sha256"), false) + ", " +
+                    size_text(release, "plain_size_bytes"));
+    if (text(release, "notes") == "-") continue;
+    lines.emplace_back();
+    auto const notes = printable(text(release, "notes"));
+    for (size_t start = 0; start < notes.size();) {
+      size_t const end = std::min(notes.find('\n', start), notes.size());
+      lines.push_back("    " + notes.substr(start, end - start));
+      start = end + 1;
+    }
+  }
+  return lines;
+}
+
+}  // namespace godwit::cli

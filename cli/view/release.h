@@ -1,0 +1,24 @@
+// Releases, their history and their deltas as tables.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/core/output.h"
+#include "proto/json/json.h"
+
+namespace godwit::cli {
+
+auto models_table(Json const& models, int64_t now_s) -> Table;
+auto releases_table(Json const& releases, int64_t now_s) -> Table;
+auto release_table(Json const& release) -> Table;
+auto deltas_table(Json const& deltas) -> Table;
+
+/// The releases from `version` back along their parents, newest first. `not_found` when the
+/// version is not among them.
+auto release_history(Json const& releases, std::string const& version) -> Result<Json>;
+/// As `git log` shows commits: a heading and the notes of each.
+auto release_log(Json const& history, int64_t now_s, bool color) -> std::vector<std::string>;
+
+}  // namespace godwit::cli
