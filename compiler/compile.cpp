@@ -1,0 +1,113 @@
+#include "compiler/compile.h"
+
+#include <algorithm>
+#include <set>
+
+#include "agent/engine/golden.h"
+#include "agent/engine/sha256.h"
+#include "compiler/arena.h"
+#include "compiler/lower.h"
+
+namespace godwit::compiler {
+
+namespace {
+
+auto size_bytes(proto::TensorSpec const& tensor) -> uint32_t {
+  uint32_t size = proto::element_bytes(tensor.type);
+  for (uint32_t extent : tensor.shape) size *= extent;  // bounded when the file was read
+  return size;
+}
+
+auto lifetimes(Graph const& graph) -> std::vector<Lifetime> {
+  std::vector<Lifetime> out;
+  for (auto const& tensor : graph.tensors)
+    if (!tensor.data) out.push_back({size_bytes(tensor), 0, 0});
+  for (uint32_t i = 0; i < graph.operators.size(); ++i) {
+    for (uint32_t value : graph.operators[i].outputs) out[value].first = out[value].last = i;
+    for (uint32_t value : graph.operators[i].inputs)
+      if (value < out.size()) out[value].last = i;
+  }
+  auto const end = static_cast<uint32_t>(graph.operators.size());
+  for (uint32_t value : graph.outputs) out[value].last = end;
+  return out;
+}
+
+auto plan_memory(Graph& graph) -> Result<uint32_t> {
+  auto const values = lifetimes(graph);
+  uint64_t total = 0;
+  for (auto const& value : values) total += value.size_bytes;
+  if (total > UINT32_MAX) return invalid("the activations of the graph are too large");
+  auto const plan = plan_arena(values);
+  if (plan.size_bytes > proto::kArenaBytesMax)
+    return invalid("the graph needs an arena of " + std::to_string(plan.size_bytes) + " bytes; " +
+                   std::to_string(proto::kArenaBytesMax) + " are possible");
+  for (size_t i = 0; i < values.size(); ++i) graph.tensors[i].arena_offset = plan.offsets[i];
+  return plan.size_bytes;
+}
+
+/// How much the outputs of a seed tell: rows that differ, then values off the ends of the range.
+auto score(engine::Engine& engine, uint64_t seed, uint32_t rows) -> uint64_t {
+  Bytes input(engine.input_bytes());
+  Bytes output(engine.output_bytes());
+  std::set<Bytes> distinct;
+  uint64_t inner = 0;
+  for (uint32_t row = 0; row < rows; ++row) {
+    engine::fill_golden_input(seed, row, input);
+    engine.reset_state();
+    engine.run(input, output);
+    distinct.insert(output);
+    inner += static_cast<uint64_t>(std::count_if(
+        output.begin(), output.end(), [](uint8_t byte) { return byte != 0x80 && byte != 0x7f; }));
+  }
+  return distinct.size() << 32 | std::min<uint64_t>(inner, UINT32_MAX);
+}
+
+/// Of a few seeds the most telling one: a classifier that answers every input with certainty would
+/// hide most damage.
+auto choose_seed(engine::Engine& engine, uint32_t rows) -> uint64_t {
+  constexpr uint64_t kSeeds = 16;
+  uint64_t best = 1;
+  uint64_t best_score = 0;
+  for (uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    uint64_t const this_score = score(engine, seed, rows);
+    if (this_score <= best_score) continue;
+    best = seed;
+    best_score = this_score;
+  }
+  return best;
+}
+
+}  // namespace
+
+auto compile_tflite(ByteView file, CompileOptions const& options) -> Result<Bytes> {
+  if (options.golden_rows > proto::kGoldenRowsMax)
+    return invalid("at most " + std::to_string(proto::kGoldenRowsMax) +
+                   " golden rows are possible");
+  TRY(auto const source, read_tflite(file).within("model file"));
+  TRY(auto graph, lower(source));
+  TRY(auto const arena_bytes, plan_memory(graph));
+  proto::ModelSpec spec{.tensors = std::move(graph.tensors),
+                        .operators = std::move(graph.operators),
+                        .input_count = graph.input_count,
+                        .outputs = std::move(graph.outputs),
+                        .arena_bytes = arena_bytes,
+                        .source = engine::sha256(file)};
+  auto model = write_model(spec);
+  TRY(auto engine, engine::Engine::load(model).within("checking the result"));
+  if (options.golden_rows == 0) return model;
+  uint64_t const seed = choose_seed(engine, options.golden_rows);
+  spec.golden = proto::Golden{seed, options.golden_rows,
+                              engine::golden_hash(engine, seed, options.golden_rows)};
+  return write_model(spec);
+}
+
+auto renew_golden(ByteView model) -> Result<Bytes> {
+  TRY(auto const view, proto::parse_model(model));
+  auto golden = view.golden();
+  if (!golden) return invalid("the model has no golden section");
+  TRY(auto engine, engine::Engine::load(model));
+  golden->outputs = engine::golden_hash(engine, golden->seed, golden->rows);
+  return proto::with_golden(model, *golden);
+}
+
+}  // namespace godwit::compiler
