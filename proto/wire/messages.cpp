@@ -92,6 +92,21 @@ auto component_of(Json const& json) -> Result<ComponentReport> {
   return component;
 }
 
+auto histogram_of(Json const& json) -> Result<Histogram> {
+  Histogram histogram;
+  if (json.size() > 1024) return invalid("too many buckets");
+  for (auto const& pair : json.items()) {
+    if (pair.items().size() != 2) return invalid("a bucket is [index, count]");
+    TRY(auto bucket, pair.items()[0].as_int());
+    TRY(auto count, pair.items()[1].as_int());
+    if (bucket < 0 || bucket > 1023 || count < 0) return invalid("a bucket is out of range");
+    histogram.buckets[static_cast<uint32_t>(bucket)] += static_cast<uint64_t>(count);
+  }
+  return histogram;
+}
+
+}  // namespace
+
 auto to_json(Health const& health) -> Json {
   auto json = Json::object({{"inferences", health.inferences}, {"errors", health.errors}});
   if (health.labelled) json.set("labelled", *health.labelled);
@@ -108,20 +123,7 @@ auto to_json(Health const& health) -> Json {
   return json;
 }
 
-auto histogram_of(Json const& json) -> Result<Histogram> {
-  Histogram histogram;
-  if (json.size() > 1024) return invalid("too many buckets");
-  for (auto const& pair : json.items()) {
-    if (pair.items().size() != 2) return invalid("a bucket is [index, count]");
-    TRY(auto bucket, pair.items()[0].as_int());
-    TRY(auto count, pair.items()[1].as_int());
-    if (bucket < 0 || bucket > 1023 || count < 0) return invalid("a bucket is out of range");
-    histogram.buckets[static_cast<uint32_t>(bucket)] += static_cast<uint64_t>(count);
-  }
-  return histogram;
-}
-
-auto health_of(Json const& json) -> Result<Health> {
+auto parse_health(Json const& json) -> Result<Health> {
   Health health;
   TRY(health.inferences, natural(json, "inferences"));
   TRY(health.errors, natural_or(json, "errors", 0));
@@ -144,8 +146,6 @@ auto health_of(Json const& json) -> Result<Health> {
   }
   return health;
 }
-
-}  // namespace
 
 auto Histogram::bucket_of(uint64_t value) -> uint32_t {
   if (value < 16) return static_cast<uint32_t>(value);
@@ -269,7 +269,7 @@ auto decode_job_report(std::string_view payload) -> Result<JobReport> {
   TRY(m.transport, text(json, "transport", 16));
   TRY(m.bytes_received, natural_or(json, "bytes", 0));
   if (auto const* health = json.find("health"); health && !health->is_null()) {
-    TRY(m.health, health_of(*health).within("'health'"));
+    TRY(m.health, parse_health(*health).within("'health'"));
   }
   if (auto const* component = json.find("component"); component && !component->is_null()) {
     TRY(m.component, component_of(*component).within("'component'"));

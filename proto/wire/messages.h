@@ -11,6 +11,7 @@
 
 #include "proto/base/bytes.h"
 #include "proto/base/ids.h"
+#include "proto/json/json.h"
 #include "proto/wire/states.h"
 
 namespace godwit::proto {
@@ -115,8 +116,8 @@ struct JobHint {
 struct Ack {
   uint64_t epoch = 0;
   uint64_t seq = 0;
-  std::string error;  // empty, "invalid_transition", "version_mismatch", "unknown_attempt",
-                      // "terminal_state", "invalid_message"
+  std::string error;    // empty, "invalid_transition", "version_mismatch", "unknown_attempt",
+                        // "terminal_state", "invalid_message"
   std::string current;  // the attempt's state at the server, with an error
 };
 
@@ -125,6 +126,10 @@ auto encode(JobReport const& message) -> std::string;
 auto encode(Presence const& message) -> std::string;
 auto encode(JobHint const& message) -> std::string;
 auto encode(Ack const& message) -> std::string;
+
+/// `health` as it stands in a report; the server stores it in the same form.
+auto to_json(Health const& health) -> Json;
+auto parse_health(Json const& json) -> Result<Health>;
 
 auto decode_hello(std::string_view payload) -> Result<Hello>;
 auto decode_job_report(std::string_view payload) -> Result<JobReport>;

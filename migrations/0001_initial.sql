@@ -1,0 +1,411 @@
+-- The whole schema of the first version; described in docs/server.md.
+-- Names and rules of states are those of proto/wire/states.h, in the same order.
+
+CREATE TYPE attempt_state AS ENUM ('queued', 'notified', 'deferred', 'downloading', 'verifying', 'installing', 'trial',
+                                   'succeeded', 'failed', 'rejected', 'timed_out', 'rolled_back', 'cancelled');
+CREATE TYPE rollout_state AS ENUM ('draft', 'awaiting_approval', 'scheduled', 'running', 'paused', 'succeeded',
+                                   'failed', 'rolling_back', 'rolled_back', 'cancelled');
+CREATE TYPE phase_state AS ENUM ('pending', 'running', 'succeeded', 'failed');
+CREATE TYPE delta_state AS ENUM ('pending', 'running', 'ready', 'rejected', 'failed');
+CREATE TYPE artifact_kind AS ENUM ('model', 'firmware', 'delta');
+
+CREATE DOMAIN sha256 AS bytea CHECK (octet_length(VALUE) = 32);
+CREATE DOMAIN size_bytes AS bigint CHECK (VALUE >= 0);
+CREATE DOMAIN model_name AS text COLLATE "C" CHECK (VALUE ~ '^[a-z0-9][a-z0-9_-]{0,63}$');
+CREATE DOMAIN device_name AS text COLLATE "C" CHECK (VALUE ~ '^[A-Za-z0-9_-]{1,64}$');
+CREATE DOMAIN version_text AS text COLLATE "C" CHECK (VALUE ~ '^[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?$' AND length(VALUE) <= 64);
+CREATE DOMAIN label AS text COLLATE "C" CHECK (VALUE ~ '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$');
+
+-- Times are bound as milliseconds since 1970: the clock is an argument of the server, not of the database.
+CREATE FUNCTION from_ms(bigint) RETURNS timestamptz IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql
+    AS $$ SELECT timestamptz 'epoch' + $1 * interval '1 millisecond' $$;
+CREATE FUNCTION to_ms(timestamptz) RETURNS bigint IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql
+    AS $$ SELECT (extract(epoch FROM $1) * 1000)::bigint $$;
+
+-- What is published ------------------------------------------------------------------------------------------------
+
+CREATE TABLE artifact (
+    sha256 sha256 PRIMARY KEY,
+    sha1 bytea NOT NULL CHECK (octet_length(sha1) = 20),
+    md5 bytea NOT NULL CHECK (octet_length(md5) = 16),
+    size size_bytes NOT NULL,
+    kind artifact_kind,                       -- null until something names it
+    created_at timestamptz NOT NULL
+);
+
+CREATE TABLE model (
+    name model_name PRIMARY KEY,
+    kind artifact_kind NOT NULL CHECK (kind <> 'delta'),
+    created_at timestamptz NOT NULL
+);
+
+CREATE TABLE channel (
+    model model_name NOT NULL REFERENCES model,
+    name label NOT NULL,
+    PRIMARY KEY (model, name)
+);
+
+CREATE TABLE release (
+    model model_name NOT NULL REFERENCES model,
+    version version_text NOT NULL,
+    number bigint GENERATED ALWAYS AS IDENTITY,
+    parent version_text CHECK (parent <> version),
+    notes text NOT NULL CHECK (length(notes) <= 65536),
+    channel label,
+    kind artifact_kind NOT NULL CHECK (kind <> 'delta'),
+    yanked text CHECK (yanked <> ''),
+    path text NOT NULL UNIQUE,
+    sha256 sha256 NOT NULL REFERENCES artifact,
+    size size_bytes NOT NULL,
+    plain_sha256 sha256 NOT NULL,
+    plain_size size_bytes NOT NULL,
+    encoding text NOT NULL CHECK (encoding IN ('none', 'zstd')),
+    release_counter bigint NOT NULL CHECK (release_counter >= 0),
+    hardware_ids text[] NOT NULL,             -- requires; empty or 0: anything
+    arch text NOT NULL,
+    engine_version bigint NOT NULL CHECK (engine_version >= 0),
+    ram size_bytes NOT NULL,
+    flash size_bytes NOT NULL,
+    gate_soak_inferences bigint NOT NULL CHECK (gate_soak_inferences >= 0),
+    gate_accuracy_drop_points_max double precision,
+    gate_psi_max double precision,
+    gate_latency_p99_us_max bigint,
+    gate_error_rate_max double precision,
+    key_enc bytea NOT NULL CHECK (octet_length(key_enc) = 32),   -- content key, wrapped to the server
+    key_ct bytea NOT NULL CHECK (octet_length(key_ct) = 48),
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (model, version),
+    FOREIGN KEY (model, parent) REFERENCES release (model, version),
+    FOREIGN KEY (model, channel) REFERENCES channel (model, name)
+);
+CREATE UNIQUE INDEX release_log ON release (model, number DESC);
+
+CREATE FUNCTION release_is_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF to_jsonb(NEW) - '{channel,yanked}'::text[] <> to_jsonb(OLD) - '{channel,yanked}'::text[] THEN
+        RAISE EXCEPTION 'release % % is immutable', OLD.model, OLD.version;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER release_is_immutable BEFORE UPDATE ON release FOR EACH ROW EXECUTE FUNCTION release_is_immutable();
+
+-- A delta between two releases is also the row of the job that makes it: pending rows are taken with SKIP LOCKED.
+CREATE TABLE delta (
+    model model_name NOT NULL,
+    from_version version_text NOT NULL,
+    to_version version_text NOT NULL CHECK (to_version <> from_version),
+    format text NOT NULL CHECK (format IN ('bsdiff', 'godwit')),
+    state delta_state NOT NULL DEFAULT 'pending',
+    tries int NOT NULL DEFAULT 0 CHECK (tries >= 0),
+    lease_until timestamptz,
+    size size_bytes,                          -- sealed
+    full_size size_bytes NOT NULL,            -- of the sealed full release
+    reason text NOT NULL DEFAULT '',
+    seconds double precision,
+    sha256 sha256 REFERENCES artifact,
+    key_enc bytea CHECK (octet_length(key_enc) = 32),
+    key_ct bytea CHECK (octet_length(key_ct) = 48),
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (model, to_version, from_version, format),
+    FOREIGN KEY (model, from_version) REFERENCES release (model, version),
+    FOREIGN KEY (model, to_version) REFERENCES release (model, version),
+    CHECK (state <> 'ready' OR (sha256 IS NOT NULL AND key_enc IS NOT NULL AND key_ct IS NOT NULL AND size IS NOT NULL)),
+    CHECK ((state = 'running') = (lease_until IS NOT NULL)),
+    CHECK (state NOT IN ('rejected', 'failed') OR reason <> '')
+);
+CREATE INDEX delta_work ON delta (created_at) WHERE state IN ('pending', 'running');
+
+-- Exact texts of signed documents, verified when they were stored.
+CREATE TABLE trust_document (
+    repository text NOT NULL CHECK (repository IN ('image', 'director')),
+    role text NOT NULL CHECK (role IN ('root', 'targets')),
+    version bigint NOT NULL CHECK (version > 0),
+    document text NOT NULL,
+    stored_at timestamptz NOT NULL,
+    PRIMARY KEY (repository, role, version)
+);
+
+-- Who may speak -----------------------------------------------------------------------------------------------------
+
+CREATE TABLE api_token (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL CHECK (name <> '' AND length(name) <= 128),
+    role text NOT NULL CHECK (role IN ('viewer', 'operator', 'release_manager', 'admin')),
+    hash sha256 NOT NULL UNIQUE,
+    created_at timestamptz NOT NULL,
+    revoked_at timestamptz
+);
+
+CREATE TABLE enrolment_token (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    hash sha256 NOT NULL UNIQUE,
+    note text NOT NULL CHECK (length(note) <= 1024),
+    uses_left int NOT NULL CHECK (uses_left >= 0),
+    expires_at timestamptz NOT NULL,
+    created_at timestamptz NOT NULL
+);
+
+CREATE TABLE idempotency_key (
+    token_id bigint NOT NULL REFERENCES api_token,
+    key text NOT NULL CHECK (key <> '' AND length(key) <= 255),
+    content sha256 NOT NULL,
+    started_at timestamptz NOT NULL,
+    status int,                               -- null while the request runs
+    body text,
+    etag text,
+    PRIMARY KEY (token_id, key),
+    CHECK ((status IS NULL) = (body IS NULL))
+);
+CREATE INDEX idempotency_key_age ON idempotency_key (started_at);
+
+-- Devices: cold facts apart from the state that every message changes (small rows, updated in place) -----------------
+
+CREATE TABLE device (
+    id device_name PRIMARY KEY,
+    hardware_id text NOT NULL,
+    arch text NOT NULL DEFAULT '',
+    engine_version bigint NOT NULL DEFAULT 0 CHECK (engine_version >= 0),
+    ram size_bytes NOT NULL DEFAULT 0,
+    flash size_bytes NOT NULL DEFAULT 0,
+    agent text NOT NULL DEFAULT '',
+    tags text[] NOT NULL DEFAULT '{}',
+    attributes jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(attributes) = 'object'),
+    rev bigint NOT NULL DEFAULT 1,
+    public_key_sha256 sha256 NOT NULL,        -- of the certificate's SubjectPublicKeyInfo
+    sealing_key bytea NOT NULL CHECK (octet_length(sealing_key) = 32),
+    enrolled_at timestamptz NOT NULL,
+    revoked_at timestamptz
+);
+
+CREATE TABLE device_state (
+    device_id device_name PRIMARY KEY REFERENCES device,
+    online boolean NOT NULL DEFAULT false,
+    hello_epoch bigint NOT NULL DEFAULT 0,    -- newest hello; presence belongs to its epoch
+    hello_seq bigint NOT NULL DEFAULT 0,
+    report_epoch bigint NOT NULL DEFAULT 0,   -- newest report that counted
+    report_seq bigint NOT NULL DEFAULT 0,
+    attempt_last int NOT NULL DEFAULT 0 CHECK (attempt_last >= 0),
+    director_version bigint NOT NULL DEFAULT 0,
+    last_seen_at timestamptz
+) WITH (fillfactor = 70);
+
+CREATE TABLE device_component (
+    device_id device_name NOT NULL REFERENCES device,
+    component model_name NOT NULL,
+    version version_text,
+    plain_sha256 sha256,
+    other_version version_text,
+    other_plain_sha256 sha256,
+    PRIMARY KEY (device_id, component),
+    CHECK ((version IS NULL) = (plain_sha256 IS NULL)),
+    CHECK ((other_version IS NULL) = (other_plain_sha256 IS NULL))
+) WITH (fillfactor = 70);
+
+CREATE TABLE device_filter (
+    name label PRIMARY KEY,
+    query text NOT NULL CHECK (length(query) <= 4096),
+    rev bigint NOT NULL DEFAULT 1,
+    created_at timestamptz NOT NULL
+);
+
+-- Rollouts -----------------------------------------------------------------------------------------------------------
+
+CREATE TABLE rollout (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL CHECK (name <> '' AND length(name) <= 128),
+    model model_name NOT NULL,
+    version version_text NOT NULL,
+    filter text NOT NULL,
+    state rollout_state NOT NULL DEFAULT 'draft',
+    status text NOT NULL DEFAULT '',
+    phase int NOT NULL DEFAULT 0 CHECK (phase >= 0),
+    devices bigint NOT NULL CHECK (devices > 0),
+    abort_threshold_percent double precision NOT NULL CHECK (abort_threshold_percent > 0 AND abort_threshold_percent <= 100),
+    abort_min_executed bigint NOT NULL CHECK (abort_min_executed > 0),
+    abort_failure_types text[] NOT NULL
+        CHECK (abort_failure_types <@ '{ALL,FAILED,REJECTED,TIMED_OUT}' AND cardinality(abort_failure_types) > 0),
+    in_progress_timeout_s bigint NOT NULL CHECK (in_progress_timeout_s > 0),
+    retries int NOT NULL CHECK (retries BETWEEN 0 AND 10),
+    on_failure text NOT NULL CHECK (on_failure IN ('stop', 'rollback')),
+    deltas_until timestamptz,                 -- devices are not notified before their deltas are there, or this time
+    settled boolean NOT NULL DEFAULT false,   -- ended, and every attempt too: the scheduler is done with it
+    rev bigint NOT NULL DEFAULT 1,
+    created_at timestamptz NOT NULL,
+    started_at timestamptz,
+    ended_at timestamptz,
+    FOREIGN KEY (model, version) REFERENCES release (model, version),
+    CHECK ((state IN ('succeeded', 'failed', 'rolled_back', 'cancelled')) = (ended_at IS NOT NULL)),
+    CHECK (NOT settled OR ended_at IS NOT NULL)
+);
+CREATE INDEX rollout_unsettled ON rollout (id) WHERE NOT settled;
+
+-- The counters are written by the triggers on attempt, and by nothing else.
+CREATE TABLE rollout_phase (
+    rollout_id bigint NOT NULL REFERENCES rollout,
+    phase int NOT NULL CHECK (phase > 0),
+    percent double precision NOT NULL CHECK (percent > 0 AND percent <= 100),
+    success_percent double precision NOT NULL CHECK (success_percent >= 0 AND success_percent <= 100),
+    soak_s bigint NOT NULL CHECK (soak_s >= 0),
+    state phase_state NOT NULL DEFAULT 'pending',
+    devices bigint NOT NULL CHECK (devices >= 0),
+    reached_at timestamptz,
+    bytes_received bigint NOT NULL DEFAULT 0,
+    queued bigint NOT NULL DEFAULT 0 CHECK (queued >= 0),
+    notified bigint NOT NULL DEFAULT 0 CHECK (notified >= 0),
+    deferred bigint NOT NULL DEFAULT 0 CHECK (deferred >= 0),
+    downloading bigint NOT NULL DEFAULT 0 CHECK (downloading >= 0),
+    verifying bigint NOT NULL DEFAULT 0 CHECK (verifying >= 0),
+    installing bigint NOT NULL DEFAULT 0 CHECK (installing >= 0),
+    trial bigint NOT NULL DEFAULT 0 CHECK (trial >= 0),
+    succeeded bigint NOT NULL DEFAULT 0 CHECK (succeeded >= 0),
+    failed bigint NOT NULL DEFAULT 0 CHECK (failed >= 0),
+    rejected bigint NOT NULL DEFAULT 0 CHECK (rejected >= 0),
+    timed_out bigint NOT NULL DEFAULT 0 CHECK (timed_out >= 0),
+    rolled_back bigint NOT NULL DEFAULT 0 CHECK (rolled_back >= 0),
+    cancelled bigint NOT NULL DEFAULT 0 CHECK (cancelled >= 0),
+    PRIMARY KEY (rollout_id, phase)
+) WITH (fillfactor = 50);
+
+CREATE TABLE attempt (
+    device_id device_name NOT NULL REFERENCES device,
+    n int NOT NULL CHECK (n > 0),
+    rollout_id bigint NOT NULL,
+    phase int NOT NULL,
+    model model_name NOT NULL,
+    version version_text NOT NULL,
+    from_version version_text,
+    rollback boolean NOT NULL DEFAULT false,
+    state attempt_state NOT NULL DEFAULT 'queued',
+    rev bigint NOT NULL DEFAULT 1 CHECK (rev > 0),
+    cancel_requested boolean NOT NULL DEFAULT false,
+    superseded boolean NOT NULL DEFAULT false,     -- a newer attempt of this rollout stands for the device
+    retries_left int NOT NULL CHECK (retries_left >= 0),
+    -- How it counts: a failure that will be tried again is still queued; a completed way back is no success.
+    counted attempt_state GENERATED ALWAYS AS (
+        CASE WHEN superseded THEN NULL
+             WHEN retries_left > 0 AND state IN ('failed', 'timed_out') THEN 'queued'
+             WHEN rollback AND state = 'succeeded' THEN 'rolled_back'
+             ELSE state END) STORED,
+    transitions int NOT NULL DEFAULT 0,
+    percent int NOT NULL DEFAULT 0 CHECK (percent BETWEEN 0 AND 100),
+    code int NOT NULL DEFAULT 0 CHECK (code >= 0),
+    ext int NOT NULL DEFAULT 0,
+    message text NOT NULL DEFAULT '',
+    transport text NOT NULL DEFAULT '',
+    bytes_received bigint NOT NULL DEFAULT 0 CHECK (bytes_received >= 0),
+    health jsonb,
+    deadline timestamptz,
+    hint_at timestamptz,                           -- when the device is told (again)
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (device_id, n),
+    FOREIGN KEY (rollout_id, phase) REFERENCES rollout_phase (rollout_id, phase),
+    FOREIGN KEY (model, version) REFERENCES release (model, version)
+) WITH (fillfactor = 70);
+CREATE UNIQUE INDEX attempt_one_active ON attempt (device_id, model) WHERE state < 'succeeded';
+CREATE INDEX attempt_of_rollout ON attempt (rollout_id, device_id, n);
+CREATE INDEX attempt_queued ON attempt (rollout_id, phase, device_id) WHERE counted = 'queued';
+CREATE INDEX attempt_hint ON attempt (hint_at) WHERE hint_at IS NOT NULL;
+CREATE INDEX attempt_deadline ON attempt (deadline) WHERE state > 'queued' AND state < 'succeeded';
+
+-- Events: numbered without gaps in the order of commits, because the one row of event_clock is held until the commit.
+CREATE TABLE event_clock (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    last bigint NOT NULL
+);
+INSERT INTO event_clock (last) VALUES (0);
+
+CREATE TABLE event (
+    number bigint PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    rollout_id bigint NOT NULL,
+    device_id text,                                -- null: an event of the rollout itself
+    n int,
+    state text NOT NULL,
+    text text NOT NULL,                            -- message of the attempt, status of the rollout
+    phase int NOT NULL,
+    percent int NOT NULL DEFAULT 0,
+    code int NOT NULL DEFAULT 0,
+    transport text NOT NULL DEFAULT '',
+    bytes_received bigint NOT NULL DEFAULT 0,
+    health jsonb
+);
+CREATE INDEX event_of_rollout ON event (rollout_id, number);
+CREATE INDEX event_age ON event USING brin (at);
+
+CREATE FUNCTION next_event(count bigint) RETURNS bigint LANGUAGE sql
+    AS $$ UPDATE event_clock SET last = last + count RETURNING last - count $$;
+
+CREATE FUNCTION rollout_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO event (number, rollout_id, state, text, phase)
+        VALUES (next_event(1) + 1, NEW.id, NEW.state::text, NEW.status, NEW.phase);
+    PERFORM pg_notify('godwit_events', '');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER rollout_created AFTER INSERT ON rollout FOR EACH ROW EXECUTE FUNCTION rollout_changed();
+CREATE TRIGGER rollout_changed AFTER UPDATE ON rollout FOR EACH ROW WHEN (OLD.rev <> NEW.rev)
+    EXECUTE FUNCTION rollout_changed();
+
+-- New attempts are queued. They make no events: a rollout of 100,000 devices would begin with as many.
+CREATE FUNCTION attempts_inserted() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE rollout_phase p SET queued = p.queued + d.n
+        FROM (SELECT rollout_id, phase, count(*) AS n FROM new_rows GROUP BY 1, 2) d
+        WHERE p.rollout_id = d.rollout_id AND p.phase = d.phase;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER attempts_inserted AFTER INSERT ON attempt REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION attempts_inserted();
+
+CREATE FUNCTION attempts_updated() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    changes bigint;
+BEGIN
+    SELECT count(*) INTO changes FROM new_rows JOIN old_rows o USING (device_id, n)
+        WHERE (new_rows.state, new_rows.percent, new_rows.code, new_rows.message, new_rows.transport, new_rows.bytes_received)
+           <> (o.state, o.percent, o.code, o.message, o.transport, o.bytes_received);
+    IF changes > 0 THEN
+        -- The clock is taken before the counters, by everybody: whoever holds a counter never waits for the clock.
+        INSERT INTO event (number, rollout_id, device_id, n, state, text, phase, percent, code, transport, bytes_received, health)
+            SELECT base + row_number() OVER (ORDER BY w.device_id, w.n), w.rollout_id, w.device_id, w.n, w.state::text,
+                   w.message, w.phase, w.percent, w.code, w.transport, w.bytes_received, w.health
+            FROM new_rows w JOIN old_rows o USING (device_id, n) CROSS JOIN next_event(changes) AS base
+            WHERE (w.state, w.percent, w.code, w.message, w.transport, w.bytes_received)
+               <> (o.state, o.percent, o.code, o.message, o.transport, o.bytes_received);
+        PERFORM pg_notify('godwit_events', '');
+    END IF;
+    UPDATE rollout_phase p SET
+            bytes_received = p.bytes_received + d.bytes,
+            queued = p.queued + d.queued, notified = p.notified + d.notified, deferred = p.deferred + d.deferred,
+            downloading = p.downloading + d.downloading, verifying = p.verifying + d.verifying,
+            installing = p.installing + d.installing, trial = p.trial + d.trial, succeeded = p.succeeded + d.succeeded,
+            failed = p.failed + d.failed, rejected = p.rejected + d.rejected, timed_out = p.timed_out + d.timed_out,
+            rolled_back = p.rolled_back + d.rolled_back, cancelled = p.cancelled + d.cancelled
+        FROM (SELECT rollout_id, phase, sum(bytes) AS bytes, sum(abs(sign)) AS moved,
+                     coalesce(sum(sign) FILTER (WHERE counted = 'queued'), 0) AS queued,
+                     coalesce(sum(sign) FILTER (WHERE counted = 'notified'), 0) AS notified,
+                     coalesce(sum(sign) FILTER (WHERE counted = 'deferred'), 0) AS deferred,
+                     coalesce(sum(sign) FILTER (WHERE counted = 'downloading'), 0) AS downloading,
+                     coalesce(sum(sign) FILTER (WHERE counted = 'verifying'), 0) AS verifying,
+                     coalesce(sum(sign) FILTER (WHERE counted = 'installing'), 0) AS installing,
+                     coalesce(sum(sign) FILTER (WHERE counted = 'trial'), 0) AS trial,
+                     coalesce(sum(sign) FILTER (WHERE counted = 'succeeded'), 0) AS succeeded,
+                     coalesce(sum(sign) FILTER (WHERE counted = 'failed'), 0) AS failed,
+                     coalesce(sum(sign) FILTER (WHERE counted = 'rejected'), 0) AS rejected,
+                     coalesce(sum(sign) FILTER (WHERE counted = 'timed_out'), 0) AS timed_out,
+                     coalesce(sum(sign) FILTER (WHERE counted = 'rolled_back'), 0) AS rolled_back,
+                     coalesce(sum(sign) FILTER (WHERE counted = 'cancelled'), 0) AS cancelled
+              FROM (SELECT w.rollout_id, w.phase, w.counted, w.bytes_received - o.bytes_received AS bytes,
+                           CASE WHEN w.counted IS DISTINCT FROM o.counted THEN 1 ELSE 0 END AS sign
+                    FROM new_rows w JOIN old_rows o USING (device_id, n)
+                    UNION ALL
+                    SELECT o.rollout_id, o.phase, o.counted, 0,
+                           CASE WHEN w.counted IS DISTINCT FROM o.counted THEN -1 ELSE 0 END
+                    FROM new_rows w JOIN old_rows o USING (device_id, n)) AS change
+              GROUP BY rollout_id, phase) d
+        WHERE p.rollout_id = d.rollout_id AND p.phase = d.phase AND (d.moved > 0 OR d.bytes <> 0);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER attempts_updated AFTER UPDATE ON attempt REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION attempts_updated();

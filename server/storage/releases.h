@@ -1,0 +1,60 @@
+// Models, releases, artifacts, deltas and trust documents as rows. Called inside a transaction.
+#pragma once
+
+#include "server/domain/entities.h"
+#include "server/storage/artifacts.h"
+#include "server/storage/db.h"
+
+namespace godwit::server::store {
+
+auto find_model(Tx& tx, ModelName const& name) -> std::optional<Model>;
+auto list_models(Tx& tx, PageRequest const& page) -> Page<Model>;
+
+/// Adds model, channel and release; the artifact gets its kind. Number and time are given by the
+/// database and `now_ms`.
+void insert_release(Tx& tx, Release const& release, int64_t now_ms);
+auto find_release(Tx& tx, std::string_view model, std::string_view version)
+    -> std::optional<Release>;
+auto list_releases(Tx& tx, ModelName const& model, std::string const& channel,
+                   PageRequest const& page) -> Result<Page<Release>>;
+/// The Image target paths of all releases that are not yanked, with their hashes.
+auto release_targets(Tx& tx) -> std::vector<std::pair<std::string, Sha256>>;
+void set_channel(Tx& tx, std::string_view model, std::string_view version,
+                 std::string_view channel);
+void set_yanked(Tx& tx, std::string_view model, std::string_view version, std::string_view reason);
+
+/// True when it was not known before.
+auto insert_artifact(Tx& tx, ArtifactInfo const& info, int64_t now_ms) -> bool;
+auto artifact_size(Tx& tx, Sha256 const& sha256) -> std::optional<uint64_t>;
+void set_artifact_kind(Tx& tx, Sha256 const& sha256, std::string_view kind);
+
+/// Asks for a delta, unless there is one in any state; not between releases of the same plaintext.
+void want_delta(Tx& tx, std::string_view model, std::string_view from, std::string_view to,
+                int64_t now_ms);
+auto list_deltas(Tx& tx, ModelName const& model, PageRequest const& page) -> Page<Delta>;
+/// The ready delta from the release with that plaintext.
+auto ready_delta(Tx& tx, std::string_view model, Sha256 const& from_plain, std::string_view to)
+    -> std::optional<Delta>;
+
+/// A delta taken by this worker until its lease ends; `tries` tells later whether it still is.
+struct TakenDelta {
+  Delta delta;
+  int tries = 0;
+};
+auto take_delta(Tx& tx, int64_t now_ms, int64_t lease_ms) -> std::optional<TakenDelta>;
+/// False when the lease was lost to another worker meanwhile.
+auto finish_delta(Tx& tx, TakenDelta const& taken) -> bool;
+
+struct TrustDocument {
+  int64_t version = 0;
+  std::string text;
+};
+void put_trust_document(Tx& tx, std::string_view repository, std::string_view role,
+                        TrustDocument const& document, int64_t now_ms);
+/// The newest, or the one of that version.
+auto trust_document(Tx& tx, std::string_view repository, std::string_view role,
+                    std::optional<int64_t> version = std::nullopt) -> std::optional<TrustDocument>;
+/// Held until the end of the transaction: one change of the Image repository at a time.
+void lock_image_repository(Tx& tx);
+
+}  // namespace godwit::server::store
