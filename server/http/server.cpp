@@ -130,8 +130,8 @@ HttpServer::~HttpServer() {
   stop();
 }
 
-auto HttpServer::start(HttpConfig const& config, std::vector<ListenerSpec> listeners,
-                       WorkerPool& pool, Metrics& metrics) -> Result<std::unique_ptr<HttpServer>> {
+auto HttpServer::listen(HttpConfig const& config, std::vector<ListenerSpec> listeners,
+                        WorkerPool& pool, Metrics& metrics) -> Result<std::unique_ptr<HttpServer>> {
   auto impl = std::make_unique<Impl>(config, pool, metrics);
   std::array<uint8_t, 4> run_id{};
   proto::random_bytes(run_id);
@@ -145,14 +145,17 @@ auto HttpServer::start(HttpConfig const& config, std::vector<ListenerSpec> liste
     impl->listeners.push_back(std::unique_ptr<Listener>(
         new Listener{spec.name, spec.dispatcher, std::move(tls), std::move(acceptor)}));
   }
-  for (auto& listener : impl->listeners)
-    net::co_spawn(impl->threads[0]->context, accept_all(impl->serving, impl->threads, *listener),
-                  net::detached);
-  for (auto& thread : impl->threads) {
-    impl->guards.emplace_back(thread->context.get_executor());
-    impl->running.emplace_back([context = &thread->context] { context->run(); });
-  }
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+void HttpServer::serve() {
+  for (auto& listener : impl_->listeners)
+    net::co_spawn(impl_->threads[0]->context, accept_all(impl_->serving, impl_->threads, *listener),
+                  net::detached);
+  for (auto& thread : impl_->threads) {
+    impl_->guards.emplace_back(thread->context.get_executor());
+    impl_->running.emplace_back([context = &thread->context] { context->run(); });
+  }
 }
 
 auto HttpServer::port(size_t listener) const -> uint16_t {

@@ -20,14 +20,16 @@ struct ListenerSpec {
 
 class HttpServer {
  public:
-  /// Listens at once; connections are served until stop(). What is passed by reference must outlive
-  /// this, and `pool` must be stopped only after stop() has returned.
-  static auto start(HttpConfig const& config, std::vector<ListenerSpec> listeners, WorkerPool& pool,
-                    Metrics& metrics) -> Result<std::unique_ptr<HttpServer>>;
+  /// Binds the listeners; their ports are known, clients wait for serve(). What is passed by
+  /// reference must outlive this, and `pool` must be stopped only after stop() has returned.
+  static auto listen(HttpConfig const& config, std::vector<ListenerSpec> listeners,
+                     WorkerPool& pool, Metrics& metrics) -> Result<std::unique_ptr<HttpServer>>;
   ~HttpServer();
 
   /// The port that a listener got, by its place in `listeners`.
   auto port(size_t listener) const -> uint16_t;
+  /// Starts the network threads. Once.
+  void serve();
   /// Sends event streams to their sources again. From any thread.
   void wake_event_streams();
   /// Stops accepting, ends idle connections and event streams, leaves `grace_ms` to requests that

@@ -1,7 +1,7 @@
 #include "server/runtime/signals.h"
 
 #include <csignal>
-#include <cstddef>
+#include <ctime>
 
 namespace godwit::server {
 namespace {
@@ -28,6 +28,12 @@ auto wait_for_signal() -> int {
   while (sigwait(&set, &number) != 0) {
   }
   return number;
+}
+
+auto signal_came_within(int time_ms) -> bool {
+  auto const set = ending_signals();
+  timespec const time{time_ms / 1000, time_ms % 1000 * 1'000'000L};
+  return sigtimedwait(&set, nullptr, &time) > 0;
 }
 
 }  // namespace godwit::server

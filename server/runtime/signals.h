@@ -7,5 +7,7 @@ namespace godwit::server {
 void block_signals();
 /// Waits for SIGTERM or SIGINT and returns its number.
 auto wait_for_signal() -> int;
+/// Waits at most that long; whether one came.
+auto signal_came_within(int time_ms) -> bool;
 
 }  // namespace godwit::server

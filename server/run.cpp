@@ -1,0 +1,200 @@
+#include "server/run.h"
+
+#include <sys/resource.h>
+
+#include <fstream>
+
+#include "server/http/api.h"
+#include "server/http/server.h"
+#include "server/link/mqtt_link.h"
+#include "server/runtime/clock.h"
+#include "server/runtime/log.h"
+#include "server/runtime/repeating.h"
+#include "server/runtime/signals.h"
+#include "server/service/events.h"
+#include "server/service/jobs.h"
+
+namespace godwit::server {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr size_t kPoolQueueMax = 4096;
+constexpr int kOpenAttemptsMax = 30;  // one a second, while the database starts
+constexpr milliseconds kDeltaIdle{500};
+constexpr milliseconds kAfterError{1000};
+constexpr int64_t kEventWaitMs = 500;
+constexpr int kLinkLanes = 4;
+
+/// The dispatcher's view of idempotency keys.
+class StoredAnswers : public AnswerStore {
+ public:
+  explicit StoredAnswers(Tokens& tokens) : tokens_(tokens) {}
+  auto begin(Principal const& principal, std::string_view key, Sha256 const& content)
+      -> Result<std::optional<Tokens::Answer>> override {
+    return tokens_.begin_request(principal, key, content);
+  }
+  auto finish(Principal const& principal, std::string_view key, Tokens::Answer const& answer)
+      -> Result<> override {
+    return tokens_.finish_request(principal, key, answer);
+  }
+  auto drop(Principal const& principal, std::string_view key) -> Result<> override {
+    return tokens_.drop_request(principal, key);
+  }
+
+ private:
+  Tokens& tokens_;
+};
+
+/// Every device holds a connection: the soft limit of 1024 descriptors is raised to the hard one.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    log(LogLevel::warning, "the limit of open files stays low");
+}
+
+auto open_service(ServerConfig const& config, Clock const& clock)
+    -> Result<std::unique_ptr<Service>> {
+  for (int attempt = 1;; ++attempt) {
+    auto service = Service::open(service_config(config), clock);
+    if (service || service.error().code != Code::retry || attempt == kOpenAttemptsMax)
+      return service;
+    log(LogLevel::warning, "opening failed, trying again: " + service.error().what);
+    if (signal_came_within(1000)) return retry("stopped before the database was there");
+  }
+}
+
+auto write_ports(std::filesystem::path const& file, uint16_t operators, uint16_t devices)
+    -> Result<> {
+  auto const text = Json::object({{"operator", operators}, {"device", devices}}).dump() + "\n";
+  auto temporary = file;
+  temporary += ".new";
+  std::ofstream stream(temporary, std::ios::binary | std::ios::trunc);
+  stream << text;
+  stream.close();
+  if (!stream) return internal("cannot write " + temporary.string());
+  std::error_code error;
+  std::filesystem::rename(temporary, file, error);
+  if (error) return internal("renaming " + temporary.string() + ": " + error.message());
+  return {};
+}
+
+auto tick_step(Jobs& jobs, DeviceNotifier& notifier, Metrics& metrics, milliseconds pause)
+    -> std::function<milliseconds()> {
+  auto& ticks = metrics.histogram("godwit_tick_duration_seconds", "Passes of the scheduler.");
+  return [&jobs, &notifier, &ticks, pause] {
+    auto const began = std::chrono::steady_clock::now();
+    auto const done = jobs.tick(notifier);
+    ticks.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count());
+    if (done) return pause;
+    log(LogLevel::error, "the scheduler's pass failed: " + done.error().what);
+    return std::max(pause, kAfterError);
+  };
+}
+
+auto delta_step(Jobs& jobs, Metrics& metrics) -> std::function<milliseconds()> {
+  auto& made = metrics.counter("godwit_deltas_total", "Deltas worked on.");
+  return [&jobs, &made] {
+    auto const worked = jobs.make_one_delta();
+    if (!worked) {
+      log(LogLevel::error, "making a delta failed: " + worked.error().what);
+      return kAfterError;
+    }
+    if (!*worked) return kDeltaIdle;
+    made.add();
+    return milliseconds(0);
+  };
+}
+
+/// Waits for events on one connection and wakes all streams.
+auto event_step(Events& events, HttpServer& http) -> std::function<milliseconds()> {
+  return [&events, &http, last = int64_t{-1}]() mutable {
+    auto const newest = events.wait(last, kEventWaitMs);
+    if (!newest) return kAfterError;
+    if (*newest != last) http.wake_event_streams();
+    last = *newest;
+    return milliseconds(0);
+  };
+}
+
+auto uplink_sink(Service& service) -> UplinkSink {
+  return [&service](std::vector<UpMessage> messages) {
+    return service.device_link().on_batch(std::move(messages));
+  };
+}
+
+void announce(Metrics& metrics, HttpServer const& http) {
+  metrics.gauge("godwit_build_info", "The version that runs.", {{"version", GODWIT_VERSION}})
+      .set(1);
+  log(LogLevel::info, "serving",
+      {{"operator_port", std::to_string(http.port(0))},
+       {"device_port", std::to_string(http.port(1))}});
+}
+
+}  // namespace
+
+auto service_config(ServerConfig const& config) -> Config {
+  Config service;
+  service.database_url = config.database;
+  // Each thread that calls the service at once has a connection.
+  service.connections = static_cast<int>(config.http.workers) + kLinkLanes + 3;
+  service.data_dir = config.data_dir;
+  service.migrations_dir = config.migrations_dir.value_or("");
+  service.device_ca_certificate = config.device_ca.certificate;
+  service.device_ca_key = config.device_ca.key;
+  service.image_root = config.trust.image_root;
+  service.director_root = config.trust.director_root;
+  service.director_key = config.trust.director_key;
+  service.sealing_key = config.trust.sealing_key;
+  return service;
+}
+
+auto run(ServerConfig const& config) -> Result<> {
+  block_signals();
+  raise_descriptor_limit();
+  SystemClock const clock;
+  Metrics metrics;
+  TRY(auto const service, open_service(config, clock));
+  TRY(auto const link, MqttLink::start(config.mqtt, uplink_sink(*service), metrics));
+  WorkerPool pool(config.http.workers, kPoolQueueMax);
+
+  Api api{*service,
+          metrics,
+          config.advertise.device_url,
+          config.advertise.mqtt_host,
+          config.advertise.mqtt_port,
+          [&link] { return link->connected(); }};
+  auto const for_operators = operator_routes(api);
+  auto const for_devices = device_routes(api);
+  StoredAnswers answers(service->tokens());
+  auto const authenticate = service_authenticate(*service);
+  Dispatcher const operators(for_operators, authenticate, answers, metrics);
+  Dispatcher const devices(for_devices, authenticate, answers, metrics);
+  TRY(auto const http, HttpServer::listen(config.http,
+                                          {{"operator", config.operators, operators},
+                                           {"device", config.devices, devices}},
+                                          pool, metrics));
+  if (api.device_url.empty())
+    api.device_url = "https://" + config.devices.address + ":" + std::to_string(http->port(1));
+  http->serve();
+  Repeating scheduler(
+      tick_step(service->jobs(), *link, metrics, milliseconds(config.scheduler_tick_ms)));
+  Repeating delta_worker(delta_step(service->jobs(), metrics));
+  Repeating event_pump(event_step(service->events(), *http));
+  if (config.ports_file) TRY_VOID(write_ports(*config.ports_file, http->port(0), http->port(1)));
+  announce(metrics, *http);
+
+  log(LogLevel::info, "stopping", {{"signal", std::to_string(wait_for_signal())}});
+  event_pump.stop();
+  http->stop();
+  scheduler.stop();
+  link->stop();
+  delta_worker.stop();
+  pool.stop();
+  log(LogLevel::info, "stopped");
+  return {};
+}
+
+}  // namespace godwit::server
