@@ -229,6 +229,8 @@ auto Attempt::start_download(Journal next, Event event) -> Result<> {
     next.artifact = wanted.sha256;
     next.bytes_before = next.report.bytes_received;
   }
+  TRY(auto const kept, downloaded_bytes(ports_.files));
+  resumed_ = kept > 0;
   next.report.percent = 0;
   return move(std::move(next), event);
 }

@@ -77,6 +77,7 @@ class Attempt {
   int tries_ = 0;  // of the present step, without success
 
   std::optional<proto::Agreed> agreed_;  // while cancellable: its keys are needed
+  bool resumed_ = false;                 // the download file held bytes when this start took it up
   Bytes plain_;                          // from verifying to installing
   bool trial_runs_ = false;              // activated and loaded in this start
   int64_t trial_began_ms_ = 0;

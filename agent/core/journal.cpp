@@ -35,7 +35,6 @@ auto parse_attempt(Json const& json, Journal& journal) -> Result<> {
   if (before < 0) return corrupt("'bytes_before' is out of range");
   journal.bytes_before = static_cast<uint64_t>(before);
   TRY(journal.delta_refused, json.get_bool("delta_refused"));
-  TRY(journal.redone, json.get_bool("redone"));
   TRY(auto moves, json.get_int("moves"));
   if (moves < 0 || moves > limits::kTransitionsPerAttemptMax)
     return corrupt("'moves' is out of range");
@@ -74,7 +73,6 @@ auto encode(Journal const& journal) -> std::string {
   if (journal.release) json.set("release", release_json(journal.path, *journal.release));
   json.set("bytes_before", journal.bytes_before);
   json.set("delta_refused", journal.delta_refused);
-  json.set("redone", journal.redone);
   json.set("moves", journal.moves);
   return json.dump();
 }

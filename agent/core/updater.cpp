@@ -56,11 +56,7 @@ auto offers_in(proto::Targets const& director) -> std::vector<Offer> {
 
 auto agree(Repositories::Newest const& newest, ModelName const& model) -> Result<proto::Agreed> {
   if (!newest.image) return denied("no Image targets");
-  TRY(auto agreed, proto::agree(*newest.image, newest.director, model));
-  if (!agreed.image.release || !agreed.director.assignment)
-    return denied("a target without its custom part");
-  if (agreed.image.release->model != model) return denied("the path is another model's");
-  return agreed;
+  return proto::agree(*newest.image, newest.director, model);
 }
 
 /// Errors that may pass, as against documents that do not hold.

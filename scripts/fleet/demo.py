@@ -38,10 +38,12 @@ class Demo:
         step("0. A private installation: certificates, keys, PostgreSQL, Mosquitto, server, five agents")
         self.work.mkdir(parents=True)
         data = stack.SOURCE / "tests" / "data"
-        replay = data / "golden"
+        inputs, labels = self.work / "ic.in.bin", self.work / "ic.labels.u8"
+        run(["zstd", "-q", "-d", data / "golden" / "ic_resnet8_int8.mlperf.in.bin.zst", "-o", inputs])
+        run(["zstd", "-q", "-d", data / "golden" / "ic_resnet8_int8.mlperf.labels.u8.zst", "-o", labels])
         self.fleet.prepare()
         self.fleet.start_server()
-        self.fleet.add_agents(DEVICES, MODEL, replay / "ic.in.bin", replay / "ic.labels.u8")
+        self.fleet.add_agents(DEVICES, inputs, labels, MODEL)
         print(f"    server {self.fleet.url}, devices {', '.join(DEVICES)}")
         self.first_install(data / "models")
         self.by_delta(data / "models")

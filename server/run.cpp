@@ -1,4 +1,4 @@
-#include "server/main/run.h"
+#include "server/run.h"
 
 #include <sys/resource.h>
 

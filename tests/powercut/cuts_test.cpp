@@ -1,0 +1,99 @@
+// Power is lost at every changing operation of every road, in every way that what was not synced
+// can be lost; then again during every recovery. Storage fails once at every operation. Whatever
+// happens, the device ends where the road must end.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+
+#include "proto/wire/codes.h"
+#include "tests/powercut/sim/roads.h"
+
+namespace godwit::agent::sim {
+namespace {
+
+constexpr int kStartsMax = 12;
+
+/// Of pairs of cuts one in so many is tried; GODWIT_POWERCUT_STRIDE=1 tries all.
+auto stride() -> int {
+  auto const* text = std::getenv("GODWIT_POWERCUT_STRIDE");
+  return text ? std::max(1, std::atoi(text)) : 31;
+}
+
+class Cuts : public testing::TestWithParam<Road> {
+ protected:
+  /// Operations of the road when nothing goes wrong.
+  auto operations() const -> int {
+    auto world = *GetParam().base;
+    int const before = world.files.operations();
+    EXPECT_EQ(run_to_end(world), Outcome::settled);
+    return world.files.operations() - before;
+  }
+
+  /// Starts again after each loss of power until the attempt is over.
+  void recover(World& world) {
+    for (int starts = 0; starts < kStartsMax; ++starts) {
+      if (!world.files.powered()) {
+        world.files.power_on();
+        ASSERT_EQ(unsafe(GetParam(), world), "");
+      }
+      auto const outcome = run_to_end(world);
+      ASSERT_NE(outcome, Outcome::stuck);
+      if (outcome == Outcome::settled) {
+        ASSERT_EQ(end_differs(GetParam(), world), "");
+        return;
+      }
+    }
+    FAIL() << "still starting";
+  }
+};
+
+TEST_P(Cuts, AtEveryOperation) {
+  int const count = operations();
+  for (auto const loss : kLosses)
+    for (int cut = 1; cut <= count; ++cut) {
+      SCOPED_TRACE(std::string(to_string(loss)) + " at operation " + std::to_string(cut));
+      auto world = *GetParam().base;
+      world.files.cut_at(cut, loss);
+      ASSERT_NO_FATAL_FAILURE(recover(world));
+    }
+  std::cout << GetParam().name << ": " << count << " operations, " << count * std::ssize(kLosses)
+            << " cuts\n";
+}
+
+TEST_P(Cuts, AgainInEveryRecovery) {
+  int const count = operations();
+  int cuts = 0;
+  for (int cut = 1; cut <= count; ++cut)
+    for (int again = 1 + cut % stride();; again += stride(), ++cuts) {
+      // Each pair meets one way of losing; all ways come round.
+      auto const loss = kLosses[(cut + again) % std::ssize(kLosses)];
+      SCOPED_TRACE(std::string(to_string(loss)) + " at operation " + std::to_string(cut) +
+                   " and at operation " + std::to_string(again) + " after it");
+      auto world = *GetParam().base;
+      world.files.cut_at(cut, loss);
+      ASSERT_EQ(run_to_end(world), Outcome::power_lost);
+      world.files.power_on();
+      world.files.cut_at(again, loss);
+      bool const cut_again = run_to_end(world) == Outcome::power_lost;
+      ASSERT_NO_FATAL_FAILURE(recover(world));
+      if (!cut_again) break;
+    }
+  std::cout << GetParam().name << ": " << cuts << " pairs of cuts\n";
+}
+
+TEST_P(Cuts, StorageFailsOnceAtEveryOperation) {
+  int const count = operations();
+  for (int fail = 1; fail <= count; ++fail) {
+    SCOPED_TRACE("operation " + std::to_string(fail) + " fails");
+    auto world = *GetParam().base;
+    world.files.fail_at(fail);
+    ASSERT_NO_FATAL_FAILURE(recover(world));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Cuts, testing::ValuesIn(all_roads()),
+                         [](auto const& param_info) { return param_info.param.name; });
+
+}  // namespace
+}  // namespace godwit::agent::sim

@@ -1,0 +1,113 @@
+#include "tests/powercut/sim/sim_device.h"
+
+#include <algorithm>
+
+namespace godwit::agent::sim {
+namespace {
+
+constexpr int kStepsMax = 2000;
+
+auto device_id() -> DeviceId {
+  auto id = DeviceId::parse("cam-1");
+  CHECK(id);
+  return *std::move(id);
+}
+
+auto check_model(ByteView model) -> Result<> {
+  if (!behaviour_of(model).runs) return corrupt("the engine refuses the model");
+  return {};
+}
+
+}  // namespace
+
+World::World() : server(device_id(), device_key.public_bytes()) {}
+
+SimDevice::SimDevice(World& world) : world_(world) {}
+
+auto SimDevice::start() -> Result<> {
+  TRY(auto slots, ModelSlots::open(world_.files, check_model));
+  slots_ = std::move(slots);
+  Config config{.device = device_id(),
+                .agent_version = "0.1.0",
+                .facts = {"cam-v2", "x86_64", 1, 8u << 20, 4u << 20},
+                .image_root = world_.server.image_root(),
+                .director_root = world_.server.director_root()};
+  updater_.emplace(std::move(config), Ports{world_.files, world_.server, world_.server,
+                                            world_.clock, *this, *this, *this, *slots_});
+  TRY_VOID(updater_->start());
+  updater_->on_connected();
+  return {};
+}
+
+void SimDevice::step() {
+  while (!world_.server.to_device.empty()) {
+    auto const message = world_.server.to_device.front();
+    world_.server.to_device.pop_front();
+    updater_->on_message(message.what, message.payload);
+  }
+  world_.clock.pass(std::clamp<int64_t>(updater_->step(), 1, 10'000));
+}
+
+auto SimDevice::unwrap(proto::WrappedKey const& wrapped, Sha256 const& artifact)
+    -> Result<proto::ContentKey> {
+  return world_.device_key.unwrap(wrapped, device_id().str(), artifact);
+}
+
+auto SimDevice::run(ByteView model) -> Result<> {
+  if (!behaviour_of(model).golden_good) return corrupt("golden outputs differ");
+  return {};
+}
+
+auto SimDevice::load(ModelName const&, Bytes model) -> Result<> {
+  running_ = std::move(model);
+  health_ = {};
+  health_.labelled = health_.correct = 0;
+  health_.outputs.assign(10, 0);
+  return {};
+}
+
+void SimDevice::unload(ModelName const&) {
+  running_.clear();
+}
+
+auto SimDevice::run(ModelName const&, uint32_t count_max) -> Result<uint32_t> {
+  auto const behaviour = behaviour_of(running_);
+  if (behaviour.crashes) {
+    world_.files.power_off(Loss::all);
+    return internal("the device went down");
+  }
+  for (uint32_t i = 0; i < count_max; ++i) {
+    auto const row = health_.inferences++;
+    ++world_.inferences_run;
+    ++*health_.labelled;
+    if (row % 100 < static_cast<uint64_t>(behaviour.percent_correct)) ++*health_.correct;
+    ++health_.outputs[behaviour.one_class ? 0 : row % 10];
+    health_.latency_us.add(behaviour.latency_us);
+  }
+  return count_max;
+}
+
+auto SimDevice::health(ModelName const&) const -> proto::Health {
+  return health_;
+}
+
+auto run_to_end(World& world) -> Outcome {
+  SimDevice device(world);
+  if (auto started = device.start(); !started)
+    return world.files.powered() ? Outcome::start_failed : Outcome::power_lost;
+  for (int i = 0; i < kStepsMax; ++i) {
+    device.step();
+    if (!world.files.powered()) return Outcome::power_lost;
+    if (proto::ended(world.server.attempt().state) && device.updater().status().acknowledged)
+      return Outcome::settled;
+  }
+  return Outcome::stuck;
+}
+
+auto slots_of(World& world) -> ModelSlots {
+  auto slots = ModelSlots::open(world.files, check_model);
+  CHECK(slots);
+  return *std::move(slots);
+}
+
+}  // namespace godwit::agent::sim
