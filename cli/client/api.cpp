@@ -19,6 +19,7 @@ constexpr size_t kPageItems = 500;
 constexpr size_t kPagesMax = 2000;
 constexpr milliseconds kEventsIdle{45'000};  // three of the server's heartbeats
 constexpr milliseconds kReopenMax{5'000};
+constexpr milliseconds kHurry{1'500};
 
 auto kind_of(int status) -> Code {
   if (status == 401 || status == 403) return Code::denied;
@@ -102,14 +103,20 @@ auto Api::connect(Context const& context) -> Result<Api> {
   return Api(std::move(endpoint));
 }
 
-auto Api::request(HttpRequest const& request, HttpOptions const& options) const
-    -> Result<HttpResponse> {
+auto Api::hurried() const -> Api {
+  Api api = *this;
+  api.hurried_ = true;
+  return api;
+}
+
+auto Api::request(HttpRequest const& request, HttpOptions options) const -> Result<HttpResponse> {
+  if (hurried_) options.connect_timeout = options.idle_timeout = kHurry;
   for (int tries = 1;; ++tries) {
     auto response = exchange(endpoint_, request, options);
     bool const repeat = response
                             ? kind_of(response->status) == Code::retry && response->status >= 400
                             : response.error().code == Code::retry;
-    if (!repeat || tries == kTriesMax) {
+    if (!repeat || tries == kTriesMax || hurried_) {
       if (response && response->status / 100 != 2) return problem(*response);
       return response;
     }

@@ -28,6 +28,9 @@ class Api {
   /// The server that the flags, the environment and the saved contexts choose.
   static auto connect(Context const& context) -> Result<Api>;
 
+  /// The same, but it tries once and soon gives up: for what a person waits for at a prompt.
+  auto hurried() const -> Api;
+
   auto endpoint() const -> Endpoint const& { return endpoint_; }
   auto get(std::string const& path) const -> Result<Json>;
   auto get_tagged(std::string const& path) const -> Result<Reply>;
@@ -56,11 +59,11 @@ class Api {
   auto follow(std::string const& path, Follow const& follow) const -> Result<>;
 
  private:
-  auto request(HttpRequest const& request, HttpOptions const& options = {}) const
-      -> Result<HttpResponse>;
+  auto request(HttpRequest const& request, HttpOptions options = {}) const -> Result<HttpResponse>;
   auto request_json(HttpRequest request) const -> Result<Reply>;
 
   Endpoint endpoint_;
+  bool hurried_ = false;
 };
 
 }  // namespace godwit::cli

@@ -63,7 +63,7 @@ void add_enrolment_commands(CLI::App& app, Context& context) {
 
   auto* command = add("create", "Make a token; -q prints only the token", create);
   command->add_option("--uses", options->uses, "how many devices it lets in (default 1)")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(1, 1'000'000).description(""))
       ->type_name("N");
   command->add_option("--expires", options->expires, "after this time, such as 1h (default 1d)")
       ->type_name("TIME");

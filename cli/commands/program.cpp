@@ -1,5 +1,6 @@
 #include "cli/commands/program.h"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -24,12 +25,10 @@ void add_global_flags(CLI::App& app, Context& context) {
                                                           {"json", OutputMode::json},
                                                           {"jsonl", OutputMode::jsonl}};
   auto const output = "Output";
-  app.add_option_function<std::string>(
-         "-o,--output", [&context](std::string const& name) { context.mode = modes.at(name); },
-         "table (on a terminal), tsv (into a pipe), json or jsonl")
-      ->check(CLI::IsMember({"table", "tsv", "json", "jsonl"}))
-      ->type_name("FORM")
-      ->group(output);
+  auto* form = app.add_option_function<std::string>(
+      "-o,--output", [&context](std::string const& name) { context.mode = modes.at(name); },
+      "the form of what is printed (default: table on a terminal, tsv into a pipe)");
+  choice(form->group(output), {"table", "tsv", "json", "jsonl"});
   auto const fields = std::make_shared<std::string>();
   app.add_flag("--json", *fields, "the same as -o json; --json=a,b.c prints only these members")
       ->each([&context, fields](std::string const& list) { split_fields(context, list); })
@@ -76,6 +75,16 @@ auto group(CLI::App& app, std::string const& name, std::string const& descriptio
   auto* made = app.add_subcommand(name, description);
   made->require_subcommand(1);
   return made;
+}
+
+void choice(CLI::Option* option, std::vector<std::string> const& values) {
+  option->type_name(CLI::detail::join(values, "|"));
+  option->check(CLI::Validator(
+      [values](std::string const& given) {
+        if (std::find(values.begin(), values.end(), given) != values.end()) return std::string();
+        return "'" + given + "' is not one of " + CLI::detail::join(values, ", ");
+      },
+      ""));
 }
 
 void does(CLI::App* command, Context& context, std::function<Result<>()> work) {

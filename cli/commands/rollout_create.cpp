@@ -110,19 +110,19 @@ void add_rules(CLI::App* command, Options& options) {
       ->allow_extra_args(false);
   add("--success-percent", options.success_percent,
       "of a phase's devices that must succeed before the next phase begins", "PERCENT")
-      ->check(CLI::Range(0.0, 100.0));
+      ->check(CLI::Range(0.0, 100.0).description(""));
   add("--soak", options.soak, "wait so long between phases, such as 10m", "TIME");
   add("--abort-threshold", options.abort_threshold_percent,
       "stop when more than this share of the devices has failed", "PERCENT")
-      ->check(CLI::Range(0.0, 100.0));
+      ->check(CLI::Range(0.0, 100.0).description(""));
   add("--min-executed", options.min_executed, "but not before so many devices have ended", "N")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(int64_t{0}, int64_t{INT32_MAX}).description(""));
   add("--attempt-timeout", options.attempt_timeout,
       "a device that takes longer has failed, such as 1h", "TIME");
   add("--retries", options.retries, "give a failed device so many more tries", "N");
-  add("--on-failure", options.on_failure,
-      "stop, or rollback: send updated devices back to what they ran", "stop|rollback")
-      ->check(CLI::IsMember({"stop", "rollback"}));
+  choice(add("--on-failure", options.on_failure,
+             "stop, or rollback: send updated devices back to what they ran", ""),
+         {"stop", "rollback"});
 }
 
 }  // namespace

@@ -57,6 +57,16 @@ auto read_file(std::string const& path, uint64_t bytes_max) -> Result<Bytes> {
   }
 }
 
+auto read_secret(std::string const& path) -> Result<std::string> {
+  constexpr uint64_t kBytesMax = 64u << 10;
+  struct stat there {};
+  if (::stat(path.c_str(), &there) != 0) return from_errno(errno, path);
+  if (there.st_mode & (S_IRWXG | S_IRWXO))
+    return denied(path + " is secret, and others may read it; run chmod 600 on it");
+  TRY(auto bytes, read_file(path, kBytesMax));
+  return std::string(as_text(bytes));
+}
+
 auto write_file(std::string const& path, ByteView bytes, unsigned mode) -> Result<> {
   struct stat there {};
   if (::stat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode))
@@ -69,10 +79,17 @@ auto write_file(std::string const& path, ByteView bytes, unsigned mode) -> Resul
   if (file.get() < 0) return from_errno(errno, "making " + temporary);
   bool const done = write_all(file.get(), bytes) && ::fsync(file.get()) == 0 && file.close() &&
                     std::rename(temporary.c_str(), path.c_str()) == 0;
-  if (done) return {};
+  if (done) return sync_folder(path.substr(0, path.find_last_of('/') + 1));
   int const reason = errno;
   ::unlink(temporary.c_str());
   return from_errno(reason, "writing " + path);
+}
+
+auto sync_folder(std::string const& path) -> Result<> {
+  Descriptor const folder(
+      ::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (folder.get() < 0 || ::fsync(folder.get()) != 0) return from_errno(errno, "syncing " + path);
+  return {};
 }
 
 }  // namespace godwit::cli

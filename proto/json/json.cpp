@@ -210,15 +210,24 @@ auto Json::get_bool_or(std::string_view key, bool other) const -> Result<bool> {
   return optional<bool>(*this, key, other, [](Json const& j) { return j.as_bool(); });
 }
 
-auto Json::items() const -> Array const& {
+auto Json::items() const& -> Array const& {
   static Array const kEmpty;
   auto const* array = std::get_if<Array>(&value_);
   return array ? *array : kEmpty;
 }
-auto Json::members() const -> Object const& {
+auto Json::members() const& -> Object const& {
   static Object const kEmpty;
   auto const* object = std::get_if<Object>(&value_);
   return object ? *object : kEmpty;
+}
+
+auto Json::items() && -> Array {
+  auto* array = std::get_if<Array>(&value_);
+  return array ? std::move(*array) : Array();
+}
+auto Json::members() && -> Object {
+  auto* object = std::get_if<Object>(&value_);
+  return object ? std::move(*object) : Object();
 }
 
 void Json::set(std::string_view key, Json value) {

@@ -82,8 +82,11 @@ class Json {
   auto get_bool_or(std::string_view key, bool other) const -> Result<bool>;
 
   /// The items of an array and members of an object; empty for anything else.
-  auto items() const -> Array const&;
-  auto members() const -> Object const&;
+  auto items() const& -> Array const&;
+  auto members() const& -> Object const&;
+  /// Of a temporary: its own, so that a loop over them does not outlive them.
+  auto items() && -> Array;
+  auto members() && -> Object;
   /// Sets a member; this becomes an object if it was none.
   void set(std::string_view key, Json value);
   void push_back(Json value);

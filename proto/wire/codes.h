@@ -26,9 +26,9 @@ constexpr uint32_t kGateAccuracy = 6101;
 constexpr uint32_t kGatePsi = 6102;
 constexpr uint32_t kGateLatency = 6103;
 constexpr uint32_t kGateErrors = 6104;
-constexpr uint32_t kTrialCrash = 6201;  // attempts of the trial used up by crashes
+constexpr uint32_t kTrialCrash = 6201;    // attempts of the trial used up by crashes
 constexpr uint32_t kTrialTimeout = 6202;  // it did not see enough inferences in its time
-constexpr uint32_t kDowngrade = 7101;   // release counter below the device's floor
+constexpr uint32_t kDowngrade = 7101;     // release counter below the device's floor
 constexpr uint32_t kCancelled = 7201;
 constexpr uint32_t kInternal = 9001;
 

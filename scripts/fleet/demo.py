@@ -38,12 +38,10 @@ class Demo:
         step("0. A private installation: certificates, keys, PostgreSQL, Mosquitto, server, five agents")
         self.work.mkdir(parents=True)
         data = stack.SOURCE / "tests" / "data"
-        inputs, labels = self.work / "ic.in.bin", self.work / "ic.labels.u8"
-        run(["zstd", "-q", "-d", data / "golden" / "ic_resnet8_int8.mlperf.in.bin.zst", "-o", inputs])
-        run(["zstd", "-q", "-d", data / "golden" / "ic_resnet8_int8.mlperf.labels.u8.zst", "-o", labels])
+        replay = data / "golden"
         self.fleet.prepare()
         self.fleet.start_server()
-        self.fleet.add_agents(DEVICES, inputs, labels, MODEL)
+        self.fleet.add_agents(DEVICES, MODEL, replay / "ic.in.bin", replay / "ic.labels.u8")
         print(f"    server {self.fleet.url}, devices {', '.join(DEVICES)}")
         self.first_install(data / "models")
         self.by_delta(data / "models")

@@ -88,7 +88,7 @@ class Stack:
             raise Failure(f"godwit {' '.join(map(str, arguments))}: exit code {code}, not {expect}")
         return code
 
-    def add_agents(self, names, inputs: pathlib.Path, labels: pathlib.Path, model: str, **settings):
+    def add_agents(self, names, model: str, inputs: pathlib.Path, labels: pathlib.Path, **settings):
         """Writes their configurations, with one enrolment token for all of them, and starts them."""
         token = json.loads(self.cli("enrolment-token", "create", "--uses", len(names), "-o", "json"))["token"]
         for name in names:

@@ -31,12 +31,9 @@ class Fleet(unittest.TestCase):
         cls.addClassCleanup(stack.remove, cls.folder)
         cls.fleet = stack.Stack(cls.folder, PROGRAMS, durable=True)
         cls.version = 0
-        inputs, labels = cls.folder / "ic.in.bin", cls.folder / "ic.labels.u8"
-        run(["zstd", "-q", "-d", DATA / "golden" / "ic_resnet8_int8.mlperf.in.bin.zst", "-o", inputs])
-        run(["zstd", "-q", "-d", DATA / "golden" / "ic_resnet8_int8.mlperf.labels.u8.zst", "-o", labels])
         cls.fleet.prepare()
         cls.fleet.start_server()
-        cls.fleet.add_agents(DEVICES, inputs, labels, "ic")
+        cls.fleet.add_agents(DEVICES, "ic", DATA / "golden" / "ic.in.bin", DATA / "golden" / "ic.labels.u8")
         cls.compiled = {}
         for name in ("ic-1", "ic-2", "ic-3"):
             cls.compiled[name] = cls.folder / f"{name}.gwm"

@@ -25,7 +25,7 @@ ARROWS = {
     "server/domain": ["proto/wire", "proto/format", "proto/trust"],
     "server/storage": ["server/domain"],
     "server/service": ["server/storage"],
-    "server/link": ["proto/wire"],
+    "server/link": ["server/service", "server/runtime"],  # the notifier port is the service's
     "server/runtime": ["proto/json"],
     "server/scheduler": ["server/service", "server/link", "server/delta", "server/runtime"],
     "server/http": ["server/service", "server/runtime"],
@@ -40,7 +40,7 @@ THIRD_PARTY = {
     "libpq": ["server/storage"],
     "mosquitto": ["server/link", "agent/linux"],
     "nlohmann/": ["proto/json"],
-    "openssl/": ["proto/trust", "server/http", "server/main", "agent/linux", "cli/client"],
+    "openssl/": ["proto/trust", "server/http", "server/link", "server/main", "agent/linux", "cli/client"],
     "spdlog/": ["server/runtime", "server/main", "agent/main"],
     "CLI/": ["cli", "server/main", "agent/main"],
     "divsufsort": ["server/delta"],

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <exception>
 
-#include "server/run.h"
+#include "server/main/run.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/config.h"
 #include "server/runtime/log.h"

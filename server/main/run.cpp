@@ -1,4 +1,4 @@
-#include "server/run.h"
+#include "server/main/run.h"
 
 #include <sys/resource.h>
 

@@ -1,0 +1,118 @@
+#include "server/delta/delta.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "server/delta/match.h"
+#include "server/delta/suffix_index.h"
+#include "tests/unit/server/delta/corpus.h"
+
+namespace godwit::delta {
+namespace {
+
+using proto::PatchFormat;
+
+class EachFormat : public testing::TestWithParam<PatchFormat> {};
+INSTANTIATE_TEST_SUITE_P(Delta, EachFormat,
+                         testing::Values(PatchFormat::bsdiff, PatchFormat::godwit),
+                         [](auto const& format) { return std::string(to_string(format.param)); });
+
+TEST_P(EachFormat, MakesEveryNewFileAgain) {
+  for (Pair const& pair : made_pairs()) {
+    auto const patch = make_patch(pair.old_file, pair.new_file, GetParam());
+    ASSERT_TRUE(patch) << pair.name << ": " << patch.error().what;
+    EXPECT_EQ(*proto::detect_patch(*patch), GetParam());
+    auto const made = proto::apply_patch(pair.old_file, *patch, {});
+    ASSERT_TRUE(made) << pair.name << ": " << made.error().what;
+    EXPECT_TRUE(*made == pair.new_file) << pair.name;
+    auto const info = proto::inspect_patch(*patch, {});
+    ASSERT_TRUE(info) << pair.name << ": " << info.error().what;
+    EXPECT_EQ(info->added_bytes + info->copied_bytes + info->literal_bytes, pair.new_file.size());
+    // Whatever the files are, a patch is hardly larger than the new one.
+    EXPECT_LT(patch->size(), pair.new_file.size() + pair.new_file.size() / 64 + 600) << pair.name;
+  }
+}
+
+TEST_P(EachFormat, IsTheSameEachTime) {
+  auto const pair = history_pairs().front();
+  EXPECT_EQ(*make_patch(pair.old_file, pair.new_file, GetParam()),
+            *make_patch(pair.old_file, pair.new_file, GetParam()));
+}
+
+TEST(Delta, TheContainerIsSmallerThanBsdiffOnTheRealHistory) {
+  for (Pair const& pair : history_pairs()) {
+    auto const ours = make_patch(pair.old_file, pair.new_file, PatchFormat::godwit);
+    auto const bsdiff = make_patch(pair.old_file, pair.new_file, PatchFormat::bsdiff);
+    ASSERT_TRUE(ours && bsdiff) << pair.name;
+    EXPECT_LT(ours->size(), bsdiff->size()) << pair.name;
+  }
+}
+
+TEST(Delta, WeightsThatAllMovedALittleAreCodedInPlace) {
+  std::mt19937 random(3);
+  Bytes old_file(600'000);
+  Bytes new_file(old_file.size());
+  for (size_t i = 0; i < old_file.size(); ++i) {
+    old_file[i] = static_cast<uint8_t>(random());
+    new_file[i] = static_cast<uint8_t>(old_file[i] + random() % 3);
+  }
+  auto const patch = make_patch(old_file, new_file, PatchFormat::godwit);
+  ASSERT_TRUE(patch);
+  EXPECT_LT(patch->size(), new_file.size() / 4);  // log2(3) of 8 bits, and a little
+}
+
+TEST(Delta, ARepeatedRollbackIsOneCopy) {
+  auto const pair = history_pairs().at(3);  // ic-4 is ic-2 again
+  auto const patch = make_patch(pair.old_file, pair.new_file, PatchFormat::godwit);
+  ASSERT_TRUE(patch);
+  EXPECT_LT(patch->size(), 128u);
+}
+
+TEST(Matches, CoverTheNewFileAndStayInsideTheOldOne) {
+  for (Pair const& pair : made_pairs()) {
+    uint64_t covered = 0;
+    for (Match const& match : find_matches(pair.old_file, pair.new_file)) {
+      covered += match.add + match.literal;
+      EXPECT_LE(match.old_offset + match.add, pair.old_file.size()) << pair.name;
+    }
+    EXPECT_EQ(covered, pair.new_file.size()) << pair.name;
+  }
+}
+
+/// The longest match by looking everywhere.
+auto longest_by_force(ByteView text, ByteView pattern) -> size_t {
+  size_t longest = 0;
+  for (size_t at = 0; at < text.size(); ++at) {
+    size_t length = 0;
+    while (length < pattern.size() && at + length < text.size() &&
+           text[at + length] == pattern[length])
+      ++length;
+    longest = std::max(longest, length);
+  }
+  return longest;
+}
+
+TEST(SuffixIndex, FindsTheLongestMatch) {
+  std::mt19937 random(11);
+  for (int round = 0; round < 400; ++round) {
+    // Few letters, zero among them, give matches that end at the end of the text and at bucket
+    // bounds.
+    auto const letters = 1 + random() % 3;
+    auto const word = [&](size_t bytes_max) {
+      Bytes bytes(random() % bytes_max);
+      for (auto& byte : bytes) byte = static_cast<uint8_t>(random() % letters);
+      return bytes;
+    };
+    Bytes const text = word(40);
+    Bytes const pattern = word(12);
+    auto const found = SuffixIndex(text).longest(pattern);
+    EXPECT_EQ(found.length, longest_by_force(text, pattern)) << to_hex(text) << to_hex(pattern);
+    ASSERT_LE(found.offset + found.length, text.size());
+    EXPECT_TRUE(std::equal(pattern.begin(), pattern.begin() + static_cast<ptrdiff_t>(found.length),
+                           text.begin() + static_cast<ptrdiff_t>(found.offset)));
+  }
+}
+
+}  // namespace
+}  // namespace godwit::delta
