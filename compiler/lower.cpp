@@ -24,6 +24,12 @@ constexpr Row kRows[] = {
     {TfliteCode::softmax, lower_softmax},
 };
 
+auto find_row(TfliteCode code) -> Row const* {
+  for (auto const& row : kRows)
+    if (row.code == code) return &row;
+  return nullptr;
+}
+
 auto supported() -> std::string {
   std::string names;
   for (auto const& row : kRows)
@@ -45,17 +51,28 @@ class GraphLowering {
       : model_(model), values_(model.tensors.size(), kNoValue) {}
 
   auto run() -> Result<Graph> {
+    TRY_VOID(check_codes());
     TRY_VOID(add_inputs());
     for (size_t i = 0; i < model_.operators.size(); ++i)
-      TRY_VOID(
-          add_operator(model_.operators[i])
-              .within("operator " + std::to_string(i) + " (" + model_.operators[i].name + ")"));
+      TRY_VOID(add_operator(model_.operators[i]).within(place(i)));
     TRY_VOID(add_outputs());
     move_constants();
     return std::move(graph_);
   }
 
  private:
+  auto place(size_t i) const -> std::string {
+    return "operator " + std::to_string(i) + " (" + model_.operators[i].name + ")";
+  }
+
+  /// Before anything else: an operator that is missing is the news, not its tensors' types.
+  auto check_codes() const -> Result<> {
+    for (size_t i = 0; i < model_.operators.size(); ++i)
+      if (!find_row(model_.operators[i].code))
+        return unsupported(model_.operators[i]).within(place(i));
+    return {};
+  }
+
   auto add_inputs() -> Result<> {
     if (model_.inputs.empty()) return invalid("the graph has no inputs");
     for (int32_t index : model_.inputs) {
@@ -75,9 +92,7 @@ class GraphLowering {
   }
 
   auto add_operator(TfliteOperator const& op) -> Result<> {
-    auto const* const row = std::find_if(std::begin(kRows), std::end(kRows),
-                                         [&](Row const& r) { return r.code == op.code; });
-    if (row == std::end(kRows)) return unsupported(op);
+    auto const* const row = find_row(op.code);
     Lowering lowering(model_, op, values_, constants_);
     TRY(auto spec, row->lower(lowering));
     TRY(auto const* output, lowering.output());

@@ -3,6 +3,13 @@
 
 namespace godwit::compiler {
 
+namespace {
+
+constexpr char const* kShapeFault =
+    "has an open, empty or too large shape: export the model with fixed shapes (batch 1)";
+
+}  // namespace
+
 auto Lowering::tensor_error(int32_t index, std::string const& why) const -> Error {
   if (index < 0) return invalid("an input that it needs is left out");
   return invalid("tensor " + std::to_string(index) + " '" +
@@ -27,6 +34,7 @@ auto Lowering::quantised(int32_t index) const -> Result<TfliteTensor const*> {
     return tensor_error(index, "is " + to_string(tensor.type) +
                                    ", not int8: convert the model with full integer quantisation "
                                    "(int8 activations, inputs and outputs)");
+  if (tensor.elements == 0) return tensor_error(index, kShapeFault);
   if (tensor.scales.size() != 1 || tensor.zero_points.size() != 1 || !(tensor.scales[0] > 0))
     return tensor_error(index,
                         "has no scale and zero point of its own: convert the model with full "
@@ -50,6 +58,7 @@ auto Lowering::constant(size_t i, TfliteType type) const -> Result<TfliteTensor 
   if (tensor.data.empty()) return fail(i, "is computed, where this compiler needs a constant");
   if (tensor.type != type)
     return fail(i, "is " + to_string(tensor.type) + ", where " + to_string(type) + " is needed");
+  if (tensor.elements == 0) return fail(i, kShapeFault);
   return &tensor;
 }
 

@@ -61,18 +61,15 @@ auto element_bits(TfliteType type) -> uint64_t {
   return 0;  // unknown: its size is not checked, and no operator takes it
 }
 
+/// A shape that cannot be used only matters where an operator uses it.
 auto read_shape(Table const& table, TfliteTensor& tensor) -> Result<> {
   TRY(auto const shape, table.numbers<int32_t>(tensor_field::kShape));
-  uint64_t elements = 1;
+  uint64_t elements = shape.size() > proto::kTensorRankMax ? 0 : 1;
   for (int32_t extent : shape) {
-    if (extent < 1)
-      return invalid("has a dimension of " + std::to_string(extent) +
-                     ": export the model with fixed shapes (batch 1)");
-    elements *= static_cast<uint32_t>(extent);
-    if (elements > proto::kTensorBytesMax) return invalid("is too large");
-    tensor.shape.push_back(static_cast<uint32_t>(extent));
+    elements *= static_cast<uint32_t>(std::max(extent, 0));
+    if (elements > proto::kTensorBytesMax) elements = 0;
+    tensor.shape.push_back(static_cast<uint32_t>(std::max(extent, 0)));
   }
-  if (shape.size() > proto::kTensorRankMax) return invalid("has too many dimensions");
   tensor.elements = static_cast<uint32_t>(elements);
   return {};
 }
@@ -95,7 +92,7 @@ auto read_tensor(Table const& table, std::vector<Table> const& buffers, TfliteTe
   if (buffer >= buffers.size()) return corrupt("names a buffer that the file does not have");
   TRY(tensor.data, buffers[buffer].bytes(0));
   uint64_t const bits = element_bits(tensor.type) * tensor.elements;
-  if (!tensor.data.empty() && bits && tensor.data.size() != (bits + 7) / 8)
+  if (!tensor.data.empty() && bits > 0 && tensor.data.size() != (bits + 7) / 8)
     return corrupt("has " + std::to_string(tensor.data.size()) +
                    " bytes of data where its shape says " + std::to_string((bits + 7) / 8));
   return {};

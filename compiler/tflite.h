@@ -28,7 +28,7 @@ struct TfliteTensor {
   std::string name;  // printable ASCII; other characters became '?'
   TfliteType type{};
   std::vector<uint32_t> shape;
-  uint32_t elements = 0;
+  uint32_t elements = 0;  // 0: a shape that cannot be compiled
   std::vector<float> scales;
   std::vector<int64_t> zero_points;
   ByteView data;  // empty unless constant
@@ -66,8 +66,8 @@ struct TfliteModel {
   std::vector<int32_t> outputs;
 };
 
-/// The one subgraph of the file. Every tensor number is in range, every shape has at most
-/// kTensorBytesMax elements, and constants have as many bytes as their shapes say. Borrows `file`.
+/// The one subgraph of the file. Every tensor number is in range, and constants of a usable shape
+/// have as many bytes as it says. Borrows `file`.
 auto read_tflite(ByteView file) -> Result<TfliteModel>;
 
 }  // namespace godwit::compiler

@@ -21,6 +21,7 @@ void add_delta_commands(CLI::App& app, Context& context);
 void add_device_commands(CLI::App& app, Context& context);
 void add_enrolment_commands(CLI::App& app, Context& context);
 void add_filter_commands(CLI::App& app, Context& context);
+void add_model_commands(CLI::App& app, Context& context);
 void add_push_commands(CLI::App& app, Context& context);
 void add_release_commands(CLI::App& app, Context& context);
 void add_rollout_commands(CLI::App& app, Context& context);
@@ -31,6 +32,7 @@ void add_version_commands(CLI::App& app, Context& context);
 /// In the order of `godwit --help`.
 // clang-format off
 inline constexpr AddCommands kGroups[] = {
+    add_model_commands,
     add_delta_commands,
     add_push_commands,
     add_release_commands,

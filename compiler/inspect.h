@@ -1,0 +1,25 @@
+// What a compiled model consists of and what it costs, for people and their scripts.
+#pragma once
+
+#include "proto/format/operators.h"
+
+namespace godwit::compiler {
+
+struct OperatorCost {
+  std::string name;
+  std::string output;  // the tensor that it makes
+  std::vector<uint32_t> shape;
+  uint64_t macs = 0;
+  uint64_t constant_bytes = 0;
+};
+
+struct ModelCost {
+  std::vector<OperatorCost> operators;
+  uint64_t macs = 0;            // multiplications with weights, for one row
+  uint64_t constant_bytes = 0;  // weights, biases, multipliers
+  uint32_t live_bytes_max = 0;  // no arena without overlaps is smaller
+};
+
+auto cost_of(proto::ModelView const& model) -> ModelCost;
+
+}  // namespace godwit::compiler
