@@ -2,6 +2,8 @@
 // Any number of servers may run both: rows are taken with SKIP LOCKED.
 #pragma once
 
+#include <atomic>
+
 #include "server/service/device_link.h"
 
 namespace godwit::server {
@@ -18,6 +20,7 @@ class Jobs {
 
  private:
   Core& core_;
+  std::atomic<int64_t> next_housekeeping_ms_ = 0;
 };
 
 }  // namespace godwit::server

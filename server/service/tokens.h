@@ -6,12 +6,20 @@
 namespace godwit::server {
 
 struct Core;
+class Database;
+
+/// Stores a new token; the result is the only time it is seen.
+auto create_token(Database& database, int64_t now_ms, std::string_view name, std::string_view role)
+    -> Result<std::string>;
 
 struct Principal {
   int64_t token_id = 0;
   std::string name;
   std::string role;
 };
+
+/// PREFIX and 256 random bits in hexadecimal.
+auto random_token(std::string_view prefix) -> std::string;
 
 class Tokens {
  public:

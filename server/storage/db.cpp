@@ -331,16 +331,16 @@ static auto attempt_once(Tx::Connection& connection,
   }
 }
 
-auto Database::wait_for_event(int64_t timeout_ms) -> Result<> {
+auto Database::wait_for_event(int64_t timeout_ms) -> Result<bool> {
   std::lock_guard lock(state_->listener_mutex);
   try {
     if (!state_->listener) {
       state_->listener = std::make_unique<pqxx::connection>(state_->url);
       state_->receiver = std::make_unique<Ears>(*state_->listener);
-      return {};  // what was committed before the LISTEN was not announced here: look first
+      return false;
     }
     state_->listener->await_notification(timeout_ms / 1000, (timeout_ms % 1000) * 1000);
-    return {};
+    return true;
   } catch (std::exception const& e) {
     state_->receiver.reset();
     state_->listener.reset();

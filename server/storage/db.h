@@ -131,8 +131,8 @@ class Database {
   }
 
   /// Waits for a notification on the events' channel, on a connection of its own; one caller at a
-  /// time.
-  auto wait_for_event(int64_t timeout_ms) -> Result<>;
+  /// time. False: it only began to listen, and what was committed before was not announced here.
+  auto wait_for_event(int64_t timeout_ms) -> Result<bool>;
 
  private:
   struct State;

@@ -1,0 +1,99 @@
+#include "server/service/delta_worker.h"
+
+#include "proto/base/limits.h"
+#include "proto/format/patch.h"
+#include "server/delta/delta.h"
+#include "server/domain/rollout.h"
+#include "server/service/core.h"
+
+namespace godwit::server {
+namespace {
+
+constexpr int64_t kLeaseMs = 15 * 60 * 1000;  // then another worker may take it
+constexpr int kTriesMax = 3;
+
+struct Pair {
+  Release from;
+  Release to;
+};
+
+auto sealed_delta(proto::ContentKey const& key, Delta const& delta, Pair const& pair,
+                  ByteView patch) -> Bytes {
+  auto const aad = proto::delta_aad(delta.format, pair.from.plain_sha256, pair.to.plain_sha256);
+  return proto::seal(key, aad, patch);
+}
+
+auto make_checked_patch(Core const& core, Delta const& delta, Pair const& pair) -> Result<Bytes> {
+  TRY(auto const old_file, plaintext_of(core, pair.from).within(pair.from.version));
+  TRY(auto const new_file, plaintext_of(core, pair.to).within(pair.to.version));
+  auto const format =
+      delta.format == "godwit" ? proto::PatchFormat::godwit : proto::PatchFormat::bsdiff;
+  TRY(auto patch, delta::make_patch(old_file, new_file, format));
+  // Nothing is published that has not been applied by the code that devices run.
+  TRY(auto const result, proto::apply_patch(old_file, patch, {}));
+  if (proto::sha256(result) != pair.to.plain_sha256)
+    return internal("the patch does not make the new release");
+  return patch;
+}
+
+auto store_artifact(Core& core, ByteView sealed, Sha256 const& sha256) -> Result<> {
+  TRY(auto upload, core.artifacts.begin(sha256));
+  TRY_VOID(upload.add(sealed));
+  TRY(auto const info, upload.commit());
+  return core.database->transact([&](Tx& tx) -> Result<> {
+    store::insert_artifact(tx, info, core.now_ms());
+    store::set_artifact_kind(tx, info.sha256, "delta");
+    return {};
+  });
+}
+
+/// Fills in what came of it: ready, or rejected because the full release is hardly larger.
+auto make(Core& core, Delta& delta, Pair const& pair) -> Result<> {
+  TRY(auto const patch, make_checked_patch(core, delta, pair));
+  auto const key = proto::ContentKey::generate();
+  auto const sealed = sealed_delta(key, delta, pair, patch);
+  delta.size_bytes = sealed.size();
+  if (auto reason = delta_rejected_because(sealed.size(), delta.full_size_bytes)) {
+    delta.state = DeltaState::rejected;
+    delta.reason = *std::move(reason);
+    return {};
+  }
+  auto const sha256 = proto::sha256(sealed);
+  TRY(delta.key,
+      proto::wrap_key(key, core.sealing_key.public_bytes(), proto::kServerReceiver, sha256));
+  TRY_VOID(store_artifact(core, sealed, sha256));
+  delta.sha256 = sha256;
+  delta.state = DeltaState::ready;
+  return {};
+}
+
+}  // namespace
+
+auto make_one_delta(Core& core) -> Result<bool> {
+  std::optional<Pair> pair;
+  TRY(auto taken, core.database->transact([&](Tx& tx) -> Result<std::optional<store::TakenDelta>> {
+    auto row = store::take_delta(tx, core.now_ms(), kLeaseMs);
+    if (!row) return row;
+    TRY(auto from, require_release(tx, row->delta.model, row->delta.from));
+    TRY(auto to, require_release(tx, row->delta.model, row->delta.to));
+    pair = Pair{std::move(from), std::move(to)};
+    return row;
+  }));
+  if (!taken) return false;
+  auto& delta = taken->delta;
+  auto const begin_ms = core.clock.monotonic_ms();
+  auto const made = make(core, delta, *pair);
+  delta.seconds = static_cast<double>(core.clock.monotonic_ms() - begin_ms) / 1000;
+  if (!made) {
+    delta.state = taken->tries < kTriesMax ? DeltaState::pending : DeltaState::failed;
+    delta.reason = made.error().what;
+  }
+  TRY_VOID(core.database->transact([&](Tx& tx) -> Result<> {
+    store::finish_delta(tx, *taken);  // false: the lease was lost, and another worker's word counts
+    return {};
+  }));
+  if (!made) return Error(made.error()).within("delta " + delta.from + " -> " + delta.to);
+  return true;
+}
+
+}  // namespace godwit::server

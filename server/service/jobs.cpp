@@ -1,0 +1,79 @@
+#include "server/service/jobs.h"
+
+#include <algorithm>
+
+#include "server/service/core.h"
+#include "server/service/delta_worker.h"
+#include "server/service/hints.h"
+#include "server/service/steering.h"
+#include "server/storage/attempts.h"
+#include "server/storage/events.h"
+#include "server/storage/rollouts.h"
+#include "server/storage/tokens.h"
+
+namespace godwit::server {
+namespace {
+
+constexpr size_t kChunk = 1000;
+constexpr int64_t kHousekeepingMs = 3600 * 1000;
+constexpr int64_t kRequestsKeptMs = 24 * kHousekeepingMs;
+constexpr int64_t kEventsKeptMs = 30 * 24 * kHousekeepingMs;
+
+/// Devices told together spread their fetches: a hundred a second, within a minute.
+auto jitter_ms(size_t devices) -> uint32_t {
+  return devices <= 50 ? 0 : static_cast<uint32_t>(std::min<size_t>(devices * 10, 60'000));
+}
+
+auto time_out(Core& core) -> Result<> {
+  for (size_t changed = kChunk; changed == kChunk;) {
+    TRY(changed, core.database->transact([&](Tx& tx) -> Result<size_t> {
+      return store::time_out(tx, kChunk, core.now_ms());
+    }));
+  }
+  return {};
+}
+
+auto send_hints(Core& core, DeviceNotifier& notifier) -> Result<> {
+  for (size_t sent = kChunk; sent == kChunk;) {
+    TRY(auto const due, core.database->transact([&](Tx& tx) -> Result<std::vector<store::DueHint>> {
+      return store::take_due_hints(tx, core.config.hint_repeat_ms, kChunk, core.now_ms());
+    }));
+    for (auto const& hint : due) {
+      TRY(auto device, DeviceId::parse(hint.attempt.device));
+      notifier.send({std::move(device), hint_of(hint.attempt, jitter_ms(hint.phase_devices))});
+    }
+    sent = due.size();
+  }
+  return {};
+}
+
+}  // namespace
+
+auto Jobs::tick(DeviceNotifier& notifier) -> Result<> {
+  TRY_VOID(time_out(core_));
+  TRY(auto const ids, core_.database->transact([](Tx& tx) -> Result<std::vector<int64_t>> {
+    return store::unsettled_rollouts(tx);
+  }));
+  // A rollout that fails to advance does not hold up the others; its error is told at the end.
+  Result<> outcome;
+  for (auto id : ids) {
+    auto advanced = advance_rollout(core_, id).within("rollout " + std::to_string(id));
+    if (!advanced) outcome = std::move(advanced);
+  }
+  TRY_VOID(send_hints(core_, notifier));
+  if (core_.now_ms() >= next_housekeeping_ms_.load()) {
+    next_housekeeping_ms_ = core_.now_ms() + kHousekeepingMs;
+    TRY_VOID(core_.database->transact([&](Tx& tx) -> Result<> {
+      store::forget_requests(tx, core_.now_ms() - kRequestsKeptMs);
+      store::forget_events(tx, core_.now_ms() - kEventsKeptMs);
+      return {};
+    }));
+  }
+  return outcome;
+}
+
+auto Jobs::make_one_delta() -> Result<bool> {
+  return server::make_one_delta(core_);
+}
+
+}  // namespace godwit::server
