@@ -21,9 +21,11 @@ void add_delta_commands(CLI::App& app, Context& context);
 void add_device_commands(CLI::App& app, Context& context);
 void add_enrolment_commands(CLI::App& app, Context& context);
 void add_filter_commands(CLI::App& app, Context& context);
+void add_keys_commands(CLI::App& app, Context& context);
 void add_model_commands(CLI::App& app, Context& context);
 void add_push_commands(CLI::App& app, Context& context);
 void add_release_commands(CLI::App& app, Context& context);
+void add_release_sign_commands(CLI::App& app, Context& context);
 void add_rollout_commands(CLI::App& app, Context& context);
 void add_rollout_create_commands(CLI::App& app, Context& context);
 void add_status_commands(CLI::App& app, Context& context);
@@ -32,8 +34,10 @@ void add_version_commands(CLI::App& app, Context& context);
 /// In the order of `godwit --help`.
 // clang-format off
 inline constexpr AddCommands kGroups[] = {
+    add_keys_commands,
     add_model_commands,
     add_delta_commands,
+    add_release_sign_commands,
     add_push_commands,
     add_release_commands,
     add_rollout_create_commands,

@@ -16,7 +16,7 @@ using proto::TrustedState;
 
 /// The plaintext's facts fill in what the request leaves open.
 auto describe(ByteView compiled, ReleaseRequest const& request) -> Result<proto::ReleaseInfo> {
-  TRY(auto model, proto::parse_model(compiled).within("not a compiled model"));
+  TRY(auto model, proto::parse_model(compiled).within("the compiled model"));
   proto::ReleaseInfo info{.model = request.model, .version = request.version};
   info.plain_length = compiled.size();
   info.plain_sha256 = proto::sha256(compiled);
