@@ -75,7 +75,7 @@ Param::Param(std::vector<int64_t> const& items) {
 }
 
 auto Row::next() -> std::optional<std::string_view> {
-  auto const& result = *static_cast<pqxx::result const*>(result_);
+  auto const& result = *static_cast<pqxx::result const*>(result_.get());
   auto const field = result.at(static_cast<pqxx::result::size_type>(row_))
                          .at(static_cast<pqxx::row::size_type>(column_++));
   if (field.is_null()) return std::nullopt;

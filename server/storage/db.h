@@ -68,10 +68,10 @@ class Row {
 
  private:
   friend class Rows;
-  Row(void const* result, size_t row) : result_(result), row_(row) {}
+  Row(std::shared_ptr<void const> result, size_t row) : result_(std::move(result)), row_(row) {}
   auto next() -> std::optional<std::string_view>;
   auto required() -> std::string_view;
-  void const* result_;
+  std::shared_ptr<void const> result_;  // shared: a row may outlive its Rows
   size_t row_;
   size_t column_ = 0;
 };
@@ -82,7 +82,7 @@ class Rows {
       : result_(std::move(result)), size_(size), affected_(affected) {}
   auto size() const -> size_t { return size_; }
   auto empty() const -> bool { return size_ == 0; }
-  auto operator[](size_t i) const -> Row { return {result_.get(), i}; }
+  auto operator[](size_t i) const -> Row { return {result_, i}; }
   /// Rows that an INSERT, UPDATE or DELETE touched.
   auto affected() const -> size_t { return affected_; }
 
