@@ -1,16 +1,12 @@
 #include "cli/client/servers.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <sstream>
 
+#include "cli/core/files.h"
 #include "proto/json/json.h"
 
 namespace godwit::cli {
@@ -29,16 +25,6 @@ auto parse_servers(std::string const& text) -> Result<SavedServers> {
     saved.servers[name] = std::move(server);
   }
   return saved;
-}
-
-auto write_all(int file, std::string_view text) -> bool {
-  while (!text.empty()) {
-    ssize_t const written = write(file, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return false;
-    text.remove_prefix(static_cast<size_t>(written));
-  }
-  return true;
 }
 
 auto find_saved(SavedServers const& saved, std::string const& name) -> Result<SavedServer> {
@@ -69,18 +55,10 @@ auto servers_path(Environment const& environment) -> Result<std::string> {
 }
 
 auto load_servers(std::string const& path) -> Result<SavedServers> {
-  struct stat status = {};
-  if (stat(path.c_str(), &status) != 0) {
-    if (errno == ENOENT) return SavedServers();
-    return from_errno(errno, "reading " + path);
-  }
-  if (status.st_mode & (S_IRWXG | S_IRWXO))
-    return denied(path + " holds tokens, and others may read it; run chmod 600 on it");
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  if (!file) return denied("reading " + path);
-  return parse_servers(text.str()).within(path);
+  auto const text = read_secret(path);
+  if (!text && text.error().code == Code::not_found) return SavedServers();
+  if (!text) return text.error();
+  return parse_servers(*text).within(path);
 }
 
 auto save_servers(std::string const& path, SavedServers const& saved) -> Result<> {
@@ -94,17 +72,9 @@ auto save_servers(std::string const& path, SavedServers const& saved) -> Result<
   auto const text =
       Json::object({{"current", saved.current}, {"contexts", std::move(contexts)}}).dump(2) + "\n";
 
-  std::error_code ignored;  // open() below says what is wrong
+  std::error_code ignored;  // write_file says what is wrong
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
-  auto const temporary = path + ".new." + std::to_string(getpid());
-  int const file = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (file < 0) return from_errno(errno, "writing " + temporary);
-  bool good = write_all(file, text) && fsync(file) == 0;
-  good = close(file) == 0 && good;
-  if (good && rename(temporary.c_str(), path.c_str()) == 0) return {};
-  auto const error = from_errno(errno, "writing " + path);
-  unlink(temporary.c_str());
-  return error;
+  return write_file(path, as_bytes(text), 0600);
 }
 
 auto read_token(std::string const& path) -> Result<std::string> {

@@ -2,9 +2,9 @@
 // server has already is not made twice.
 #include <filesystem>
 #include <fstream>
-#include <sstream>
 
 #include "cli/commands/options.h"
+#include "cli/core/files.h"
 #include "cli/core/format.h"
 #include "cli/core/output.h"
 #include "cli/core/terminal.h"
@@ -24,13 +24,8 @@ struct Bundle {
 };
 
 auto read_text(std::filesystem::path const& path, size_t bytes_max) -> Result<std::string> {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return from_errno(errno, "reading " + path.string());
-  std::string text(bytes_max + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<size_t>(file.gcount()));
-  if (text.size() > bytes_max) return invalid(path.string() + " is too large");
-  return text;
+  TRY(auto const bytes, read_file(path, bytes_max));
+  return std::string(as_text(bytes));
 }
 
 auto hash_file(Bundle& bundle) -> Result<> {

@@ -1,0 +1,79 @@
+#include "cli/view/release.h"
+
+#include <gtest/gtest.h>
+
+namespace godwit::cli {
+namespace {
+
+auto example() -> Json {
+  return *Json::parse(R"([
+    {"version":"1.2.0","parent":"1.1.0","channel":null,"notes":"larger\nnetwork","yanked":null,
+     "size_bytes":81000,"plain_size_bytes":97000,"plain_sha256":"cc",
+     "created_at":"1970-01-01T00:00:40Z"},
+    {"version":"1.1.0","parent":"1.0.0","channel":"stable","notes":"","yanked":"accuracy",
+     "size_bytes":80000,"plain_size_bytes":96000,"plain_sha256":"bb",
+     "created_at":"1970-01-01T00:00:20Z"},
+    {"version":"1.0.0","parent":null,"channel":null,"notes":"first","yanked":null,
+     "size_bytes":70000,"plain_size_bytes":96000,"plain_sha256":"aa",
+     "created_at":"1970-01-01T00:00:00Z"}])");
+}
+
+TEST(ReleasesTable, ShowsParentsAndWhatIsYanked) {
+  std::vector<std::string> const expected = {
+      "VERSION  PARENT  CHANNEL     SIZE    PLAIN  CREATED  STATE",
+      "1.2.0    1.1.0   -        81.0 kB  97.0 kB  20s ago  good",
+      "1.1.0    1.0.0   stable   80.0 kB  96.0 kB  40s ago  yanked: accuracy",
+      "1.0.0    -       -        70.0 kB  96.0 kB  1m ago   good"};
+  EXPECT_EQ(releases_table(example(), 60).lines(false), expected);
+}
+
+TEST(ReleaseHistory, FollowsParentsAndEndsEvenInACircle) {
+  auto const history = release_history(example(), "1.1.0");
+  ASSERT_TRUE(history);
+  EXPECT_EQ(history->size(), 2u);
+  EXPECT_EQ(release_history(example(), "9.9.9").error().code, Code::not_found);
+  auto const circle = *Json::parse(
+      R"([{"version":"1.0.0","parent":"2.0.0"},{"version":"2.0.0","parent":"1.0.0"}])");
+  EXPECT_TRUE(release_history(circle, "1.0.0"));
+}
+
+TEST(ReleaseLog, ReadsLikeAHistory) {
+  auto const lines = release_log(*release_history(example(), "1.2.0"), 60, false);
+  std::vector<std::string> const expected = {"release 1.2.0",
+                                             "Date:    1970-01-01T00:00:40Z (20s ago)",
+                                             "Parent:  1.1.0",
+                                             "SHA-256: cc, 97.0 kB",
+                                             "",
+                                             "    larger",
+                                             "    network",
+                                             "",
+                                             "release 1.1.0 (stable) yanked: accuracy",
+                                             "Date:    1970-01-01T00:00:20Z (40s ago)",
+                                             "Parent:  1.0.0",
+                                             "SHA-256: bb, 96.0 kB",
+                                             "",
+                                             "release 1.0.0",
+                                             "Date:    1970-01-01T00:00:00Z (1m ago)",
+                                             "Parent:  -",
+                                             "SHA-256: aa, 96.0 kB",
+                                             "",
+                                             "    first"};
+  EXPECT_EQ(lines, expected);
+}
+
+TEST(DeltasTable, SaysWhyThereIsNone) {
+  auto const deltas = *Json::parse(R"([
+    {"from":"1.0.0","to":"1.1.0","format":"bsdiff","state":"ready","size_bytes":34000,
+     "full_size_bytes":80000,"reason":""},
+    {"from":"1.1.0","to":"1.2.0","format":"bsdiff","state":"rejected","size_bytes":null,
+     "full_size_bytes":81000,"reason":"not smaller than 90 % of the full release"}])");
+  std::vector<std::string> const expected = {
+      "FROM   TO     FORMAT  STATE          SIZE     FULL  OF FULL  REASON",
+      "1.0.0  1.1.0  bsdiff  ✔ ready     34.0 kB  80.0 kB  42.50 %  -",
+      "1.1.0  1.2.0  bsdiff  ✘ rejected        -  81.0 kB        -  "
+      "not smaller than 90 % of the full release"};
+  EXPECT_EQ(deltas_table(deltas).lines(false), expected);
+}
+
+}  // namespace
+}  // namespace godwit::cli
