@@ -1,0 +1,265 @@
+// How the updater answers what the server, the network and time do to it. Its roads and power cuts
+// are in tests/powercut.
+#include "agent/core/updater.h"
+
+#include <gtest/gtest.h>
+
+#include "proto/wire/codes.h"
+#include "tests/powercut/sim/sim_device.h"
+
+namespace godwit::agent::sim {
+namespace {
+
+using proto::AttemptState;
+namespace codes = proto::codes;
+
+/// A device that runs 1.0.0, and a server that holds 1.1.0.
+auto updatable(Behaviour const& behaviour = {}) -> World {
+  World world;
+  world.server.publish(make_model("one", {}), {.version = "1.0.0"});
+  world.server.assign("1.0.0");
+  EXPECT_EQ(run_to_end(world), Outcome::settled);
+  world.server.publish(make_model("two", behaviour), {.version = "1.1.0"});
+  return world;
+}
+
+auto running(World& world) -> std::string {
+  auto const held = slots_of(world).identify(the_model());
+  return held.running ? held.running->version : "";
+}
+
+void step_until(SimDevice& device, World& world, AttemptState state) {
+  for (int i = 0; i < 500 && world.server.attempt().state != state; ++i) device.step();
+  ASSERT_EQ(world.server.attempt().state, state);
+}
+
+TEST(Updater, CancelsBeforeTheSlotsAreWritten) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  SimDevice device(world);
+  ASSERT_TRUE(device.start());
+  step_until(device, world, AttemptState::downloading);
+  world.server.cancel();
+  step_until(device, world, AttemptState::cancelled);
+  EXPECT_EQ(world.server.attempt().last.code, codes::kCancelled);
+  EXPECT_EQ(running(world), "1.0.0");
+  EXPECT_TRUE(world.server.violations.empty());
+}
+
+TEST(Updater, GoesOnWhenItIsCancelledTooLate) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  SimDevice device(world);
+  ASSERT_TRUE(device.start());
+  step_until(device, world, AttemptState::trial);
+  world.server.cancel();
+  step_until(device, world, AttemptState::succeeded);
+  EXPECT_EQ(running(world), "1.1.0");
+}
+
+TEST(Updater, CancelsAnAttemptThatItNeverBegan) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  world.server.to_device.clear();
+  world.server.cancel();
+  EXPECT_EQ(run_to_end(world), Outcome::settled);
+  EXPECT_EQ(world.server.attempt().state, AttemptState::cancelled);
+}
+
+TEST(Updater, TakesBackATrialThatKeepsCrashing) {
+  auto world = updatable({.crashes = true});
+  world.server.assign("1.1.0");
+  int starts = 0;
+  auto outcome = Outcome::power_lost;
+  while (outcome == Outcome::power_lost && starts < 10) {
+    world.files.power_on();
+    outcome = run_to_end(world);
+    ++starts;
+  }
+  EXPECT_EQ(outcome, Outcome::settled);
+  EXPECT_EQ(starts, ModelSlots::kTrialStarts + 1);  // the last one takes it back
+  EXPECT_EQ(world.server.attempt().state, AttemptState::rolled_back);
+  EXPECT_EQ(world.server.attempt().last.code, codes::kTrialCrash);
+  EXPECT_EQ(running(world), "1.0.0");
+}
+
+TEST(Updater, RejectsWhatTheDirectorDidNotSign) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  world.server.forge_director();
+  EXPECT_EQ(run_to_end(world), Outcome::settled);
+  EXPECT_EQ(world.server.attempt().state, AttemptState::rejected);
+  EXPECT_EQ(world.server.attempt().last.code, codes::kMetadata);
+  EXPECT_EQ(running(world), "1.0.0");
+  EXPECT_EQ(world.server.bytes_served, 0u);
+}
+
+TEST(Updater, SurvivesANetworkThatComesAndGoes) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  world.server.fail_fetches(5);
+  EXPECT_EQ(run_to_end(world), Outcome::settled);
+  EXPECT_EQ(world.server.attempt().state, AttemptState::succeeded);
+}
+
+TEST(Updater, GivesUpADownloadThatNeverGoesOn) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  SimDevice device(world);
+  ASSERT_TRUE(device.start());
+  step_until(device, world, AttemptState::downloading);
+  world.server.fail_fetches(1000);
+  step_until(device, world, AttemptState::failed);
+  EXPECT_EQ(world.server.attempt().last.code, codes::kNetwork);
+}
+
+TEST(Updater, ResumesADownloadWhereItStopped) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  {
+    SimDevice device(world);
+    ASSERT_TRUE(device.start());
+    step_until(device, world, AttemptState::downloading);
+    device.step();
+    device.step();
+    world.files.power_off(Loss::all);
+  }
+  ASSERT_GT(world.server.bytes_served, 0u);
+  world.files.power_on();
+  EXPECT_EQ(run_to_end(world), Outcome::settled);
+  EXPECT_EQ(world.server.bytes_served, world.server.attempt().last.bytes_received);
+}
+
+TEST(Updater, RepeatsAnEndUntilItIsHeard) {
+  auto world = updatable({.golden_good = false});
+  world.server.assign("1.1.0");
+  SimDevice device(world);
+  ASSERT_TRUE(device.start());
+  step_until(device, world, AttemptState::downloading);
+  world.server.mute(true);
+  for (int i = 0; i < 50; ++i) device.step();
+  EXPECT_FALSE(device.updater().status().acknowledged);
+  world.server.mute(false);
+  step_until(device, world, AttemptState::failed);
+  for (int i = 0; i < 5; ++i) device.step();
+  EXPECT_TRUE(device.updater().status().acknowledged);
+}
+
+TEST(Updater, TellsTheEndAgainAfterARestart) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  {
+    SimDevice device(world);
+    ASSERT_TRUE(device.start());
+    step_until(device, world, AttemptState::trial);
+    world.server.mute(true);
+    for (int i = 0; i < 50; ++i) device.step();
+    EXPECT_EQ(device.updater().status().attempt->state, AttemptState::succeeded);
+  }
+  world.server.mute(false);
+  EXPECT_EQ(run_to_end(world), Outcome::settled);
+  EXPECT_EQ(world.server.attempt().state, AttemptState::succeeded);
+  EXPECT_TRUE(world.server.attempt().last.health.has_value());
+}
+
+TEST(Updater, CarriesHealthWithTheEnd) {
+  auto world = updatable({.percent_correct = 85});
+  world.server.assign("1.1.0");
+  EXPECT_EQ(run_to_end(world), Outcome::settled);
+  auto const& health = *world.server.attempt().last.health;
+  EXPECT_EQ(health.inferences, 100u);
+  EXPECT_EQ(health.correct, 85u);
+  EXPECT_NEAR(*health.accuracy_drop_points, 2, 1e-9);
+  EXPECT_NEAR(*health.psi, 0, 1e-9);
+  EXPECT_EQ(health.latency_us.count(), 100u);
+}
+
+TEST(Updater, ComparesWithTheReleaseThatARollBackBroughtBack) {
+  auto world = updatable({.percent_correct = 50});
+  world.server.assign("1.1.0");
+  ASSERT_EQ(run_to_end(world), Outcome::settled);
+  ASSERT_EQ(world.server.attempt().state, AttemptState::rolled_back);
+  world.server.publish(make_model("three", {.percent_correct = 84}), {.version = "1.2.0"});
+  world.server.assign("1.2.0");
+  ASSERT_EQ(run_to_end(world), Outcome::settled);
+  EXPECT_NEAR(*world.server.attempt().last.health->accuracy_drop_points, 3, 1e-9);
+}
+
+TEST(Updater, DropsAndCountsMalformedMessages) {
+  auto world = updatable();
+  SimDevice device(world);
+  ASSERT_TRUE(device.start());
+  for (auto const* payload : {"", "{}", "[1]", "\xff", "{\"v\":1,\"attempt\":0}"}) {
+    device.updater().on_message(proto::Down::job, payload);
+    device.updater().on_message(proto::Down::ack, payload);
+  }
+  device.step();
+  EXPECT_EQ(device.updater().status().messages_dropped, 10u);
+}
+
+TEST(Updater, AFloodOfHintsIsBounded) {
+  auto world = updatable();
+  SimDevice device(world);
+  ASSERT_TRUE(device.start());
+  auto const hint = proto::encode(proto::JobHint{77, 1, "update", "ic", 0});
+  for (int i = 0; i < 100; ++i) device.updater().on_message(proto::Down::job, hint);
+  EXPECT_EQ(device.updater().status().messages_dropped, 92u);
+}
+
+TEST(Updater, EpochsRiseAndNeverStartBelowAWipedDevicesPast) {
+  World world;
+  SimDevice first(world);
+  ASSERT_TRUE(first.start());
+  EXPECT_EQ(first.updater().epoch(), 1'800'000'000u);  // of the clock, in seconds
+  SimDevice second(world);
+  ASSERT_TRUE(second.start());
+  EXPECT_EQ(second.updater().epoch(), 1'800'000'001u);
+  auto const will = proto::decode_presence(second.updater().will());
+  ASSERT_TRUE(will);
+  EXPECT_EQ(will->epoch, 1'800'000'001u);
+  EXPECT_FALSE(will->online);
+}
+
+TEST(Updater, ADamagedRunningReleaseFallsBackToTheOtherSlot) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  ASSERT_EQ(run_to_end(world), Outcome::settled);
+  world.files.damage("slot.ic.b", 1000);
+  SimDevice device(world);
+  ASSERT_TRUE(device.start());
+  EXPECT_EQ(running(world), "1.0.0");
+  EXPECT_EQ(device.running(), world.server.plain("1.0.0"));
+}
+
+TEST(Updater, AJournalThatCannotBeReadTakesTheTrialBack) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  {
+    SimDevice device(world);
+    ASSERT_TRUE(device.start());
+    step_until(device, world, AttemptState::trial);
+    device.step();
+    ASSERT_EQ(running(world), "1.1.0");
+  }
+  world.files.damage("journal", 0);
+  SimDevice device(world);
+  ASSERT_TRUE(device.start());
+  EXPECT_EQ(running(world), "1.0.0");
+  EXPECT_EQ(device.running(), world.server.plain("1.0.0"));
+}
+
+TEST(Updater, StopsAnAttemptThatOnlyEverRestarts) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  for (int i = 0; i < 200 && world.server.attempt().state != AttemptState::failed; ++i) {
+    SimDevice device(world);
+    ASSERT_TRUE(device.start());
+    device.step();
+  }
+  EXPECT_EQ(world.server.attempt().state, AttemptState::failed);
+  EXPECT_EQ(world.server.attempt().last.code, codes::kInternal);
+  EXPECT_EQ(running(world), "1.0.0");
+}
+
+}  // namespace
+}  // namespace godwit::agent::sim
