@@ -205,7 +205,10 @@ auto Attempt::take(proto::Agreed agreed) -> Result<> {
   if (auto const verdict = check_release(agreed); verdict.code != 0)
     return refuse(std::move(next), proto::AttemptState::rejected, verdict.code, verdict.message);
   agreed_ = std::move(agreed);
-  if (held_in_slot(next.release->release->plain_sha256)) {
+  auto const& release = *next.release->release;
+  auto const slot = held_in_slot(release.plain_sha256);
+  // Read, so that one which is damaged is downloaded instead.
+  if (slot && ports_.installer.read(release.model, *slot)) {
     // After a cut while installing it may be there because it was downloaded.
     if (next.report.transport.empty()) next.report.transport = "slot";
     return move(std::move(next), Event::in_slot);

@@ -128,8 +128,10 @@ auto Attempt::open_artifact(Artifact const& wanted, Bytes& plain) -> Result<Verd
   if (wanted.is_delta) {
     auto const slot = held_in_slot(wanted.base);
     if (!slot) return Verdict{codes::kDeltaBase, "no slot holds the delta's base"};
-    TRY(auto base, ports_.installer.read(release.model, *slot));
-    auto patched = proto::apply_patch(base, *opened, {.new_bytes_max = release.plain_length});
+    auto base = ports_.installer.read(release.model, *slot);
+    if (!base && base.error().code == Code::internal) return std::move(base).error();
+    if (!base) return Verdict{codes::kDeltaBase, base.error().what};
+    auto patched = proto::apply_patch(*base, *opened, {.new_bytes_max = release.plain_length});
     if (!patched) return Verdict{codes::kDeltaBase, patched.error().what};
     plain = *std::move(patched);
   } else if (release.encoding == "zstd") {
@@ -147,14 +149,11 @@ auto Attempt::open_artifact(Artifact const& wanted, Bytes& plain) -> Result<Verd
 auto Attempt::install() -> Result<> {
   auto const image = image_of(journal_);
   TRY_VOID(ports_.installer.back_up(image.component));
-  auto const slot = held_in_slot(image.sha256);
-  if (slot != Slot::other) {
-    if (plain_.empty()) {
-      // The same bytes run already, as another release.
-      TRY(plain_, ports_.installer.read(image.component, Slot::running));
-    }
-    TRY_VOID(ports_.installer.write(image, plain_));
+  if (plain_.empty() && held_in_slot(image.sha256) != Slot::other) {
+    // The same bytes run already, as another release.
+    TRY(plain_, ports_.installer.read(image.component, Slot::running));
   }
+  if (!plain_.empty()) TRY_VOID(ports_.installer.write(image, plain_));
   if (auto intact = ports_.installer.verify(image); !intact) {
     if (intact.error().code != Code::corrupt) return intact;
     return fail(codes::kInstall, intact.error().what);

@@ -59,6 +59,14 @@ auto slot_switch() -> std::shared_ptr<World const> {
   return shared(std::move(world));
 }
 
+/// Both slots are full: the older release must make room.
+auto third_release() -> std::shared_ptr<World const> {
+  auto world = device_with({{"1.0.0", make_model("one", {})}, {"1.1.0", make_model("two", {})}});
+  world.server.publish(make_model("three", {}), {.version = "1.2.0"});
+  world.server.assign("1.2.0");
+  return shared(std::move(world));
+}
+
 /// 1.1.0 is 1.0.0 byte for byte, and runs.
 auto relabel() -> std::shared_ptr<World const> {
   auto world = device_with({{"1.0.0", make_model("one", {})}});
@@ -99,6 +107,8 @@ auto make_roads() -> std::vector<Road> {
              "full"),
       update("delta_missing", update_to({}, Delta::missing), succeeded, 0, states_to(succeeded),
              "full"),
+      {"third_release", third_release(), succeeded, 0, "1.1.0", "1.2.0", "1.2.0",
+       states_to(succeeded), "full"},
       {"slot",
        slot_switch(),
        succeeded,
@@ -161,6 +171,10 @@ auto unsafe(Road const& road, World& world) -> std::string {
   auto const model = slots.read(the_model(), Slot::running);
   if (!model) return model.error().what;
   if (*model != world.server.plain(version)) return "other bytes than those of " + version;
+  if (held.other) {
+    auto const other = slots.read(the_model(), Slot::other);
+    if (!other) return "the other slot is not what it says: " + other.error().what;
+  }
   if (slots.floor(the_model()) < (road.before.empty() ? 0u : 1u)) return "the floor fell";
   return "";
 }

@@ -40,6 +40,8 @@ class SimServer : public Fetcher, public Link {
   /// A new attempt towards a published release; the delta is from the release of version `from`.
   void assign(std::string const& version, Delta delta = Delta::none, std::string const& from = "");
   void cancel();
+  /// The present attempt gets another rev, and the hint that says so is lost.
+  void raise_rev() { ++attempt_.rev; }
   /// Breaks the signature of what the Director says from now on.
   void forge_director() { forged_ = true; }
   /// The next so many fetches fail.

@@ -231,6 +231,54 @@ TEST(Updater, ADamagedRunningReleaseFallsBackToTheOtherSlot) {
   EXPECT_EQ(device.running(), world.server.plain("1.0.0"));
 }
 
+TEST(Updater, ADamagedOtherSlotIsDownloadedInstead) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  ASSERT_EQ(run_to_end(world), Outcome::settled);
+  world.files.damage("slot.ic.a", 1000);
+  world.server.publish(make_model("one", {}), {.version = "1.2.0"});
+  world.server.assign("1.2.0");
+  ASSERT_EQ(run_to_end(world), Outcome::settled);
+  EXPECT_EQ(world.server.attempt().last.transport, "full");
+  EXPECT_EQ(running(world), "1.2.0");
+}
+
+TEST(Updater, ADamagedDeltaBaseFallsBackToTheFullRelease) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  ASSERT_EQ(run_to_end(world), Outcome::settled);
+  world.files.damage("slot.ic.a", 1000);
+  world.server.publish(make_model("three", {}), {.version = "1.2.0"});
+  world.server.assign("1.2.0", SimServer::Delta::good, "1.0.0");
+  ASSERT_EQ(run_to_end(world), Outcome::settled);
+  EXPECT_EQ(world.server.attempt().last.transport, "full");
+  EXPECT_EQ(running(world), "1.2.0");
+}
+
+TEST(Updater, LearnsTheRevThatTheServerKnowsItBy) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  SimDevice device(world);
+  ASSERT_TRUE(device.start());
+  step_until(device, world, AttemptState::downloading);
+  world.server.raise_rev();
+  step_until(device, world, AttemptState::succeeded);
+  EXPECT_EQ(world.server.attempt().last.rev, 2u);
+}
+
+TEST(Updater, ANewAttemptReplacesOneThatIsStillDownloading) {
+  auto world = updatable();
+  world.server.publish(make_model("three", {}), {.version = "1.2.0"});
+  world.server.assign("1.1.0");
+  SimDevice device(world);
+  ASSERT_TRUE(device.start());
+  step_until(device, world, AttemptState::downloading);
+  world.server.assign("1.2.0");
+  step_until(device, world, AttemptState::succeeded);
+  EXPECT_EQ(running(world), "1.2.0");
+  EXPECT_TRUE(world.server.violations.empty());
+}
+
 TEST(Updater, AJournalThatCannotBeReadTakesTheTrialBack) {
   auto world = updatable();
   world.server.assign("1.1.0");
