@@ -47,7 +47,8 @@ auto notify_queued(Tx& tx, int64_t rollout, uint32_t phase, bool rollbacks_only,
   return tx
       .run(
           "UPDATE attempt SET state = 'notified', transitions = transitions + 1,"
-          " deadline = from_ms($3 + $4 * 1000), hint_at = from_ms($3), updated_at = from_ms($3)"
+          " deadline = from_ms($3::bigint + $4::bigint * 1000), hint_at = from_ms($3), updated_at "
+          "= from_ms($3)"
           " WHERE rollout_id = $1 AND device_id = ANY($2::text[]) AND counted = 'queued'"
           " AND state = 'queued'",
           {rollout, devices, now_ms, int64_t{timeout_s}})

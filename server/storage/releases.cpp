@@ -245,7 +245,8 @@ auto ready_delta(Tx& tx, std::string_view model, Sha256 const& from_plain, std::
 
 auto take_delta(Tx& tx, int64_t now_ms, int64_t lease_ms) -> std::optional<TakenDelta> {
   auto const rows = tx.run(
-      "UPDATE delta SET state = 'running', tries = tries + 1, lease_until = from_ms($1 + $2)"
+      "UPDATE delta SET state = 'running', tries = tries + 1, lease_until = from_ms($1::bigint + "
+      "$2::bigint)"
       " WHERE (model, to_version, from_version, format) = ("
       "   SELECT model, to_version, from_version, format FROM delta"
       "   WHERE state = 'pending' OR (state = 'running' AND lease_until < from_ms($1))"
