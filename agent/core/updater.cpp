@@ -94,6 +94,7 @@ struct Updater::State {
   auto count_epoch() -> Result<uint64_t>;
   auto consulting() const -> bool;
   auto step(int64_t now_ms) -> Result<int64_t>;
+  auto queue_hint(std::string_view payload) -> bool;
   auto settle_flags() -> Result<>;
   auto take_hint(proto::JobHint const& hint, int64_t now_ms) -> Result<bool>;
   auto take_new_hint(proto::JobHint const& hint, int64_t now_ms) -> Result<bool>;
@@ -114,6 +115,20 @@ auto Updater::State::count_epoch() -> Result<uint64_t> {
   uint64_t const epoch = readable ? last + 1 : now_s;
   TRY_VOID(put_record(ports.files, kEpochRecord, as_bytes(std::to_string(epoch))));
   return epoch;
+}
+
+auto Updater::State::queue_hint(std::string_view payload) -> bool {
+  auto hint = proto::decode_job_hint(payload);
+  if (!hint) return false;
+  // The server repeats its hints: the newest one of an attempt is enough.
+  for (auto& waiting : hints) {
+    if (waiting.attempt != hint->attempt) continue;
+    if (hint->rev >= waiting.rev) waiting = *std::move(hint);
+    return true;
+  }
+  if (hints.size() >= kHintsMax) return false;
+  hints.push_back(*std::move(hint));
+  return true;
 }
 
 auto Updater::State::settle_flags() -> Result<> {
@@ -156,8 +171,8 @@ auto Updater::State::take_hint(proto::JobHint const& hint, int64_t now_ms) -> Re
 auto Updater::State::take_new_hint(proto::JobHint const& hint, int64_t now_ms) -> Result<bool> {
   auto const& journal = attempt.journal();
   if (attempt.finished(hint.component, hint.attempt)) return true;
-  // Another component's end is delivered before it is overwritten.
-  if (journal.phase == Phase::ended && journal.component != hint.component) return false;
+  // One attempt at a time, and its end is delivered before another component's begins.
+  if (journal.phase != Phase::idle && journal.component != hint.component) return false;
   if (active(journal.phase) && !cancellable(journal.phase)) return true;  // the server asks again
   if (hint.op == "cancel") {
     if (active(journal.phase)) return true;
@@ -313,11 +328,7 @@ void Updater::on_disconnected() {
 void Updater::on_message(proto::Down what, std::string_view payload) {
   auto& s = *state_;
   if (what == proto::Down::job) {
-    auto hint = proto::decode_job_hint(payload);
-    if (hint && s.hints.size() < kHintsMax)
-      s.hints.push_back(*std::move(hint));
-    else
-      ++s.messages_dropped;
+    if (!s.queue_hint(payload)) ++s.messages_dropped;
     return;
   }
   auto const ack = proto::decode_ack(payload);

@@ -125,16 +125,18 @@ void SimServer::assign(std::string const& version, Delta delta, std::string cons
   attempt_ = std::move(next);
   states_seen.clear();
   bytes_served = 0;
-  send_job("update");
+  send_job();
 }
 
 void SimServer::cancel() {
   ++attempt_.rev;
-  send_job("cancel");
+  attempt_.cancel_requested = true;
+  send_job();
 }
 
-void SimServer::send_job(std::string op) {
-  proto::JobHint hint{attempt_.number, attempt_.rev, std::move(op), the_model().str(), 0};
+void SimServer::send_job() {
+  proto::JobHint hint{attempt_.number, attempt_.rev,
+                      attempt_.cancel_requested ? "cancel" : "update", the_model().str(), 0};
   to_device.push_back({proto::Down::job, proto::encode(hint)});
 }
 
@@ -146,7 +148,7 @@ auto SimServer::document(std::string_view path, size_t) -> Result<std::string> {
   if (path == "/device/v1/image/targets.json") return image_targets_;
   if (path != "/device/v1/director/targets.json") return not_found(std::string(path));
   std::vector<proto::Assigned> assigned;
-  if (attempt_.number != 0 && !proto::ended(attempt_.state))
+  if (attempt_.number != 0 && !proto::ended(attempt_.state) && !attempt_.cancel_requested)
     assigned.push_back({attempt_.path,
                         releases_.at(attempt_.path).target,
                         {attempt_.number, attempt_.rev, attempt_.key, attempt_.delta}});
@@ -174,7 +176,7 @@ void SimServer::publish(proto::Up what, std::string const& payload) {
     auto const hello = proto::decode_hello(payload);
     if (!hello || std::pair(hello->epoch, hello->seq) <= std::pair(epoch_seen_, seq_seen_))
       violations.push_back("hello: " + payload);
-    if (attempt_.number != 0 && !proto::ended(attempt_.state)) send_job("update");
+    if (attempt_.number != 0 && !proto::ended(attempt_.state)) send_job();
     return;
   }
   auto const report = proto::decode_job_report(payload);

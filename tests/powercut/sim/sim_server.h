@@ -62,6 +62,7 @@ class SimServer : public Fetcher, public Link {
   struct Attempt {
     AttemptNo number = 0;
     uint32_t rev = 1;
+    bool cancel_requested = false;
     std::string path;
     proto::AttemptState state = proto::AttemptState::notified;
     std::optional<proto::DeltaOffer> delta;
@@ -84,7 +85,7 @@ class SimServer : public Fetcher, public Link {
     proto::ContentKey key;
   };
   void take_report(proto::JobReport const& report);
-  void send_job(std::string op);
+  void send_job();
   void acknowledge(proto::JobReport const& report, std::string const& error);
 
   DeviceId device_;

@@ -201,9 +201,11 @@ TEST(Updater, AFloodOfHintsIsBounded) {
   auto world = updatable();
   SimDevice device(world);
   ASSERT_TRUE(device.start());
-  auto const hint = proto::encode(proto::JobHint{77, 1, "update", "ic", 0});
-  for (int i = 0; i < 100; ++i) device.updater().on_message(proto::Down::job, hint);
-  EXPECT_EQ(device.updater().status().messages_dropped, 92u);
+  for (AttemptNo n = 100; n < 200; ++n)
+    for (int repeated = 0; repeated < 2; ++repeated)
+      device.updater().on_message(proto::Down::job,
+                                  proto::encode(proto::JobHint{n, 1, "update", "ic", 0}));
+  EXPECT_EQ(device.updater().status().messages_dropped, 2u * 92u);
 }
 
 TEST(Updater, EpochsRiseAndNeverStartBelowAWipedDevicesPast) {
@@ -277,6 +279,21 @@ TEST(Updater, ANewAttemptReplacesOneThatIsStillDownloading) {
   step_until(device, world, AttemptState::succeeded);
   EXPECT_EQ(running(world), "1.2.0");
   EXPECT_TRUE(world.server.violations.empty());
+}
+
+TEST(Updater, AHintForAnotherComponentWaits) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  SimDevice device(world);
+  ASSERT_TRUE(device.start());
+  step_until(device, world, AttemptState::downloading);
+  auto const fetched = world.server.director_version;
+  auto const hint = proto::encode(proto::JobHint{50, 1, "update", "vww", 0});
+  device.updater().on_message(proto::Down::job, hint);
+  step_until(device, world, AttemptState::succeeded);
+  EXPECT_EQ(world.server.director_version, fetched);
+  for (int i = 0; i < 5; ++i) device.step();
+  EXPECT_EQ(world.server.director_version, fetched + 1);
 }
 
 TEST(Updater, AJournalThatCannotBeReadTakesTheTrialBack) {
