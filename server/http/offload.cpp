@@ -46,7 +46,8 @@ struct Submit {
 }  // namespace
 
 auto offload(WorkerPool& pool, std::function<void()> work) -> net::awaitable<Offloaded> {
-  Submit submit{&pool, co_await net::this_coro::executor, std::move(work)};
+  auto const executor = co_await net::this_coro::executor;
+  Submit submit{&pool, executor, std::move(work)};
   auto const outcome =
       co_await net::async_initiate<decltype(net::use_awaitable) const, void(Offloaded)>(
           std::move(submit), net::use_awaitable);
