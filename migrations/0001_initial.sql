@@ -231,6 +231,7 @@ CREATE TABLE rollout (
     settled boolean NOT NULL DEFAULT false,   -- ended, and every attempt too: the scheduler is done with it
     rev bigint NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL,
     started_at timestamptz,
     ended_at timestamptz,
     FOREIGN KEY (model, version) REFERENCES release (model, version),
@@ -317,7 +318,7 @@ INSERT INTO event_clock (last) VALUES (0);
 
 CREATE TABLE event (
     number bigint PRIMARY KEY,
-    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    at timestamptz NOT NULL,
     rollout_id bigint NOT NULL,
     device_id text,                                -- null: an event of the rollout itself
     n int,
@@ -338,8 +339,8 @@ CREATE FUNCTION next_event(count bigint) RETURNS bigint LANGUAGE sql
 
 CREATE FUNCTION rollout_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO event (number, rollout_id, state, text, phase)
-        VALUES (next_event(1) + 1, NEW.id, NEW.state::text, NEW.status, NEW.phase);
+    INSERT INTO event (number, at, rollout_id, state, text, phase)
+        VALUES (next_event(1) + 1, NEW.updated_at, NEW.id, NEW.state::text, NEW.status, NEW.phase);
     PERFORM pg_notify('godwit_events', '');
     RETURN NULL;
 END $$;
@@ -367,8 +368,8 @@ BEGIN
            <> (o.state, o.percent, o.code, o.message, o.transport, o.bytes_received);
     IF changes > 0 THEN
         -- The clock is taken before the counters, by everybody: whoever holds a counter never waits for the clock.
-        INSERT INTO event (number, rollout_id, device_id, n, state, text, phase, percent, code, transport, bytes_received, health)
-            SELECT base + row_number() OVER (ORDER BY w.device_id, w.n), w.rollout_id, w.device_id, w.n, w.state::text,
+        INSERT INTO event (number, at, rollout_id, device_id, n, state, text, phase, percent, code, transport, bytes_received, health)
+            SELECT base + row_number() OVER (ORDER BY w.device_id, w.n), w.updated_at, w.rollout_id, w.device_id, w.n, w.state::text,
                    w.message, w.phase, w.percent, w.code, w.transport, w.bytes_received, w.health
             FROM new_rows w JOIN old_rows o USING (device_id, n) CROSS JOIN next_event(changes) AS base
             WHERE (w.state, w.percent, w.code, w.message, w.transport, w.bytes_received)

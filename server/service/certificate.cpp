@@ -148,7 +148,8 @@ auto DeviceCa::issue(Request const& request, DeviceId const& device, int64_t now
       add_extension(c, ca, NID_key_usage, "critical,digitalSignature") &&
       add_extension(c, ca, NID_ext_key_usage, "clientAuth") &&
       add_extension(c, ca, NID_subject_key_identifier, "hash") &&
-      add_extension(c, ca, NID_authority_key_identifier, "keyid") &&
+      (!X509_get0_subject_key_id(ca) ||
+       add_extension(c, ca, NID_authority_key_identifier, "keyid")) &&
       X509_sign(c, state_->key.get(), EVP_sha256()) > 0;
   Bio const out(BIO_new(BIO_s_mem()));
   if (!made || !out || PEM_write_bio_X509(out.get(), c) != 1) {

@@ -79,7 +79,8 @@ auto insert_rollout(Tx& tx, Rollout const& r, int64_t now_ms) -> int64_t {
   auto const rows = tx.run(
       "INSERT INTO rollout (name, model, version, filter, devices, abort_threshold_percent,"
       " abort_min_executed, abort_failure_types, in_progress_timeout_s, retries, on_failure,"
-      " created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, from_ms($12))"
+      " created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
+      "from_ms($12), from_ms($12))"
       " RETURNING id",
       {r.name, r.model, r.version, r.filter, r.devices, r.abort.threshold_percent,
        r.abort.min_executed, types, r.in_progress_timeout_s, r.retries,
@@ -138,6 +139,7 @@ void set_rollout(Tx& tx, int64_t id, RolloutState state, std::string_view status
   bool const started = state != RolloutState::draft;
   tx.run(
       "UPDATE rollout SET state = $2::rollout_state, status = $3, phase = $4, rev = rev + 1,"
+      " updated_at = from_ms($7),"
       " started_at = CASE WHEN $5 THEN coalesce(started_at, from_ms($7)) ELSE started_at END,"
       " ended_at = CASE WHEN $6 THEN coalesce(ended_at, from_ms($7)) END WHERE id = $1",
       {id, proto::to_string(state), status, phase, started, proto::ended(state), now_ms});

@@ -87,7 +87,7 @@ auto make_rsa_request(std::string const& common_name) -> std::string {
 }
 
 auto is_client_certificate(std::string const& certificate, std::string const& ca,
-                           std::string const& common_name) -> bool {
+                           std::string const& common_name, int64_t now_s) -> bool {
   auto const own = read_certificate(certificate);
   auto const issuer = read_certificate(ca);
   if (!own || !issuer) return false;
@@ -97,6 +97,7 @@ auto is_client_certificate(std::string const& certificate, std::string const& ca
   std::unique_ptr<X509_STORE_CTX, decltype(&X509_STORE_CTX_free)> const context(
       X509_STORE_CTX_new(), X509_STORE_CTX_free);
   X509_STORE_CTX_init(context.get(), store.get(), own.get(), nullptr);
+  X509_STORE_CTX_set_time(context.get(), 0, now_s);
   X509_STORE_CTX_set_purpose(context.get(), X509_PURPOSE_SSL_CLIENT);
   if (X509_verify_cert(context.get()) != 1) return false;
   if (X509_check_purpose(own.get(), X509_PURPOSE_SSL_SERVER, 0) == 1) return false;

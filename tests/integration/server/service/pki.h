@@ -1,6 +1,7 @@
 // A device CA and signing requests for tests, made with OpenSSL.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace godwit::test {
@@ -18,8 +19,8 @@ auto make_request(std::string const& key, std::string const& common_name) -> std
 /// The same with an RSA key, which devices must not use.
 auto make_rsa_request(std::string const& common_name) -> std::string;
 
-/// Whether the certificate is one of that CA, for that CN, for TLS clients.
+/// Whether the certificate is one of that CA, for that CN, for TLS clients only, at that time.
 auto is_client_certificate(std::string const& certificate, std::string const& ca,
-                           std::string const& common_name) -> bool;
+                           std::string const& common_name, int64_t now_s) -> bool;
 
 }  // namespace godwit::test
