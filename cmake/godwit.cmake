@@ -21,7 +21,8 @@ target_compile_definitions(godwit_flags INTERFACE GODWIT_VERSION="${PROJECT_VERS
 # g++ 12 sees std::variant and coroutine frames as perhaps uninitialised when they are not.
 target_compile_options(godwit_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 if(GODWIT_SANITIZE)
-  target_compile_options(godwit_flags INTERFACE -fsanitize=${GODWIT_SANITIZE} -fno-sanitize-recover=all)
+  # vptr needs RTTI, which NOEXCEPT libraries are built without.
+  target_compile_options(godwit_flags INTERFACE -fsanitize=${GODWIT_SANITIZE} -fno-sanitize=vptr -fno-sanitize-recover=all)
   target_link_options(godwit_flags INTERFACE -fsanitize=${GODWIT_SANITIZE})
 endif()
 if(GODWIT_HARDEN)
