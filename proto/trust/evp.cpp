@@ -1,14 +1,10 @@
 #include "proto/trust/evp.h"
 
 namespace godwit::proto {
-namespace {
 
-/// libcrypto would ask at the terminal for the password of an encrypted key.
 auto no_password(char*, int, int, void*) -> int {
   return -1;
 }
-
-}  // namespace
 
 auto open_private(int type, Secret const& raw) -> OwnedKey {
   OwnedKey key(EVP_PKEY_new_raw_private_key(type, nullptr, raw.bytes.data(), raw.bytes.size()));

@@ -34,6 +34,9 @@ inline auto forget(Error error) -> Error {
   return error;
 }
 
+/// For PEM readers: libcrypto would ask at the terminal for the password of an encrypted key.
+auto no_password(char*, int, int, void*) -> int;
+
 /// `type` is EVP_PKEY_ED25519 or EVP_PKEY_X25519, here and below.
 auto open_private(int type, Secret const& raw) -> OwnedKey;
 auto private_to_pem(int type, Secret const& raw) -> std::string;

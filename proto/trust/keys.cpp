@@ -36,7 +36,7 @@ auto open_pem(std::string_view pem, Scheme scheme) -> Result<OwnedKey> {
   if (pem.size() > kPemBytesMax) return invalid("too long for a public key");
   OwnedBio const bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   CHECK(bio);
-  OwnedKey key(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr));
+  OwnedKey key(PEM_read_bio_PUBKEY(bio.get(), nullptr, no_password, nullptr));
   if (!key) return forget(invalid("not a public key in PEM"));
   if (scheme == Scheme::rsa_pss_sha256) {
     int const bits = EVP_PKEY_get_bits(key.get());
@@ -88,13 +88,14 @@ auto PublicKey::verify(ByteView message, ByteView signature) const -> Result<> {
   CHECK(context);
   EVP_PKEY_CTX* options = nullptr;
   auto const* digest = scheme == Scheme::ed25519 ? nullptr : EVP_sha256();
-  CHECK(EVP_DigestVerifyInit(context.get(), &options, digest, nullptr, key.get()) == 1);
-  if (scheme == Scheme::rsa_pss_sha256) {
-    CHECK(EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1);
-    CHECK(EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST) == 1);
-  }
-  if (EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
-                       message.size()) != 1)
+  // The key came from outside: what libcrypto makes of it is an answer, not an invariant.
+  bool const ready =
+      EVP_DigestVerifyInit(context.get(), &options, digest, nullptr, key.get()) == 1 &&
+      (scheme != Scheme::rsa_pss_sha256 ||
+       (EVP_PKEY_CTX_set_rsa_padding(options, RSA_PKCS1_PSS_PADDING) == 1 &&
+        EVP_PKEY_CTX_set_rsa_pss_saltlen(options, RSA_PSS_SALTLEN_DIGEST) == 1));
+  if (!ready || EVP_DigestVerify(context.get(), signature.data(), signature.size(), message.data(),
+                                 message.size()) != 1)
     return forget(denied("the signature does not hold"));
   return {};
 }
