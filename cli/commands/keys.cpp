@@ -1,4 +1,4 @@
-// godwit keys init|show: the keys and roots that everything else trusts.
+// godwit keys init|renew|show: the keys and roots that everything else trusts.
 #include "cli/publish/keys.h"
 #include "cli/commands/options.h"
 #include "cli/core/files.h"
@@ -28,6 +28,15 @@ auto init(Context& context, Options const& options) -> Result<> {
   say(context, "made keys in " + options.path +
                    "; take root-*.key and director-root.key offline, and give the server only "
                    "image/root.json, director/root.json, director.key and server-seal.key");
+  return {};
+}
+
+auto renew(Context& context, Options const& options) -> Result<> {
+  TRY_VOID(renew_documents({options.path}, now_s() + options.root_days * kDaySeconds,
+                           now_s() + options.targets_days * kDaySeconds, now_s()));
+  say(context, "renewed the roots and targets in " + options.path +
+                   "; give the server the new roots and start it again: devices follow by "
+                   "themselves, one root after another");
   return {};
 }
 
@@ -71,6 +80,15 @@ auto show(Context& context, Options const& options) -> Result<> {
   return {};
 }
 
+void add_expiry(CLI::App* command, Options& options) {
+  command->add_option("--root-days", options.root_days, "until the roots expire")
+      ->check(CLI::Range(1, 3650))
+      ->capture_default_str();
+  command->add_option("--targets-days", options.targets_days, "until the image targets expire")
+      ->check(CLI::Range(1, 3650))
+      ->capture_default_str();
+}
+
 }  // namespace
 
 void add_keys_commands(CLI::App& app, Context& context) {
@@ -84,13 +102,13 @@ void add_keys_commands(CLI::App& app, Context& context) {
   made->add_option("--root-threshold", options->root_threshold, "how many of them must sign")
       ->check(CLI::Range(1, kRootKeysMax))
       ->capture_default_str();
-  made->add_option("--root-days", options->root_days, "until the roots expire")
-      ->check(CLI::Range(1, 3650))
-      ->capture_default_str();
-  made->add_option("--targets-days", options->targets_days, "until the image targets expire")
-      ->check(CLI::Range(1, 3650))
-      ->capture_default_str();
+  add_expiry(made, *options);
   does(made, context, [&context, options] { return init(context, *options); });
+
+  auto* renewed = keys->add_subcommand("renew", "Sign roots and targets again before they expire");
+  argument(renewed, "DIR", options->path, "a folder of keys, with a threshold of the root's");
+  add_expiry(renewed, *options);
+  does(renewed, context, [&context, options] { return renew(context, *options); });
 
   auto* shown = keys->add_subcommand("show", "What a signed document says, and whom it trusts");
   argument(shown, "FILE", options->path, "a root.json or targets.json");

@@ -33,6 +33,12 @@ struct KeyPlan {
 /// overwritten.
 auto init_keys(KeyFolder const& keys, KeyPlan const& plan) -> Result<>;
 
+/// Both roots and the Image targets again, one version higher and expiring later, signed by the
+/// keys that lie in the folder. `denied` when these are fewer than a threshold. Interrupted, it may
+/// be repeated.
+auto renew_documents(KeyFolder const& keys, int64_t root_expires_s, int64_t targets_expires_s,
+                     int64_t now_s) -> Result<>;
+
 /// The X25519 public key that `release sign` wraps content keys to.
 auto read_server_public(KeyFolder const& keys) -> Result<Bytes>;
 

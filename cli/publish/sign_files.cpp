@@ -1,37 +1,12 @@
 // sign_release: make_release on the files of a key folder.
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
-
 #include "cli/core/files.h"
 #include "cli/core/staged_folder.h"
+#include "cli/publish/folder_lock.h"
 #include "cli/publish/release.h"
 #include "proto/base/limits.h"
 
 namespace godwit::cli {
 namespace {
-
-/// Held while targets.json is read and replaced, so that two signings cannot make one version.
-class FolderLock {
- public:
-  static auto take(std::filesystem::path const& folder) -> Result<FolderLock> {
-    FolderLock lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (lock.file_ < 0) return from_errno(errno, "opening " + folder.string());
-    if (::flock(lock.file_, LOCK_EX | LOCK_NB) != 0)
-      return conflict("another signing is at work in " + folder.string());
-    return lock;
-  }
-  ~FolderLock() {
-    if (file_ >= 0) ::close(file_);
-  }
-  FolderLock(FolderLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
-
- private:
-  explicit FolderLock(int file) : file_(file) {}
-  int file_;
-};
 
 auto read_signer(KeyFolder const& keys) -> Result<Signer> {
   TRY(auto root, read_file(keys.image_root(), limits::kRootBytesMax));

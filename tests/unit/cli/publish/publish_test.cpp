@@ -197,6 +197,26 @@ TEST_F(Publish, NothingIsSignedThatADeviceWouldRefuse) {
   EXPECT_FALSE(fs::exists(folder_ / "bundle"));
 }
 
+TEST_F(Publish, RenewedDocumentsAreFollowedByDevices) {
+  ASSERT_TRUE(sign("1.0.0", "bundle"));
+  auto device = trusted();
+  auto const late = plan_.root_expires_s + 1;  // everything has expired
+  EXPECT_FALSE(proto::advance_targets(device, device.targets, late, nullptr));
+  fs::remove(keys_.folder / "root-2.key");  // two of three are enough
+  auto const renewed = renew_documents(keys_, late + kDaySeconds, late + kDaySeconds, late);
+  ASSERT_TRUE(renewed) << renewed.error().what;
+  auto const now = trusted();
+  ASSERT_TRUE(proto::advance_root(device, now.root));
+  auto const targets = proto::advance_targets(device, now.targets, late, nullptr);
+  ASSERT_TRUE(targets) << targets.error().what;
+  EXPECT_EQ(targets->version, 3);
+  EXPECT_EQ(targets->targets.size(), 1u);
+  EXPECT_EQ(proto::open_root(text_of(keys_.director_root()))->version, 2);
+  EXPECT_EQ(proto::open_root(text_of(keys_.folder / "image/1.root.json"))->version, 1);
+  fs::remove(keys_.folder / "root-1.key");
+  EXPECT_EQ(renew_documents(keys_, late, late, late).error().code, Code::denied);
+}
+
 TEST_F(Publish, AKeyThatOthersMayReadIsNotUsed) {
   ASSERT_EQ(::chmod(keys_.targets_key().c_str(), 0644), 0);
   EXPECT_EQ(sign("1.0.0", "bundle").error().code, Code::denied);
