@@ -37,7 +37,7 @@ auto to_json(proto::GatePolicy const& gate) -> Json {
                        {"error_rate_max", or_null(gate.error_rate_max)}});
 }
 
-auto to_json(proto::Health const& health) -> Json {
+auto health_json(proto::Health const& health) -> Json {
   Json accuracy;
   if (health.labelled && *health.labelled > 0 && health.correct)
     accuracy = static_cast<double>(*health.correct) / static_cast<double>(*health.labelled);
@@ -151,7 +151,7 @@ auto to_json(Attempt const& attempt) -> Json {
                        {"message", attempt.message},
                        {"transport", attempt.transport},
                        {"bytes_received", attempt.bytes_received},
-                       {"health", attempt.health ? to_json(*attempt.health) : Json()},
+                       {"health", attempt.health ? health_json(*attempt.health) : Json()},
                        {"created_at", rfc3339(attempt.created_at_ms)},
                        {"updated_at", rfc3339(attempt.updated_at_ms)}});
 }
