@@ -39,13 +39,13 @@ struct HttpOptions {
   std::chrono::milliseconds idle_timeout{30'000};  // for each read and write
   size_t body_bytes_max = 32u << 20;
   /// Called as the body goes out, with what was sent and the whole.
-  std::function<void(uint64_t, uint64_t)> on_sent;
+  std::function<void(uint64_t, uint64_t)> on_sent = {};
   /// Takes the body of a 2xx answer piece by piece, without limit; HttpResponse::body stays empty.
-  std::function<Result<>(std::string_view)> on_data;
+  std::function<Result<>(std::string_view)> on_data = {};
   /// Called once such an answer has begun, before on_data.
-  std::function<Result<>()> on_open;
+  std::function<Result<>()> on_open = {};
   /// Called a few times a second while waiting; the exchange ends with its error.
-  std::function<Result<>()> on_tick;
+  std::function<Result<>()> on_tick = {};
 };
 
 /// Any status is a good answer here. Errors: `retry` when the network failed or a time ran out,

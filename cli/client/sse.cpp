@@ -28,6 +28,7 @@ auto EventParser::end_line(std::function<Result<>(Event const&)> const& on_event
   std::string_view line = whole;
   if (std::exchange(first_line_, false) && line.starts_with("\xef\xbb\xbf")) line.remove_prefix(3);
   if (line.empty()) {
+    last_id_ = id_;
     Event event{.type = type_.empty() ? "message" : type_, .data = data_, .id = last_id_};
     bool const has_data = !data_.empty();
     type_.clear();
@@ -49,7 +50,7 @@ auto EventParser::end_line(std::function<Result<>(Event const&)> const& on_event
 void EventParser::field(std::string_view name, std::string_view value) {
   if (name == "event") type_ = value;
   if (name == "data") (data_ += value) += '\n';
-  if (name == "id" && value.find('\0') == std::string_view::npos) last_id_ = value;
+  if (name == "id" && value.find('\0') == std::string_view::npos) id_ = value;
 }
 
 }  // namespace godwit::cli

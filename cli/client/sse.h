@@ -27,7 +27,7 @@ class EventParser {
   auto last_id() const -> std::string const& { return last_id_; }
 
  private:
-  explicit EventParser(std::string last_id) : last_id_(std::move(last_id)) {}
+  explicit EventParser(std::string last_id) : id_(last_id), last_id_(std::move(last_id)) {}
   auto end_line(std::function<Result<>(Event const&)> const& on_event) -> Result<>;
   void field(std::string_view name, std::string_view value);
 
@@ -36,7 +36,8 @@ class EventParser {
   bool first_line_ = true;     // may begin with a byte order mark
   std::string type_;
   std::string data_;
-  std::string last_id_;
+  std::string id_;       // of the event that is coming in
+  std::string last_id_;  // of the last whole one: where a new stream goes on
 };
 
 }  // namespace godwit::cli

@@ -95,7 +95,7 @@ TEST_F(ApiTest, WhatFailsInPassingIsRepeatedAsOneRequest) {
 
 TEST_F(ApiTest, RepeatingHasAnEnd) {
   auto const api = serve({{.answer = problem_answer(503, "never")}});
-  EXPECT_EQ(api.get("/x").error().what, "never");
+  EXPECT_EQ(api.get("/x").error().what, "never (request r-1)");
   EXPECT_EQ(server_->requests().size(), 4u);
   EXPECT_FALSE(api.hurried().get("/x"));
   EXPECT_EQ(server_->requests().size(), 5u);
