@@ -58,10 +58,10 @@ complete -c godwit -f -a '(__godwit_complete)'
 )";
 
 /// Kinds of arguments whose values nobody can list; every other kind that is not a name on the
-/// server is a file.
-constexpr std::array<std::string_view, 13> kFree = {
-    "NAME", "TEXT", "N",   "TIME",    "PERCENT",    "LIST", "FIQL",
-    "TAG",  "ID",   "URL", "CHANNEL", "NAME=VALUE", "RATE"};
+/// server may be a file.
+constexpr std::array<std::string_view, 14> kFree = {
+    "NAME", "N",   "TIME",    "PERCENT",    "LIST", "FIQL", "TAG",
+    "ID",   "URL", "CHANNEL", "NAME=VALUE", "INT",  "UINT", "FLOAT"};
 
 struct Names {
   std::string_view kind;

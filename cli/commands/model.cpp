@@ -196,15 +196,15 @@ auto evaluate(Context& context, Arguments const& args) -> Result<> {
 }
 
 void add_data_commands(CLI::App& model, Context& context, std::shared_ptr<Arguments> const& args) {
-  auto* run = model.add_subcommand("run", "Run a compiled MODEL over every row of a file");
-  run->add_option("MODEL", args->compiled, "the compiled model")->required();
+  auto* run = model.add_subcommand("run", "Run a compiled model over every row of a file");
+  run->add_option("COMPILED", args->compiled, "the compiled model")->required();
   run->add_option("--input", args->input, "raw little-endian tensors, row after row")->required();
   run->add_option("--output", args->output, "where the outputs go, in the same form")->required();
   run->add_flag("--keep-state", args->keep_state, "recurrent state runs on from row to row");
   does(run, context, [&context, args] { return run_model(context, *args); });
 
-  auto* eval = model.add_subcommand("eval", "Measure a compiled MODEL on labelled rows");
-  eval->add_option("MODEL", args->compiled, "the compiled model")->required();
+  auto* eval = model.add_subcommand("eval", "Measure a compiled model on labelled rows");
+  eval->add_option("COMPILED", args->compiled, "the compiled model")->required();
   eval->add_option("--input", args->input, "raw little-endian tensors, row after row")->required();
   eval->add_option("--labels", args->labels, "one byte a row: the right class")->required();
   does(eval, context, [&context, args] { return evaluate(context, *args); });
@@ -216,15 +216,15 @@ void add_model_commands(CLI::App& app, Context& context) {
   auto* model = group(app, "model", "Compile, inspect and measure models");
   auto const args = std::make_shared<Arguments>();
 
-  auto* make = model->add_subcommand("compile", "Compile an int8 .tflite MODEL");
-  make->add_option("MODEL", args->model, "the .tflite file")->required();
+  auto* make = model->add_subcommand("compile", "Compile an int8 .tflite model");
+  make->add_option("TFLITE", args->model, "the .tflite file")->required();
   make->add_option("-o,--out", args->compiled, "the compiled model")->required();
   make->add_option("--golden-rows", args->golden_rows, "golden inputs that devices check; 0: none")
       ->capture_default_str();
   does(make, context, [&context, args] { return compile(context, *args); });
 
-  auto* show = model->add_subcommand("inspect", "Tell what a compiled MODEL is made of");
-  show->add_option("MODEL", args->compiled, "the compiled model")->required();
+  auto* show = model->add_subcommand("inspect", "Tell what a compiled model is made of");
+  show->add_option("COMPILED", args->compiled, "the compiled model")->required();
   does(show, context, [&context, args] { return inspect(context, *args); });
 
   add_data_commands(*model, context, args);
