@@ -20,6 +20,16 @@ auto stride() -> int {
   return text ? std::max(1, std::atoi(text)) : 31;
 }
 
+/// Those that differ in what they write.
+auto roads_to_cut() -> std::vector<Road> {
+  auto roads = all_roads();
+  std::erase_if(roads, [](Road const& road) {
+    return road.name == "delta_missing" || road.name == "gate_outputs" ||
+           road.name == "gate_latency" || road.name == "requirements";
+  });
+  return roads;
+}
+
 class Cuts : public testing::TestWithParam<Road> {
  protected:
   /// Operations of the road when nothing goes wrong.
@@ -92,7 +102,7 @@ TEST_P(Cuts, StorageFailsOnceAtEveryOperation) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Cuts, testing::ValuesIn(all_roads()),
+INSTANTIATE_TEST_SUITE_P(All, Cuts, testing::ValuesIn(roads_to_cut()),
                          [](auto const& param_info) { return param_info.param.name; });
 
 }  // namespace
