@@ -66,11 +66,7 @@ auto Handler::operator()(proto::Hello const& hello) -> Result<> {
     store::store_hello(tx_, device_.str(), hello, newest, now_ms_);
     state_.hello_epoch = hello.epoch;
     state_.hello_seq = hello.seq;
-    for (auto const& [model, component] : hello.components) {
-      auto const running = component.running ? std::optional(component.running->version)
-                                             : std::optional<std::string>();
-      if (newest) store::reopen_attempts(tx_, device_.str(), model, running, now_ms_);
-    }
+    if (newest) store::reopen_attempts(tx_, device_.str(), now_ms_);
   }
   for (auto const& attempt : store::attempts_at_device(tx_, device_.str())) hint(attempt);
   return {};
@@ -84,10 +80,17 @@ auto Handler::proves_success(Attempt const& attempt, proto::JobReport const& rep
          report.component->running->plain_sha256 == release->plain_sha256;
 }
 
+/// A wish to cancel that the device has not heard of does not make its word untrue: what is being
+/// installed can be cancelled no more.
+auto too_late_to_cancel(Attempt const& attempt, proto::JobReport const& report) -> bool {
+  return attempt.cancel_requested && report.rev + 1 == attempt.rev &&
+         report.state >= AttemptState::installing;
+}
+
 auto Handler::objection(Attempt const& attempt, proto::JobReport const& report)
     -> std::string_view {
   if (proto::ended(attempt.state)) return "terminal_state";
-  if (report.rev != attempt.rev) return "version_mismatch";
+  if (report.rev != attempt.rev && !too_late_to_cancel(attempt, report)) return "version_mismatch";
   if (!proto::report_may_move(attempt.state, report.state)) return "invalid_transition";
   if (attempt.state == AttemptState::queued) return "invalid_transition";
   if (report.state == AttemptState::succeeded && !proves_success(attempt, report))

@@ -121,19 +121,18 @@ auto end_attempt(Tx& tx, Attempt const& seen, AttemptState state, uint32_t code,
              .affected() > 0;
 }
 
-auto reopen_attempts(Tx& tx, std::string_view device, std::string_view model,
-                     std::optional<std::string> const& running, int64_t now_ms) -> size_t {
-  return tx
-      .run(
-          "UPDATE attempt a SET state = 'failed', updated_at = from_ms($4),"
-          " message = 'found on ' || coalesce($3, 'no release') || ' after it had succeeded'"
-          " FROM rollout r WHERE r.id = a.rollout_id AND r.state IN ('running', 'paused')"
-          " AND a.device_id = $1 AND a.model = $2 AND a.state = 'succeeded'"
-          " AND NOT a.superseded AND a.version IS DISTINCT FROM $3"
-          " AND NOT EXISTS (SELECT 1 FROM attempt later WHERE later.device_id = $1"
-          "   AND later.model = $2 AND later.n > a.n)",
-          {device, model, running, now_ms})
-      .affected();
+void reopen_attempts(Tx& tx, std::string_view device, int64_t now_ms) {
+  tx.run(
+      "UPDATE attempt a SET state = 'failed', updated_at = from_ms($2), message ="
+      "   'found on ' || coalesce(c.version, 'no release') || ' after it had succeeded'"
+      " FROM attempt s JOIN rollout r ON r.id = s.rollout_id AND r.state IN ('running', 'paused')"
+      " LEFT JOIN device_component c ON c.device_id = s.device_id AND c.component = s.model"
+      " WHERE s.device_id = $1 AND s.state = 'succeeded' AND NOT s.superseded"
+      " AND s.version IS DISTINCT FROM c.version"
+      " AND NOT EXISTS (SELECT 1 FROM attempt later WHERE later.device_id = $1"
+      "   AND later.model = s.model AND later.n > s.n)"
+      " AND a.device_id = s.device_id AND a.n = s.n",
+      {device, now_ms});
 }
 
 void insert_attempts(Tx& tx, int64_t rollout, std::string_view model, std::string_view version,

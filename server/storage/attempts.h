@@ -33,10 +33,9 @@ auto transitions_of(Tx& tx, Attempt const& attempt) -> int;
 /// The server's own verdict on an attempt that has not ended; the rev rises.
 auto end_attempt(Tx& tx, Attempt const& seen, AttemptState state, uint32_t code,
                  std::string_view message, int64_t now_ms) -> bool;
-/// An attempt that succeeded counts as failed: the device was found on another version. Only while
-/// its rollout runs.
-auto reopen_attempts(Tx& tx, std::string_view device, std::string_view model,
-                     std::optional<std::string> const& running, int64_t now_ms) -> size_t;
+/// After a hello: attempts that had succeeded count as failed when the device runs another release
+/// now. Only while their rollout runs.
+void reopen_attempts(Tx& tx, std::string_view device, int64_t now_ms);
 
 /// Planned attempts of a new rollout: device ids with their phase (1-based).
 void insert_attempts(Tx& tx, int64_t rollout, std::string_view model, std::string_view version,

@@ -10,7 +10,7 @@
 namespace godwit::server {
 
 struct Migration {
-  std::string name;  // "0001_initial.sql"
+  std::string name;  // "0001_releases_and_devices.sql"
   std::string sql;
 };
 

@@ -24,7 +24,7 @@ ARROWS = {
     "server/delta": ["proto/format"],
     "server/domain": ["proto/wire", "proto/format", "proto/trust"],
     "server/storage": ["server/domain"],
-    "server/service": ["server/storage"],
+    "server/service": ["server/storage", "server/delta"],  # the worker that makes deltas
     "server/link": ["server/service", "server/runtime"],  # the notifier port is the service's
     "server/runtime": ["proto/json"],
     "server/scheduler": ["server/service", "server/link", "server/delta", "server/runtime"],
@@ -40,7 +40,8 @@ THIRD_PARTY = {
     "libpq": ["server/storage"],
     "mosquitto": ["server/link", "agent/linux"],
     "nlohmann/": ["proto/json"],
-    "openssl/": ["proto/trust", "server/http", "server/link", "server/main", "agent/linux", "cli/client"],
+    "openssl/": ["proto/trust", "server/storage", "server/service", "server/http", "server/link",
+                 "server/main", "agent/linux", "cli/client"],
     "spdlog/": ["server/runtime", "server/main", "agent/main"],
     "CLI/": ["cli", "server/main", "agent/main"],
     "divsufsort": ["server/delta"],

@@ -224,6 +224,22 @@ TEST_F(RolloutTest, AbortCancelsWhatIsNotInstalledYet) {
   EXPECT_EQ(get(rollout.id).counts[static_cast<size_t>(AttemptState::succeeded)], 1u);
 }
 
+TEST_F(RolloutTest, ADeviceThatInstallsAlreadyIsBelievedAfterAnAbort) {
+  auto const rollout = create(rollout_of("1.0.0"));
+  world.tick();
+  auto active = told();
+  auto& [device, hint] = active.at(0);
+  device->report(hint, AttemptState::verifying);
+  ASSERT_TRUE(world.service().rollouts().abort(rollout.id, std::nullopt));
+  EXPECT_EQ(ack_of(device->report(hint, AttemptState::installing)).error, "")
+      << "it had not heard of the wish to cancel";
+  device->runs("1.0.0");
+  EXPECT_EQ(ack_of(device->report(hint, AttemptState::succeeded)).error, "");
+  world.tick();
+  EXPECT_EQ(get(rollout.id).counts[static_cast<size_t>(AttemptState::succeeded)], 1u);
+  expect_counts_exact(rollout.id);
+}
+
 TEST_F(RolloutTest, DryRunSaysWhoIsInAndWhyNot) {
   devices[0].runs("1.0.0");
   devices[0].hello();
