@@ -5,7 +5,6 @@
 
 #include "agent/core/records.h"
 #include "proto/base/limits.h"
-#include "proto/trust/digest.h"
 #include "proto/wire/codes.h"
 
 namespace godwit::agent {
@@ -95,7 +94,7 @@ auto Attempt::move(Journal next, Event event) -> Result<> {
     next.report.state = *state;
     next.reached = std::max(next.reached, *state);
   }
-  if (*to == Phase::ended && event != Event::restart && event != Event::asked) {
+  if (*to == Phase::ended) {
     next.report.state = next.outcome;
     next.finished[next.component] = next.report.attempt;
     TRY(auto name, ModelName::parse(next.component));
