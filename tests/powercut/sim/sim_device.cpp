@@ -31,7 +31,8 @@ auto SimDevice::start() -> Result<> {
                 .agent_version = "0.1.0",
                 .facts = {"cam-v2", "x86_64", 1, 8u << 20, 4u << 20},
                 .image_root = world_.server.image_root(),
-                .director_root = world_.server.director_root()};
+                .director_root = world_.server.director_root(),
+                .trial_ms_max = 60'000};
   updater_.emplace(std::move(config), Ports{world_.files, world_.server, world_.server,
                                             world_.clock, *this, *this, *this, *slots_});
   TRY_VOID(updater_->start());
@@ -54,6 +55,7 @@ auto SimDevice::unwrap(proto::WrappedKey const& wrapped, Sha256 const& artifact)
 }
 
 auto SimDevice::run(ByteView model) -> Result<> {
+  if (behaviour_of(model).child_dies) return internal("the child died");
   if (!behaviour_of(model).golden_good) return corrupt("golden outputs differ");
   return {};
 }
@@ -76,6 +78,7 @@ auto SimDevice::run(ModelName const&, uint32_t count_max) -> Result<uint32_t> {
     world_.files.power_off(Loss::all);
     return internal("the device went down");
   }
+  if (behaviour.starves) return 0u;
   for (uint32_t i = 0; i < count_max; ++i) {
     auto const row = health_.inferences++;
     ++world_.inferences_run;

@@ -43,7 +43,9 @@ auto make_model(std::string_view name, Behaviour const& b) -> Bytes {
                               {"runs", b.runs},
                               {"crashes", b.crashes},
                               {"one_class", b.one_class},
-                              {"latency_us", b.latency_us}})
+                              {"latency_us", b.latency_us},
+                              {"child_dies", b.child_dies},
+                              {"starves", b.starves}})
                     .dump();
   header.resize(200, ' ');
   auto model = to_bytes(header);
@@ -59,12 +61,16 @@ auto make_model(std::string_view name, Behaviour const& b) -> Bytes {
 
 auto behaviour_of(ByteView model) -> Behaviour {
   auto const json = must(Json::parse(as_text(model.first(200))));
-  return {static_cast<int>(must(json.get_int("correct"))),
-          must(json.get_bool("golden")),
-          must(json.get_bool("runs")),
-          must(json.get_bool("crashes")),
-          must(json.get_bool("one_class")),
-          static_cast<uint64_t>(must(json.get_int("latency_us")))};
+  Behaviour behaviour;
+  behaviour.percent_correct = static_cast<int>(must(json.get_int("correct")));
+  behaviour.golden_good = must(json.get_bool("golden"));
+  behaviour.runs = must(json.get_bool("runs"));
+  behaviour.crashes = must(json.get_bool("crashes"));
+  behaviour.one_class = must(json.get_bool("one_class"));
+  behaviour.latency_us = static_cast<uint64_t>(must(json.get_int("latency_us")));
+  behaviour.child_dies = must(json.get_bool("child_dies"));
+  behaviour.starves = must(json.get_bool("starves"));
+  return behaviour;
 }
 
 SimServer::SimServer(DeviceId device, Bytes sealing_public)

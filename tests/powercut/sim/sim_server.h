@@ -17,6 +17,8 @@ struct Behaviour {
   bool crashes = false;    // the device goes down at its first inference in a trial
   bool one_class = false;  // every output is class 0
   uint64_t latency_us = 100;
+  bool child_dies = false;  // of the self-test
+  bool starves = false;     // no input is ever due
 };
 /// The same name and behaviour give the same bytes; releases resemble each other.
 auto make_model(std::string_view name, Behaviour const& behaviour) -> Bytes;

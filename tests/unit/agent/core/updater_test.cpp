@@ -83,6 +83,26 @@ TEST(Updater, TakesBackATrialThatKeepsCrashing) {
   EXPECT_EQ(running(world), "1.0.0");
 }
 
+TEST(Updater, ASelfTestThatDiesFailsTheAttempt) {
+  auto world = updatable({.child_dies = true});
+  world.server.assign("1.1.0");
+  EXPECT_EQ(run_to_end(world), Outcome::settled);
+  EXPECT_EQ(world.server.attempt().state, AttemptState::failed);
+  EXPECT_EQ(world.server.attempt().last.code, codes::kSelfTestCrash);
+  EXPECT_EQ(running(world), "1.0.0");
+}
+
+TEST(Updater, TakesBackATrialThatSeesNoInputs) {
+  auto world = updatable({.starves = true});
+  world.server.assign("1.1.0");
+  SimDevice device(world);
+  ASSERT_TRUE(device.start());
+  for (int i = 0; i < 20'000 && !proto::ended(world.server.attempt().state); ++i) device.step();
+  EXPECT_EQ(world.server.attempt().state, AttemptState::rolled_back);
+  EXPECT_EQ(world.server.attempt().last.code, codes::kTrialTimeout);
+  EXPECT_EQ(running(world), "1.0.0");
+}
+
 TEST(Updater, RejectsWhatTheDirectorDidNotSign) {
   auto world = updatable();
   world.server.assign("1.1.0");
