@@ -102,10 +102,16 @@ auto create_in(Core const& core, Tx& tx, NewRelease const& request) -> Result<Re
   store::lock_image_repository(tx);
   TRY(auto const verified, verify_targets(core, tx, request.targets));
   TRY(auto const release, named_release(request, verified.targets));
+  auto const now = core.now_ms();
   if (auto existing = store::find_release(tx, release.model, release.version)) {
     if (existing->sha256 == release.sha256 && existing->parent == release.parent &&
-        existing->notes == release.notes)
+        existing->notes == release.notes) {
+      // With renewed targets around it, this is how they come here without a new release.
+      TRY_VOID(check_keeps_releases(tx, verified.targets));
+      if (verified.advanced)
+        store::put_trust_document(tx, "image", "targets", verified.newest, now);
       return Releases::Created{*std::move(existing), false};
+    }
     return conflict("release " + release.version + " of '" + release.model +
                     "' exists with another content");
   }
@@ -114,7 +120,6 @@ auto create_in(Core const& core, Tx& tx, NewRelease const& request) -> Result<Re
   }
   TRY_VOID(check_keeps_releases(tx, verified.targets));
   TRY_VOID(check_content(core, tx, release));
-  auto const now = core.now_ms();
   store::insert_release(tx, release, now);
   if (verified.advanced) store::put_trust_document(tx, "image", "targets", verified.newest, now);
   if (release.parent) store::want_delta(tx, release.model, *release.parent, release.version, now);

@@ -30,14 +30,31 @@ auto open_migrated(Config const& config) -> Result<std::unique_ptr<Database>> {
   return database;
 }
 
-/// Keeps the roots under their versions: devices ask for each by number.
-auto store_roots(Database& database, std::string const& image, std::string const& director,
-                 int64_t now_ms) -> Result<> {
-  TRY(auto const image_root, proto::open_root(image).within("image root"));
-  TRY(auto const director_root, proto::open_root(director).within("director root"));
+/// The roots before `newest` that lie beside it as N.root.json, each leading to the next.
+auto roots_beside(std::filesystem::path const& path, store::TrustDocument const& newest)
+    -> Result<std::vector<store::TrustDocument>> {
+  std::vector<store::TrustDocument> roots = {newest};
+  while (roots.back().version > 1) {
+    auto const version = roots.back().version - 1;
+    auto const older = path.parent_path() / (std::to_string(version) + ".root.json");
+    auto const text = read_file(older, limits::kRootBytesMax);
+    if (!text && text.error().code == Code::not_found) break;
+    if (!text) return text.error();
+    proto::TrustedState state{*text, ""};
+    TRY_VOID(proto::advance_root(state, roots.back().text).within("after " + older.string()));
+    roots.push_back({version, *text});
+  }
+  return roots;
+}
+
+/// Keeps the roots under their versions: a device that was away for long asks for one after
+/// another.
+auto store_roots(Database& database, std::string_view repository, std::filesystem::path const& path,
+                 std::string const& text, int64_t now_ms) -> Result<> {
+  TRY(auto const newest, proto::open_root(text).within(std::string(repository) + " root"));
+  TRY(auto const roots, roots_beside(path, {newest.version, text}));
   return database.transact([&](Tx& tx) -> Result<> {
-    store::put_trust_document(tx, "image", "root", {image_root.version, image}, now_ms);
-    store::put_trust_document(tx, "director", "root", {director_root.version, director}, now_ms);
+    for (auto const& root : roots) store::put_trust_document(tx, repository, "root", root, now_ms);
     return {};
   });
 }
@@ -138,7 +155,9 @@ auto Service::open(Config config, Clock const& clock) -> Result<std::unique_ptr<
   TRY_VOID(check_director_key(director_key, director_root));
   TRY(auto const sealing_pem, read_file(config.sealing_key, limits::kRootBytesMax));
   TRY(auto sealing_key, proto::SealingKey::from_pem(sealing_pem).within("sealing key"));
-  TRY_VOID(store_roots(*database, image_root, director_root, clock.now_ms()));
+  auto const now_ms = clock.now_ms();
+  TRY_VOID(store_roots(*database, "image", config.image_root, image_root, now_ms));
+  TRY_VOID(store_roots(*database, "director", config.director_root, director_root, now_ms));
   Core core{.config = std::move(config),
             .clock = clock,
             .database = std::move(database),

@@ -52,6 +52,29 @@ TEST_F(PublishTest, TheSameReleaseAgainIsTheSame) {
   EXPECT_EQ(*world.service().releases().image_targets(), request.targets);
 }
 
+TEST_F(PublishTest, RenewedTargetsComeWithAReleaseThatIsThereAlready) {
+  auto request = world.signed_release("1.0.0", noise(1000, 1));
+  ASSERT_TRUE(create(request));
+  world.image_targets().version += 1;
+  request.targets = world.sign_targets(world.image_targets());
+  auto const again = create(request);
+  ASSERT_TRUE(again) << again.error().what;
+  EXPECT_FALSE(again->created);
+  EXPECT_EQ(*world.service().releases().image_targets(), request.targets);
+}
+
+TEST_F(PublishTest, EveryRootThatLiesBesideTheNewestIsServed) {
+  proto::TrustedState device{*world.service().director().image_root(1), ""};
+  world.renew_image_root_twice();
+  world.restart();
+  for (uint32_t version : {2u, 3u}) {
+    auto const root = world.service().director().image_root(version);
+    ASSERT_TRUE(root) << root.error().what;
+    EXPECT_TRUE(proto::advance_root(device, *root));
+  }
+  EXPECT_EQ(world.service().director().image_root(4).error().code, Code::not_found);
+}
+
 TEST_F(PublishTest, OlderBundlesMayComeLate) {
   auto const first = world.signed_release("1.0.0", noise(1000, 1));
   auto const second = world.signed_release("1.1.0", noise(1000, 2));

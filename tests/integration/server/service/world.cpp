@@ -21,9 +21,10 @@ void write(fs::path const& path, std::string const& text) {
 }
 
 /// A root with one key for its own role and one for targets.
-auto make_root(proto::SigningKey const& root_key, proto::SigningKey const& targets_key)
-    -> std::string {
+auto make_root(proto::SigningKey const& root_key, proto::SigningKey const& targets_key,
+               int64_t version = 1) -> std::string {
   proto::Root root;
+  root.version = version;
   root.expires_s = kFarAway_s;
   for (auto const* key : {&root_key, &targets_key})
     root.keys.emplace(key->public_key().id(), key->public_key());
@@ -98,6 +99,12 @@ void World::upload(ByteView bytes) {
 
 auto World::sign_targets(proto::Targets const& targets) const -> std::string {
   return *proto::sign_document(proto::to_json(targets), {targets_key_});
+}
+
+void World::renew_image_root_twice() {
+  write(folder_ / "1.root.json", make_root(root_key_, targets_key_, 1));
+  write(folder_ / "2.root.json", make_root(root_key_, targets_key_, 2));
+  write(folder_ / "image.json", make_root(root_key_, targets_key_, 3));
 }
 
 auto World::signed_release(std::string const& number, Bytes const& plain,

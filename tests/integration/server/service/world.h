@@ -77,6 +77,8 @@ class World {
   void upload(ByteView bytes);
   auto sign_targets(proto::Targets const& targets) const -> std::string;
   auto image_targets() -> proto::Targets& { return targets_; }
+  /// The Image root twice renewed, as `godwit keys renew` leaves it: the older ones lie beside it.
+  void renew_image_root_twice();
 
   /// One pass of the scheduler.
   void tick();
