@@ -10,7 +10,8 @@ namespace godwit::cli {
 namespace {
 
 void split_fields(Context& context, std::string const& list) {
-  context.mode = OutputMode::json;
+  // -o was read before.
+  if (context.mode == OutputMode::automatic) context.mode = OutputMode::json;
   if (list == "true") return;  // what CLI11 gives a flag without a value
   for (size_t start = 0; start <= list.size();) {
     size_t const comma = std::min(list.find(',', start), list.size());
@@ -30,7 +31,8 @@ void add_global_flags(CLI::App& app, Context& context) {
       "the form of what is printed (default: table on a terminal, tsv into a pipe)");
   choice(form->group(output), {"table", "tsv", "json", "jsonl"});
   auto const fields = std::make_shared<std::string>();
-  app.add_flag("--json", *fields, "the same as -o json; --json=a,b.c prints only these members")
+  app.add_flag("--json", *fields,
+               "the same as -o json; --json=a,b.c prints only these members (with -o jsonl too)")
       ->each([&context, fields](std::string const& list) { split_fields(context, list); })
       ->group(output);
   app.add_flag("-q,--quiet", context.quiet, "names only, and no messages")->group(output);

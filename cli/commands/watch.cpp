@@ -34,7 +34,7 @@ class Watch {
   auto on_tick() -> Result<>;
   void take_rollout(Json const& rollout);
   void take_attempt(Json const& attempt);
-  void tell(char const* kind, Json const& value, std::vector<std::string> const& lines);
+  void tell(char const* kind, Json const& value, LiveRollout::Change const& change);
   void draw();
   void finish();
 
@@ -111,28 +111,26 @@ auto Watch::on_tick() -> Result<> {
 }
 
 void Watch::take_rollout(Json const& rollout) {
-  bool const same = live_.known() && rollout == live_.rollout();
-  auto const lines = live_.apply_rollout(rollout);
-  if (!same) tell("rollout", rollout, lines);
+  tell("rollout", rollout, live_.apply_rollout(rollout));
 }
 
 void Watch::take_attempt(Json const& attempt) {
   tell("attempt", attempt, live_.apply_attempt(attempt));
 }
 
-void Watch::tell(char const* kind, Json const& value, std::vector<std::string> const& lines) {
-  if (screen_) return;
+void Watch::tell(char const* kind, Json const& value, LiveRollout::Change const& change) {
+  if (screen_ || !change.news) return;
   if (json_) {
     auto const object = Json::object({{"event", kind}, {kind, value}});
     context_.out << select_fields(object, context_.fields).dump() << std::endl;
     return;
   }
-  if (context_.quiet) return;
+  if (context_.quiet || change.line.empty()) return;
   char time[16] = "";
   std::time_t const now = std::time(nullptr);
   std::tm parts = {};
   if (localtime_r(&now, &parts)) std::strftime(time, sizeof time, "%H:%M:%S", &parts);
-  for (auto const& line : lines) context_.out << time << ' ' << printable(line, false) << std::endl;
+  context_.out << time << ' ' << printable(change.line, false) << std::endl;
 }
 
 void Watch::draw() {

@@ -38,31 +38,28 @@ auto rollout_line(Json const& rollout) -> std::string {
 
 }  // namespace
 
-auto LiveRollout::apply_rollout(Json const& rollout) -> std::vector<std::string> {
+auto LiveRollout::apply_rollout(Json const& rollout) -> Change {
   auto const state = state_of(rollout);
   if (ended() && !(state && proto::ended(*state))) return {};
-  bool const changed = !known() || text(rollout, "state") != text(rollout_, "state") ||
-                       text(rollout, "phase") != text(rollout_, "phase");
-  rollout_ = rollout;
+  if (known() && rollout == rollout_) return {};
   // The status sentence alone changes with every number in it: it is not worth a line.
-  if (!changed) return {};
-  return {rollout_line(rollout)};
+  bool const moved = !known() || text(rollout, "state") != text(rollout_, "state") ||
+                     text(rollout, "phase") != text(rollout_, "phase");
+  rollout_ = rollout;
+  return {.news = true, .line = moved ? rollout_line(rollout) : ""};
 }
 
-auto LiveRollout::apply_attempt(Json const& attempt) -> std::vector<std::string> {
+auto LiveRollout::apply_attempt(Json const& attempt) -> Change {
   auto const device = text(attempt, "device");
-  auto const found = attempts_.find(device);
-  if (found == attempts_.end()) {
-    attempts_.emplace(device, attempt);
-    if (text(attempt, "state") == "queued") return {};
-    return {attempt_line(attempt)};
-  }
-  if (is_older(attempt, found->second)) return {};
-  bool const changed = text(attempt, "n") != text(found->second, "n") ||
-                       text(attempt, "state") != text(found->second, "state");
-  found->second = attempt;
-  if (!changed) return {};
-  return {attempt_line(attempt)};
+  auto const [found, is_new] = attempts_.try_emplace(device, attempt);
+  if (is_new)
+    return {.news = true, .line = text(attempt, "state") == "queued" ? "" : attempt_line(attempt)};
+  auto& known = found->second;
+  if (attempt == known || is_older(attempt, known)) return {};
+  bool const moved =
+      text(attempt, "n") != text(known, "n") || text(attempt, "state") != text(known, "state");
+  known = attempt;
+  return {.news = true, .line = moved ? attempt_line(attempt) : ""};
 }
 
 auto LiveRollout::attempts() const -> Json {

@@ -4,7 +4,6 @@
 
 #include <map>
 #include <string>
-#include <vector>
 
 #include "proto/json/json.h"
 
@@ -12,10 +11,12 @@ namespace godwit::cli {
 
 class LiveRollout {
  public:
-  /// Each returns the lines that say what changed, none if nothing did. What is older than what is
-  /// known is left aside, for a snapshot may run ahead of the events.
-  auto apply_rollout(Json const& rollout) -> std::vector<std::string>;
-  auto apply_attempt(Json const& attempt) -> std::vector<std::string>;
+  struct Change {
+    bool news = false;  // it is neither known nor older: a snapshot may run ahead of the events
+    std::string line;   // for a person; empty when only numbers changed
+  };
+  auto apply_rollout(Json const& rollout) -> Change;
+  auto apply_attempt(Json const& attempt) -> Change;
 
   auto known() const -> bool { return rollout_.is_object(); }
   auto rollout() const -> Json const& { return rollout_; }

@@ -23,17 +23,16 @@ auto attempt(int n, char const* state, char const* updated_at) -> Json {
                        {"updated_at", updated_at}});
 }
 
-using Lines = std::vector<std::string>;
-
 TEST(LiveRollout, OneLineForEachChangeOfStateOrPhase) {
   LiveRollout live;
   EXPECT_FALSE(live.known());
-  EXPECT_EQ(live.apply_rollout(rollout("running", 1, "begins")),
-            Lines{"rollout 3 ic: ◌ running, phase 1/2: begins"});
-  EXPECT_EQ(live.apply_rollout(rollout("running", 1, "only the sentence is new")), Lines{});
-  EXPECT_EQ(live.apply_rollout(rollout("running", 2, "x")).size(), 1u);
+  EXPECT_EQ(live.apply_rollout(rollout("running", 1, "begins")).line,
+            "rollout 3 ic: ◌ running, phase 1/2: begins");
+  EXPECT_EQ(live.apply_rollout(rollout("running", 1, "only the sentence is new")).line, "");
+  EXPECT_NE(live.apply_rollout(rollout("running", 2, "x")).line, "");
+  EXPECT_FALSE(live.apply_rollout(rollout("running", 2, "x")).news) << "the same again";
   EXPECT_FALSE(live.ended());
-  EXPECT_EQ(live.apply_rollout(rollout("succeeded", 2, "done")).size(), 1u);
+  EXPECT_NE(live.apply_rollout(rollout("succeeded", 2, "done")).line, "");
   EXPECT_TRUE(live.ended());
   EXPECT_TRUE(live.succeeded());
 }
@@ -43,7 +42,7 @@ TEST(LiveRollout, AnEndStaysAnEnd) {
   for (auto const* end : {"failed", "rolled_back", "cancelled"}) {
     live = {};
     live.apply_rollout(rollout(end, 1, ""));
-    EXPECT_EQ(live.apply_rollout(rollout("running", 1, "late")), Lines{});
+    EXPECT_EQ(live.apply_rollout(rollout("running", 1, "late")).line, "");
     EXPECT_TRUE(live.ended());
     EXPECT_FALSE(live.succeeded());
   }
@@ -51,12 +50,12 @@ TEST(LiveRollout, AnEndStaysAnEnd) {
 
 TEST(LiveRollout, EventsThatTheSnapshotOvertookAreLeftAside) {
   LiveRollout live;
-  EXPECT_EQ(live.apply_attempt(attempt(1, "queued", "2026-01-01T00:00:00.000Z")), Lines{});
-  EXPECT_EQ(live.apply_attempt(attempt(1, "trial", "2026-01-01T00:00:05.000Z")),
-            Lines{"cam-1: ◌ trial, 1.0.0 -> 1.1.0"});
-  EXPECT_EQ(live.apply_attempt(attempt(1, "downloading", "2026-01-01T00:00:02.000Z")), Lines{});
+  EXPECT_EQ(live.apply_attempt(attempt(1, "queued", "2026-01-01T00:00:00.000Z")).line, "");
+  EXPECT_EQ(live.apply_attempt(attempt(1, "trial", "2026-01-01T00:00:05.000Z")).line,
+            "cam-1: ◌ trial, 1.0.0 -> 1.1.0");
+  EXPECT_EQ(live.apply_attempt(attempt(1, "downloading", "2026-01-01T00:00:02.000Z")).line, "");
   EXPECT_EQ(live.attempts().items().front().get_string("state").value_or(""), "trial");
-  EXPECT_EQ(live.apply_attempt(attempt(2, "queued", "2026-01-01T00:00:01.000Z")).size(), 1u);
+  EXPECT_NE(live.apply_attempt(attempt(2, "queued", "2026-01-01T00:00:01.000Z")).line, "");
   EXPECT_EQ(live.attempts().size(), 1u);
 }
 
