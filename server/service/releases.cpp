@@ -13,27 +13,32 @@ struct Verified {
   proto::Targets targets;
   store::TrustDocument newest;  // what is trusted now
   bool advanced = false;        // newer than what was stored
+  bool renounced = false;       // the root trusts the stored targets' keys no longer
 };
 
 /// The Image targets that count after this request: those sent, or newer ones that are stored
 /// already (an older bundle pushed late), in which the release must stand all the same.
 auto verify_targets(Core const& core, Tx& tx, std::string const& sent) -> Result<Verified> {
-  proto::TrustedState state{core.image_root, ""};
   auto const stored = store::trust_document(tx, "image", "targets");
-  if (stored) state.targets = stored->text;
-  if (stored) {
+  proto::TrustedState state{core.image_root, stored ? stored->text : ""};
+  auto const trusted = proto::trusted_targets(state);
+  if (trusted) {
     TRY(auto const document, proto::SignedDocument::parse(sent, limits::kMetadataBytesMax));
     TRY(auto const claimed, proto::parse_targets(document.body()));
-    if (claimed.version < stored->version) {
-      TRY(auto trusted, proto::trusted_targets(state));
-      return Verified{std::move(trusted), *stored, false};
-    }
+    if (claimed.version < trusted->version) return Verified{*trusted, *stored};
   }
   TRY(auto targets,
       proto::advance_targets(state, sent, core.now_s(), nullptr).within("image targets"));
-  bool const advanced = !stored || targets.version > stored->version;
+  bool const advanced = !trusted || targets.version > trusted->version;
   store::TrustDocument newest{targets.version, state.targets};
-  return Verified{std::move(targets), std::move(newest), advanced};
+  return Verified{std::move(targets), std::move(newest), advanced, stored && !trusted};
+}
+
+void keep_targets(Core const& core, Tx& tx, Verified const& verified) {
+  // A stolen key may have signed a version that nothing could follow.
+  if (verified.renounced) store::drop_trust_documents(tx, "image", "targets");
+  if (verified.advanced)
+    store::put_trust_document(tx, "image", "targets", verified.newest, core.now_ms());
 }
 
 /// Released is released: a newer document still holds every release that is not yanked, unchanged.
@@ -121,7 +126,7 @@ auto create_in(Core const& core, Tx& tx, NewRelease const& request) -> Result<Re
   TRY_VOID(check_keeps_releases(tx, verified.targets));
   TRY_VOID(check_content(core, tx, release));
   store::insert_release(tx, release, now);
-  if (verified.advanced) store::put_trust_document(tx, "image", "targets", verified.newest, now);
+  keep_targets(core, tx, verified);
   if (release.parent) store::want_delta(tx, release.model, *release.parent, release.version, now);
   TRY(auto stored, require_release(tx, release.model, release.version));
   return Releases::Created{std::move(stored), true};

@@ -282,6 +282,10 @@ void put_trust_document(Tx& tx, std::string_view repository, std::string_view ro
       {repository, role, document.version, document.text, now_ms});
 }
 
+void drop_trust_documents(Tx& tx, std::string_view repository, std::string_view role) {
+  tx.run("DELETE FROM trust_document WHERE repository = $1 AND role = $2", {repository, role});
+}
+
 auto trust_document(Tx& tx, std::string_view repository, std::string_view role,
                     std::optional<int64_t> version) -> std::optional<TrustDocument> {
   return first<TrustDocument>(

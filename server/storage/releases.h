@@ -51,6 +51,7 @@ struct TrustDocument {
 };
 void put_trust_document(Tx& tx, std::string_view repository, std::string_view role,
                         TrustDocument const& document, int64_t now_ms);
+void drop_trust_documents(Tx& tx, std::string_view repository, std::string_view role);
 /// The newest, or the one of that version.
 auto trust_document(Tx& tx, std::string_view repository, std::string_view role,
                     std::optional<int64_t> version = std::nullopt) -> std::optional<TrustDocument>;

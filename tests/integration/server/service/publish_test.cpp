@@ -75,6 +75,19 @@ TEST_F(PublishTest, EveryRootThatLiesBesideTheNewestIsServed) {
   EXPECT_EQ(world.service().director().image_root(4).error().code, Code::not_found);
 }
 
+TEST_F(PublishTest, AStolenTargetsKeyIsRecoveredFromByANewRoot) {
+  world.publish("1.0.0", noise(1000, 1));
+  world.image_targets().version = int64_t{1} << 60;  // whoever has the key leaves no room above
+  world.publish("1.1.0", noise(1000, 2));
+  world.replace_targets_key();
+  world.restart();
+  world.image_targets().version = 2;
+  auto const request = world.signed_release("1.2.0", noise(1000, 3));
+  auto const made = create(request);
+  ASSERT_TRUE(made) << made.error().what;
+  EXPECT_EQ(*world.service().releases().image_targets(), request.targets);
+}
+
 TEST_F(PublishTest, OlderBundlesMayComeLate) {
   auto const first = world.signed_release("1.0.0", noise(1000, 1));
   auto const second = world.signed_release("1.1.0", noise(1000, 2));

@@ -107,6 +107,12 @@ void World::renew_image_root_twice() {
   write(folder_ / "image.json", make_root(root_key_, targets_key_, 3));
 }
 
+void World::replace_targets_key() {
+  write(folder_ / "1.root.json", make_root(root_key_, targets_key_, 1));
+  targets_key_ = proto::SigningKey::generate();
+  write(folder_ / "image.json", make_root(root_key_, targets_key_, 2));
+}
+
 auto World::signed_release(std::string const& number, Bytes const& plain,
                            ReleaseOptions const& options) -> NewRelease {
   auto const model = *ModelName::parse(options.model);

@@ -79,6 +79,8 @@ class World {
   auto image_targets() -> proto::Targets& { return targets_; }
   /// The Image root twice renewed, as `godwit keys renew` leaves it: the older ones lie beside it.
   void renew_image_root_twice();
+  /// A second root, which trusts another targets key; the first lies beside it.
+  void replace_targets_key();
 
   /// One pass of the scheduler.
   void tick();
@@ -92,7 +94,7 @@ class World {
  private:
   std::filesystem::path folder_;
   Config config_;
-  proto::SigningKey const targets_key_ = proto::SigningKey::generate();
+  proto::SigningKey targets_key_ = proto::SigningKey::generate();
   proto::SigningKey const root_key_ = proto::SigningKey::generate();
   proto::SigningKey const director_key_ = proto::SigningKey::generate();
   proto::SealingKey const sealing_key_ = proto::SealingKey::generate();
