@@ -121,6 +121,46 @@ TEST_F(Commands, BashCompletesCommandsAndNamesOfTheServer) {
   EXPECT_EQ(complete("godwit rollout create --on-failure ''", 4), "stop rollback\n");
 }
 
+/// Runs a command on a terminal of its own, whose keyboard types `keys`.
+auto on_terminal(Installation const& installation, std::string const& command,
+                 std::string const& keys) -> Finished {
+  return installation.shell("printf '" + keys +
+                            "' | TERM=xterm script -qec \"stty rows 20 cols 60; " + command +
+                            "\" /dev/null");
+}
+
+TEST_F(Commands, OnATerminalItAsks) {
+  installation_.shell("godwit filter set f 'tag==x'");
+  auto const no = on_terminal(installation_, "godwit filter delete f", "n\\n");
+  EXPECT_EQ(no.exit_code, 3) << no.output;
+  EXPECT_NE(no.output.find("This will delete the filter f. Go ahead? [y/N]"), std::string::npos);
+  EXPECT_NE(no.output.find("declined; nothing was changed"), std::string::npos);
+  EXPECT_EQ(installation_.godwit({"-q", "filter", "list"}).output, "f\n");
+  auto const yes = on_terminal(installation_, "godwit filter delete f", "y\\n");
+  EXPECT_EQ(yes.exit_code, 0) << yes.output;
+  EXPECT_EQ(installation_.godwit({"-q", "filter", "list"}).output, "");
+}
+
+TEST_F(Commands, OnATerminalWatchLeavesItAsItWas) {
+  publish("ic-1", "1.0.0", "");
+  auto const device = connect("cam-1");
+  ASSERT_EQ(installation_.godwit({"rollout", "create", "ic", "1.0.0"}).exit_code, 0);
+  auto const interrupted = on_terminal(
+      installation_, "timeout --foreground --preserve-status -s INT 1 godwit rollout watch 1", "");
+  EXPECT_EQ(interrupted.exit_code, 130) << interrupted.output;
+  size_t const entered = interrupted.output.find("\x1b[?1049h\x1b[?25l");
+  size_t const left = interrupted.output.find("\x1b[?25h\x1b[?1049l");
+  ASSERT_NE(entered, std::string::npos);
+  ASSERT_NE(left, std::string::npos);
+  EXPECT_LT(interrupted.output.find("cam-1", entered), left);
+
+  ASSERT_EQ(installation_.godwit({"-y", "rollout", "abort", "1"}).exit_code, 0);
+  auto const ended = on_terminal(installation_, "godwit rollout watch 1", "");
+  EXPECT_EQ(ended.exit_code, 5) << ended.output;
+  EXPECT_NE(ended.output.find("cam-1", ended.output.find("\x1b[?1049l")), std::string::npos)
+      << "the last page stays: " << ended.output;
+}
+
 TEST_F(Commands, WatchFollowsADeviceToTheEndOfItsRollout) {
   publish("ic-1", "1.0.0", "");
   auto const device = connect("cam-1");
