@@ -43,12 +43,22 @@ auto read_attempt(Row& row) -> Attempt {
   return a;
 }
 
-auto find_attempt(Tx& tx, std::string_view device, AttemptNo n) -> std::optional<Attempt> {
-  auto const rows = tx.run(
-      "SELECT " ATTEMPT_COLUMNS " FROM attempt a WHERE device_id = $1 AND n = $2", {device, n});
-  if (rows.empty()) return std::nullopt;
-  auto row = rows[0];
-  return read_attempt(row);
+auto find_attempts(Tx& tx, std::vector<std::string> const& devices,
+                   std::vector<int64_t> const& numbers) -> std::vector<ReportedAttempt> {
+  auto const rows = tx.run("SELECT " ATTEMPT_COLUMNS
+                           ", a.ext, a.transitions"
+                           " FROM unnest($1::text[], $2::int[]) AS u (device_id, n)"
+                           " JOIN attempt a ON a.device_id = u.device_id AND a.n = u.n",
+                           {devices, numbers});
+  std::vector<ReportedAttempt> attempts(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    auto row = rows[i];
+    attempts[i].now = read_attempt(row);
+    attempts[i].seen_state = attempts[i].now.state;
+    attempts[i].ext = static_cast<int32_t>(row.number());
+    attempts[i].transitions = static_cast<int>(row.number());
+  }
+  return attempts;
 }
 
 auto attempts_of_device(Tx& tx, std::string_view device, PageRequest const& page)
@@ -85,29 +95,43 @@ auto attempts_at_device(Tx& tx, std::string_view device) -> std::vector<Attempt>
   return attempts;
 }
 
-auto apply_report(Tx& tx, Attempt const& seen, proto::JobReport const& report, int64_t now_ms)
-    -> bool {
-  std::optional<std::string> health;
-  if (report.health) health = to_json(*report.health).dump();
-  return tx.run(
-               "UPDATE attempt SET state = $5::attempt_state, percent = $6, code = $7, ext = $8,"
-               " message = $9, transport = CASE WHEN $10 = '' THEN transport ELSE $10 END,"
-               " bytes_received = greatest(bytes_received, $11), health = coalesce($12, health),"
-               " transitions = transitions + (state <> $5::attempt_state)::int,"
-               " hint_at = CASE WHEN $5::attempt_state < 'succeeded' AND cancel_requested"
-               "   THEN hint_at END,"
-               " updated_at = from_ms($13)"
-               " WHERE device_id = $1 AND n = $2 AND state = $3::attempt_state AND rev = $4",
-               {seen.device, seen.n, proto::to_string(seen.state), seen.rev,
-                proto::to_string(report.state), report.percent, report.code, report.errno_ext,
-                report.message, report.transport, report.bytes_received, health, now_ms})
-             .affected() > 0;
-}
-
-auto transitions_of(Tx& tx, Attempt const& attempt) -> int {
-  auto const rows = tx.run("SELECT transitions FROM attempt WHERE device_id = $1 AND n = $2",
-                           {attempt.device, attempt.n});
-  return rows.empty() ? 0 : static_cast<int>(rows[0].number());
+auto apply_reports(Tx& tx, std::vector<ReportedAttempt const*> const& attempts, int64_t now_ms)
+    -> size_t {
+  std::vector<std::string> devices, seen, states, messages, transports, healths;
+  std::vector<int64_t> numbers, revs, percents, codes, exts, bytes, transitions;
+  for (auto const* attempt : attempts) {
+    auto const& a = attempt->now;
+    devices.push_back(a.device);
+    numbers.push_back(a.n);
+    seen.emplace_back(proto::to_string(attempt->seen_state));
+    revs.push_back(a.rev);
+    states.emplace_back(proto::to_string(a.state));
+    percents.push_back(a.percent);
+    codes.push_back(a.code);
+    exts.push_back(attempt->ext);
+    messages.push_back(a.message);
+    transports.push_back(a.transport);
+    bytes.push_back(static_cast<int64_t>(a.bytes_received));
+    healths.push_back(a.health ? to_json(*a.health).dump() : "");
+    transitions.push_back(attempt->transitions);
+  }
+  return tx
+      .run(
+          "UPDATE attempt a SET state = u.state::attempt_state, percent = u.percent,"
+          " code = u.code, ext = u.ext, message = u.message, transport = u.transport,"
+          " bytes_received = u.bytes, health = nullif(u.health, '')::jsonb,"
+          " transitions = u.transitions, updated_at = from_ms($14),"
+          " hint_at = CASE WHEN u.state::attempt_state < 'succeeded' AND a.cancel_requested"
+          "   THEN a.hint_at END"
+          " FROM unnest($1::text[], $2::int[], $3::text[], $4::bigint[], $5::text[], $6::int[],"
+          "   $7::int[], $8::int[], $9::text[], $10::text[], $11::bigint[], $12::text[],"
+          "   $13::int[]) AS u (device_id, n, seen, rev, state, percent, code, ext, message,"
+          "   transport, bytes, health, transitions)"
+          " WHERE a.device_id = u.device_id AND a.n = u.n AND a.rev = u.rev"
+          " AND a.state = u.seen::attempt_state",
+          {devices, numbers, seen, revs, states, percents, codes, exts, messages, transports, bytes,
+           healths, transitions, now_ms})
+      .affected();
 }
 
 auto end_attempt(Tx& tx, Attempt const& seen, AttemptState state, uint32_t code,

@@ -17,7 +17,6 @@ auto read_attempt_state(Row& row) -> AttemptState;
 /// Stored by this program, so a document that does not parse is our bug: it is left out.
 auto read_health(Row& row) -> std::optional<proto::Health>;
 
-auto find_attempt(Tx& tx, std::string_view device, AttemptNo n) -> std::optional<Attempt>;
 /// Newest first.
 auto attempts_of_device(Tx& tx, std::string_view device, PageRequest const& page)
     -> Result<Page<Attempt>>;
@@ -26,10 +25,21 @@ auto attempts_of_rollout(Tx& tx, int64_t rollout, PageRequest const& page) -> Pa
 /// Those that a device may work on: notified up to trial.
 auto attempts_at_device(Tx& tx, std::string_view device) -> std::vector<Attempt>;
 
-/// Compare-and-set by a report: only while state and rev are those of `seen`. False otherwise.
-auto apply_report(Tx& tx, Attempt const& seen, proto::JobReport const& report, int64_t now_ms)
-    -> bool;
-auto transitions_of(Tx& tx, Attempt const& attempt) -> int;
+/// What reports change in one attempt, and what it was when they were judged.
+struct ReportedAttempt {
+  Attempt now;
+  AttemptState seen_state = AttemptState::queued;
+  int32_t ext = 0;
+  int transitions = 0;
+  bool changed = false;
+};
+/// Those of (devices[i], numbers[i]) that exist.
+auto find_attempts(Tx& tx, std::vector<std::string> const& devices,
+                   std::vector<int64_t> const& numbers) -> std::vector<ReportedAttempt>;
+/// Compare-and-set of all of them in one statement, on state and rev; how many were as they were
+/// seen.
+auto apply_reports(Tx& tx, std::vector<ReportedAttempt const*> const& attempts, int64_t now_ms)
+    -> size_t;
 /// The server's own verdict on an attempt that has not ended; the rev rises.
 auto end_attempt(Tx& tx, Attempt const& seen, AttemptState state, uint32_t code,
                  std::string_view message, int64_t now_ms) -> bool;

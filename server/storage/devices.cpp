@@ -229,11 +229,20 @@ void store_component(Tx& tx, std::string_view id, std::string_view model,
        c.other ? Text(c.other->version) : Text(), c.other ? Hash(c.other->plain_sha256) : Hash()});
 }
 
-void store_report_seen(Tx& tx, std::string_view id, uint64_t epoch, uint64_t seq, int64_t now_ms) {
+void store_reports_seen(Tx& tx, std::vector<LockedState const*> const& states, int64_t now_ms) {
+  std::vector<std::string> ids;
+  std::vector<int64_t> epochs, seqs;
+  for (auto const* state : states) {
+    ids.push_back(state->id);
+    epochs.push_back(static_cast<int64_t>(state->report_epoch));
+    seqs.push_back(static_cast<int64_t>(state->report_seq));
+  }
   tx.run(
-      "UPDATE device_state SET report_epoch = $2, report_seq = $3, last_seen_at = from_ms($4)"
-      " WHERE device_id = $1",
-      {id, epoch, seq, now_ms});
+      "UPDATE device_state s SET report_epoch = u.epoch, report_seq = u.seq,"
+      " last_seen_at = from_ms($4)"
+      " FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS u (device_id, epoch, seq)"
+      " WHERE s.device_id = u.device_id",
+      {ids, epochs, seqs, now_ms});
 }
 
 void store_presence(Tx& tx, std::string_view id, proto::Presence const& presence, int64_t now_ms) {

@@ -53,7 +53,8 @@ void store_hello(Tx& tx, std::string_view id, proto::Hello const& hello, bool co
                  int64_t now_ms);
 void store_component(Tx& tx, std::string_view id, std::string_view model,
                      proto::ComponentReport const& component);
-void store_report_seen(Tx& tx, std::string_view id, uint64_t epoch, uint64_t seq, int64_t now_ms);
+/// The report guards of these devices, as they are now.
+void store_reports_seen(Tx& tx, std::vector<LockedState const*> const& states, int64_t now_ms);
 /// Changes nothing when the epoch is older than the newest hello's.
 void store_presence(Tx& tx, std::string_view id, proto::Presence const& presence, int64_t now_ms);
 auto running_plaintext(Tx& tx, std::string_view id, std::string_view model)

@@ -136,7 +136,7 @@ auto lock_rollout(Tx& tx, int64_t id, bool skip_locked) -> std::optional<Rollout
 
 void set_rollout(Tx& tx, int64_t id, RolloutState state, std::string_view status, uint32_t phase,
                  int64_t now_ms) {
-  bool const started = state != RolloutState::draft;
+  bool const started = state == RolloutState::running;
   tx.run(
       "UPDATE rollout SET state = $2::rollout_state, status = $3, phase = $4, rev = rev + 1,"
       " updated_at = from_ms($7),"

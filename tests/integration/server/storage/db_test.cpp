@@ -52,7 +52,7 @@ TEST(Database, AnErrorRollsBackAndIsPassedOn) {
   ASSERT_FALSE(twice);
   EXPECT_EQ(twice.error().code, Code::conflict);
   auto const wrong = database->transact([](Tx& tx) -> Result<> {
-    tx.run("SELECT no_such_column");
+    tx.run("SELECT 1 / (SELECT 0)");
     return {};
   });
   EXPECT_EQ(wrong.error().code, Code::internal);
