@@ -4,10 +4,12 @@
 #include <ctime>
 #include <optional>
 #include <ostream>
+#include <utility>
 
 #include "cli/core/output.h"
 #include "cli/core/screen.h"
 #include "cli/core/terminal.h"
+#include "cli/view/fields.h"
 #include "cli/view/live.h"
 #include "cli/view/rollout.h"
 
@@ -32,6 +34,9 @@ class Watch {
   auto snapshot() -> Result<>;
   auto on_event(Event const& event) -> Result<bool>;
   auto on_tick() -> Result<>;
+  auto on_key(char key) -> Result<>;
+  void steer(char const* verb);
+  auto footer() const -> std::string;
   void take_rollout(Json const& rollout);
   void take_attempt(Json const& attempt);
   void tell(char const* kind, Json const& value, LiveRollout::Change const& change);
@@ -46,7 +51,9 @@ class Watch {
   std::optional<Screen> screen_;
   std::optional<Steady::time_point> deadline_;
   Steady::time_point drawn_;
-  std::string trouble_;  // said below the page while the stream is broken
+  std::string trouble_;      // said below the page while the stream is broken
+  std::string notice_;       // what became of the last key
+  bool asks_abort_ = false;  // the next key answers
 };
 
 auto Watch::run() -> Result<> {
@@ -97,10 +104,8 @@ auto Watch::on_event(Event const& event) -> Result<bool> {
 }
 
 auto Watch::on_tick() -> Result<> {
-  if (screen_ && Screen::stop_asked()) {
-    context_.exit = Exit::interrupted;
-    return retry("interrupted; the rollout goes on");
-  }
+  if (screen_ && Screen::stop_asked()) return on_key('q');
+  while (auto const key = screen_ ? screen_->key() : std::nullopt) TRY_VOID(on_key(*key));
   if (deadline_ && Steady::now() >= *deadline_) {
     context_.exit = Exit::declined;
     return retry("the time is over; the rollout goes on");
@@ -108,6 +113,37 @@ auto Watch::on_tick() -> Result<> {
   // At most five times a second, for no eye follows more.
   if (screen_ && Steady::now() - drawn_ >= std::chrono::milliseconds(200)) draw();
   return {};
+}
+
+auto Watch::on_key(char key) -> Result<> {
+  notice_.clear();
+  if (key == 'q') {
+    context_.exit = Exit::interrupted;
+    return retry("left; the rollout goes on");
+  }
+  bool const answers = std::exchange(asks_abort_, key == 'a' && !asks_abort_);
+  bool const paused = text(live_.rollout(), "state") == "paused";
+  if (answers && key == 'y') steer("abort");
+  if (!answers && key == 'p') steer(paused ? "resume" : "pause");
+  draw();
+  return {};
+}
+
+/// What it did comes back as an event.
+void Watch::steer(char const* verb) {
+  auto const after = api_.hurried().post(path_ + "/" + verb, Json::object());
+  notice_ = after ? text(*after, "status") : after.error().what;
+}
+
+auto Watch::footer() const -> std::string {
+  auto const& rollout = live_.rollout();
+  if (asks_abort_)
+    return "Abort for good, with " + std::to_string(number(rollout, "counts.succeeded")) + " of " +
+           text(rollout, "devices") + " devices updated? y aborts, any other key does not";
+  if (!trouble_.empty()) return "not connected: " + trouble_;
+  if (!notice_.empty()) return notice_;
+  bool const paused = text(rollout, "state") == "paused";
+  return std::string("q leaves, ") + (paused ? "p resumes" : "p pauses") + ", a aborts";
 }
 
 void Watch::take_rollout(Json const& rollout) {
@@ -142,8 +178,7 @@ void Watch::draw() {
                    {.rows_max = size.rows - 2, .columns_max = size.columns});
   if (lines.size() + 2 > size.rows) lines.resize(size.rows - 2);
   lines.emplace_back();
-  lines.push_back(trouble_.empty() ? "Ctrl-C leaves; the rollout goes on"
-                                   : printable("not connected: " + trouble_, false));
+  lines.push_back(shortened(printable(footer(), false), size.columns));
   screen_->draw(lines);
 }
 

@@ -26,20 +26,6 @@ auto escape_code(Style style) -> char const* {
   return "";
 }
 
-/// The first `width` columns of `text`; a cut is shown by an ellipsis.
-auto cut(std::string const& text, size_t width) -> std::string {
-  if (display_width(text) <= width) return text;
-  if (width == 0) return "";
-  std::string out;
-  size_t used = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    bool const starts = (static_cast<unsigned char>(text[i]) & 0xc0) != 0x80;
-    if (starts && ++used == width) break;
-    out += text[i];
-  }
-  return out + "…";
-}
-
 auto select_path(Json const& json, std::string_view path) -> Json {
   Json const* at = &json;
   while (at && !path.empty()) {
@@ -86,7 +72,7 @@ auto Table::lines(bool color, size_t columns_max) const -> std::vector<std::stri
       start += widths[i] + 2;
       if (text.empty()) continue;
       if (columns_max && indent >= columns_max) break;
-      auto const shown = columns_max ? cut(text, columns_max - indent) : text;
+      auto const shown = columns_max ? shortened(text, columns_max - indent) : text;
       line.append(indent - column, ' ');
       line += styled(shown, row[i].style, color);
       column = indent + display_width(shown);

@@ -1,5 +1,6 @@
 #include "cli/core/screen.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -30,9 +31,16 @@ Screen::Screen() {
   action.sa_handler = ask_to_stop;
   for (int i = 0; i < 2; ++i) sigaction(kSignals[i], &action, &g_before[i]);
   put("\x1b[?1049h\x1b[?25l");
+  termios keyboard = {};
+  if (tcgetattr(STDIN_FILENO, &keyboard) != 0) return;
+  before_ = keyboard;
+  // Keys come one by one and unseen; Ctrl-C stays a signal.
+  keyboard.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+  tcsetattr(STDIN_FILENO, TCSANOW, &keyboard);
 }
 
 Screen::~Screen() {
+  if (before_) tcsetattr(STDIN_FILENO, TCSANOW, &*before_);
   put("\x1b[?25h\x1b[?1049l");
   for (int i = 0; i < 2; ++i) sigaction(kSignals[i], &g_before[i], nullptr);
 }
@@ -44,6 +52,14 @@ void Screen::draw(std::vector<std::string> const& lines) {
     out += (i ? "\r\n" : "") + lines[i] + "\x1b[K";
   }
   put(out + "\x1b[J");
+}
+
+auto Screen::key() -> std::optional<char> {
+  if (!before_) return std::nullopt;
+  pollfd waiting = {.fd = STDIN_FILENO, .events = POLLIN, .revents = 0};
+  char pressed = 0;
+  if (poll(&waiting, 1, 0) != 1 || read(STDIN_FILENO, &pressed, 1) != 1) return std::nullopt;
+  return pressed;
 }
 
 auto Screen::stop_asked() -> bool {

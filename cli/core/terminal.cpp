@@ -88,6 +88,19 @@ auto printable(std::string_view text, bool lines) -> std::string {
   return out;
 }
 
+auto shortened(std::string const& text, size_t columns_max) -> std::string {
+  if (display_width(text) <= columns_max) return text;
+  if (columns_max == 0) return "";
+  std::string out;
+  size_t used = 0;
+  for (char c : text) {
+    bool const starts = (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    if (starts && ++used == columns_max) break;
+    out += c;
+  }
+  return out + "…";
+}
+
 auto display_width(std::string_view text) -> size_t {
   size_t width = 0;
   for (char c : text)

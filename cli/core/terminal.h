@@ -25,6 +25,9 @@ auto use_color(Context const& context) -> bool;
 /// devices and servers and must not drive the terminal. Newlines stay when `lines` is set.
 auto printable(std::string_view text, bool lines = true) -> std::string;
 
+/// The first columns of `text`, at most so many; a cut is shown by an ellipsis.
+auto shortened(std::string const& text, size_t columns_max) -> std::string;
+
 /// The columns that `text` takes: its code points (wide scripts are not counted double).
 auto display_width(std::string_view text) -> size_t;
 

@@ -128,8 +128,14 @@ auto rollouts_table(Json const& rollouts, int64_t now_s) -> Table {
 
 auto rollout_page(Json const& rollout, Json const& attempts, int64_t now_s, bool color,
                   PageSize size) -> std::vector<std::string> {
-  std::vector<std::string> lines = {heading(rollout, now_s, color)};
-  lines.push_back(printable(text(rollout, "status"), false));
+  auto const fits = [&](std::string const& line) {
+    return size.columns_max ? shortened(line, size.columns_max) : line;
+  };
+  // Only a heading that is not cut can be coloured: a cut would count the colours.
+  auto const plain = heading(rollout, now_s, false);
+  std::vector<std::string> lines = {
+      fits(plain) == plain ? heading(rollout, now_s, color) : fits(plain),
+      fits(printable(text(rollout, "status"), false))};
   lines.emplace_back();
   append(lines, phases_table(rollout).lines(color, size.columns_max));
   if (attempts.size() == 0) return lines;

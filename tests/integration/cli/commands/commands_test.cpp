@@ -154,8 +154,11 @@ TEST_F(Commands, OnATerminalWatchLeavesItAsItWas) {
   ASSERT_NE(left, std::string::npos);
   EXPECT_LT(interrupted.output.find("cam-1", entered), left);
 
-  ASSERT_EQ(installation_.godwit({"-y", "rollout", "abort", "1"}).exit_code, 0);
-  auto const ended = on_terminal(installation_, "godwit rollout watch 1", "");
+  auto const left_by_key = on_terminal(installation_, "godwit rollout watch 1", "paxaxq");
+  EXPECT_EQ(left_by_key.exit_code, 130) << left_by_key.output;
+  EXPECT_EQ(installation_.godwit({"-q", "rollout", "show", "1"}).output, "paused\n")
+      << "an abort needs its y";
+  auto const ended = on_terminal(installation_, "godwit rollout watch 1", "ay");
   EXPECT_EQ(ended.exit_code, 5) << ended.output;
   EXPECT_NE(ended.output.find("cam-1", ended.output.find("\x1b[?1049l")), std::string::npos)
       << "the last page stays: " << ended.output;

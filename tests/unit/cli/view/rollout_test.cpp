@@ -82,7 +82,7 @@ TEST(RolloutPage, FitsAnyTerminalAndLosesTheBottomFirst) {
       auto const lines = rollout_page(example_rollout(), example_attempts(), kNow, false,
                                       {.rows_max = rows, .columns_max = columns});
       EXPECT_LE(lines.size(), rows);
-      for (size_t i = 3; i < lines.size(); ++i) EXPECT_LE(display_width(lines[i]), columns);
+      for (auto const& line : lines) EXPECT_LE(display_width(line), columns);
     }
   auto const lines = rollout_page(example_rollout(), example_attempts(), kNow, false,
                                   {.rows_max = 10, .columns_max = 80});
