@@ -64,6 +64,10 @@ auto retry_after(HttpResponse const& response) -> milliseconds {
   return std::min(milliseconds(1000) * std::min(seconds, 60u), kRetryAfterMax);
 }
 
+auto is_passing(Error const& error) -> bool {
+  return error.code == Code::retry || error.code == Code::internal;
+}
+
 /// Sleeps in small steps, so that a person who has enough is heard.
 auto pause(milliseconds whole, std::function<Result<>()> const& on_tick) -> Result<> {
   constexpr milliseconds kStep{100};
@@ -215,7 +219,9 @@ auto Api::follow(std::string const& path, Follow const& follow) const -> Result<
   options.idle_timeout = kEventsIdle;
   options.on_open = [&]() -> Result<> {
     failures = 0;
-    return mark(follow.on_open ? follow.on_open() : Result<>());
+    auto opened = follow.on_open ? follow.on_open() : Result<>();
+    // What it asks may fail in passing as the stream does: then both begin again.
+    return opened || is_passing(opened.error()) ? opened : mark(std::move(opened));
   };
   options.on_tick = [&] { return mark(follow.on_tick ? follow.on_tick() : Result<>()); };
   auto const on_event = [&](Event const& event) -> Result<> {
@@ -235,8 +241,7 @@ auto Api::follow(std::string const& path, Follow const& follow) const -> Result<
     auto error = retry("the server ended the stream of events");
     if (!response) error = response.error();
     if (response && response->status / 100 != 2) error = problem(*response);
-    bool const passing = error.code == Code::retry || error.code == Code::internal;
-    if (ours || !passing) return error;
+    if (ours || !is_passing(error)) return error;
     if (follow.on_lost) follow.on_lost(error);
     auto const wait = std::min(kReopenMax, kBackoffFirst * (1 << std::min(failures++, 5)));
     TRY_VOID(pause(jittered(wait), follow.on_tick));

@@ -33,6 +33,13 @@ auto find_saved(SavedServers const& saved, std::string const& name) -> Result<Sa
   return not_found("there is no context '" + name + "'; see godwit context list");
 }
 
+/// A token stands in a header: nothing else may come in with it.
+auto checked_token(std::string token, std::string const& where) -> Result<std::string> {
+  for (char c : token)
+    if (c <= ' ' || c > '~') return invalid("the token in " + where + " has strange characters");
+  return token;
+}
+
 auto first_of(std::initializer_list<std::string> values) -> std::string {
   for (auto const& value : values)
     if (!value.empty()) return value;
@@ -87,10 +94,8 @@ auto read_token(std::string const& path) -> Result<std::string> {
     std::getline(file, token);
   }
   while (!token.empty() && (token.back() == '\r' || token.back() == ' ')) token.pop_back();
-  for (char c : token)
-    if (c <= ' ' || c > '~') return invalid("the token in " + path + " has strange characters");
   if (token.empty()) return invalid("there is no token in " + path);
-  return token;
+  return checked_token(std::move(token), path);
 }
 
 auto choose_server(Context const& context, SavedServers const& saved,
@@ -99,9 +104,9 @@ auto choose_server(Context const& context, SavedServers const& saved,
   if (!context.token_file.empty()) {
     TRY(flags.token, read_token(context.token_file));
   }
-  SavedServer const variables{.server = environment("GODWIT_SERVER"),
-                              .ca = environment("GODWIT_CA"),
-                              .token = environment("GODWIT_TOKEN")};
+  SavedServer variables{
+      .server = environment("GODWIT_SERVER"), .ca = environment("GODWIT_CA"), .token = {}};
+  TRY(variables.token, checked_token(environment("GODWIT_TOKEN"), "GODWIT_TOKEN"));
   SavedServer named;  // by the flag: stronger than the environment
   SavedServer usual;
   if (!context.context_name.empty()) {

@@ -151,6 +151,22 @@ TEST_F(ApiTest, ABrokenStreamGoesOnAfterItsLastEvent) {
   EXPECT_EQ(header(2, "last-event-id"), "1");
 }
 
+TEST_F(ApiTest, WhatFailsInPassingAsAStreamBeginsIsNoEnd) {
+  auto const api = serve({{.answer = stream("data: a\n\n")}});
+  Api::Follow follow;
+  int opened = 0;
+  follow.on_open = [&]() -> Result<> {
+    if (++opened == 1) return retry("the server is gone again");
+    return {};
+  };
+  follow.on_event = [](Event const&) -> Result<bool> { return false; };
+  EXPECT_TRUE(api.follow("/events", follow));
+  EXPECT_EQ(opened, 2);
+
+  follow.on_open = []() -> Result<> { return denied("the token is revoked"); };
+  EXPECT_EQ(api.follow("/events", follow).error().what, "the token is revoked");
+}
+
 TEST_F(ApiTest, AStreamThatIsRefusedIsNotTriedAgain) {
   auto const api = serve({{.answer = problem_answer(404, "no such rollout")}});
   Api::Follow follow;

@@ -117,6 +117,11 @@ TEST_F(Servers, TokensAreOneLineOfVisibleText) {
   EXPECT_FALSE(read_token(folder_ + "/none"));
 }
 
+TEST_F(Servers, ATokenBringsNoOtherHeaderWithIt) {
+  variables_ = {{"GODWIT_TOKEN", "abc\r\nX-Other: 1"}};
+  EXPECT_EQ(choose().error().code, Code::invalid);
+}
+
 TEST_F(Servers, ThePathFollowsTheUsualVariables) {
   EXPECT_FALSE(servers_path(environment()));
   variables_["HOME"] = "/home/x";
