@@ -156,31 +156,37 @@ END $$;
 CREATE TRIGGER attempts_inserted AFTER INSERT ON attempt REFERENCING NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION attempts_inserted();
 
+-- No join of old and new rows: plpgsql keeps the plan of the first call, and one made for a single row is quadratic for
+-- a thousand.
 CREATE FUNCTION attempts_updated() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     changes bigint;
 BEGIN
-    SELECT count(*) INTO changes FROM new_rows JOIN old_rows o USING (device_id, n)
-        WHERE (new_rows.state, new_rows.percent, new_rows.code, new_rows.message, new_rows.transport, new_rows.bytes_received)
-           <> (o.state, o.percent, o.code, o.message, o.transport, o.bytes_received);
+    SELECT count(*) INTO changes FROM
+        (SELECT device_id, n, rollout_id, phase, state, message, percent, code, transport, bytes_received, health, updated_at
+         FROM new_rows EXCEPT
+         SELECT device_id, n, rollout_id, phase, state, message, percent, code, transport, bytes_received, health, updated_at
+         FROM old_rows) AS changed;
     IF changes > 0 THEN
         -- The clock is taken before the counters, by everybody: whoever holds a counter never waits for the clock.
         INSERT INTO event (number, at, rollout_id, device_id, n, state, text, phase, percent, code, transport, bytes_received, health)
-            SELECT base + row_number() OVER (ORDER BY w.device_id, w.n), w.updated_at, w.rollout_id, w.device_id, w.n, w.state::text,
-                   w.message, w.phase, w.percent, w.code, w.transport, w.bytes_received, w.health
-            FROM new_rows w JOIN old_rows o USING (device_id, n) CROSS JOIN next_event(changes) AS base
-            WHERE (w.state, w.percent, w.code, w.message, w.transport, w.bytes_received)
-               <> (o.state, o.percent, o.code, o.message, o.transport, o.bytes_received);
+            SELECT base + row_number() OVER (ORDER BY device_id, n), updated_at, rollout_id, device_id, n, state::text,
+                   message, phase, percent, code, transport, bytes_received, health
+            FROM (SELECT device_id, n, rollout_id, phase, state, message, percent, code, transport, bytes_received, health, updated_at
+                  FROM new_rows EXCEPT
+                  SELECT device_id, n, rollout_id, phase, state, message, percent, code, transport, bytes_received, health, updated_at
+                  FROM old_rows) AS changed CROSS JOIN next_event(changes) AS base;
         PERFORM pg_notify('godwit_events', '');
     END IF;
     UPDATE rollout_phase p SET
-            bytes_received = p.bytes_received + d.bytes,
-            queued = p.queued + d.queued, notified = p.notified + d.notified, deferred = p.deferred + d.deferred,
+            bytes_received = p.bytes_received + d.bytes, queued = p.queued + d.queued,
+            notified = p.notified + d.notified, deferred = p.deferred + d.deferred,
             downloading = p.downloading + d.downloading, verifying = p.verifying + d.verifying,
-            installing = p.installing + d.installing, trial = p.trial + d.trial, succeeded = p.succeeded + d.succeeded,
-            failed = p.failed + d.failed, rejected = p.rejected + d.rejected, timed_out = p.timed_out + d.timed_out,
-            rolled_back = p.rolled_back + d.rolled_back, cancelled = p.cancelled + d.cancelled
-        FROM (SELECT rollout_id, phase, sum(bytes) AS bytes, sum(abs(sign)) AS moved,
+            installing = p.installing + d.installing, trial = p.trial + d.trial,
+            succeeded = p.succeeded + d.succeeded, failed = p.failed + d.failed, rejected = p.rejected + d.rejected,
+            timed_out = p.timed_out + d.timed_out, rolled_back = p.rolled_back + d.rolled_back,
+            cancelled = p.cancelled + d.cancelled
+        FROM (SELECT rollout_id, phase, sum(bytes_received * sign) AS bytes,
                      coalesce(sum(sign) FILTER (WHERE counted = 'queued'), 0) AS queued,
                      coalesce(sum(sign) FILTER (WHERE counted = 'notified'), 0) AS notified,
                      coalesce(sum(sign) FILTER (WHERE counted = 'deferred'), 0) AS deferred,
@@ -194,15 +200,12 @@ BEGIN
                      coalesce(sum(sign) FILTER (WHERE counted = 'timed_out'), 0) AS timed_out,
                      coalesce(sum(sign) FILTER (WHERE counted = 'rolled_back'), 0) AS rolled_back,
                      coalesce(sum(sign) FILTER (WHERE counted = 'cancelled'), 0) AS cancelled
-              FROM (SELECT w.rollout_id, w.phase, w.counted, w.bytes_received - o.bytes_received AS bytes,
-                           CASE WHEN w.counted IS DISTINCT FROM o.counted THEN 1 ELSE 0 END AS sign
-                    FROM new_rows w JOIN old_rows o USING (device_id, n)
-                    UNION ALL
-                    SELECT o.rollout_id, o.phase, o.counted, 0,
-                           CASE WHEN w.counted IS DISTINCT FROM o.counted THEN -1 ELSE 0 END
-                    FROM new_rows w JOIN old_rows o USING (device_id, n)) AS change
+              FROM (SELECT rollout_id, phase, counted, bytes_received, 1 AS sign FROM new_rows
+                    UNION ALL SELECT rollout_id, phase, counted, bytes_received, -1 FROM old_rows) AS change
               GROUP BY rollout_id, phase) d
-        WHERE p.rollout_id = d.rollout_id AND p.phase = d.phase AND (d.moved > 0 OR d.bytes <> 0);
+        WHERE p.rollout_id = d.rollout_id AND p.phase = d.phase
+          AND (d.bytes, d.queued, d.notified, d.deferred, d.downloading, d.verifying, d.installing, d.trial,
+               d.succeeded, d.failed, d.rejected, d.timed_out, d.rolled_back, d.cancelled) <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     RETURN NULL;
 END $$;
 CREATE TRIGGER attempts_updated AFTER UPDATE ON attempt REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
