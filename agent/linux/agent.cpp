@@ -1,0 +1,221 @@
+#include "agent/linux/agent.h"
+
+#include <poll.h>
+
+#include <algorithm>
+
+#include "agent/core/updater.h"
+#include "agent/engine/engine.h"
+#include "agent/install/model_slots.h"
+#include "agent/linux/enrol.h"
+#include "agent/linux/file_keys.h"
+#include "agent/linux/https_fetcher.h"
+#include "agent/linux/mqtt_link.h"
+#include "agent/linux/replay_runner.h"
+#include "agent/linux/self_test_child.h"
+#include "agent/linux/system_clock.h"
+#include "proto/base/limits.h"
+
+namespace godwit::agent {
+namespace {
+
+constexpr std::string_view kStatusFile = "status.json";
+constexpr int64_t kEnrolRepeatMs = 2'000;
+constexpr int64_t kStatusEveryMs = 1'000;
+constexpr uint64_t kStatusBytesMax = 256u << 10;
+
+/// Whether `stop_fd` became readable within the time.
+auto stopped_within(int stop_fd, int64_t milliseconds) -> bool {
+  pollfd wanted{stop_fd, POLLIN, 0};
+  return ::poll(&wanted, 1, static_cast<int>(milliseconds)) > 0;
+}
+
+auto identity_folder(AgentConfig const& config) -> std::string {
+  return config.state_dir + "/identity";
+}
+
+auto tls_files(AgentConfig const& config) -> TlsFiles {
+  auto const folder = identity_folder(config) + "/";
+  return {config.server_ca, folder + std::string(identity_file::kCertificate),
+          folder + std::string(identity_file::kKey)};
+}
+
+auto to_json(std::optional<proto::SlotContent> const& slot) -> Json {
+  if (!slot) return {};
+  return Json::object({{"version", slot->version}, {"plain_sha256", slot->plain_sha256.hex()}});
+}
+
+auto to_json(Updater::Status const& status, DeviceId const& device) -> Json {
+  auto json = Json::object({{"device_id", device.str()},
+                            {"epoch", status.epoch},
+                            {"connected", status.connected},
+                            {"last_error", status.last_error},
+                            {"messages_dropped", status.messages_dropped}});
+  auto components = Json::object();
+  for (auto const& [name, report] : status.components)
+    components.set(name, Json::object({{"running", to_json(report.running)},
+                                       {"other", to_json(report.other)}}));
+  json.set("components", std::move(components));
+  if (status.attempt)
+    json.set("attempt", Json::object({{"n", int64_t{status.attempt->attempt}},
+                                      {"component", status.component},
+                                      {"state", to_string(status.attempt->state)},
+                                      {"percent", int64_t{status.attempt->percent}},
+                                      {"code", int64_t{status.attempt->code}},
+                                      {"message", status.attempt->message},
+                                      {"acknowledged", status.acknowledged}}));
+  return json;
+}
+
+/// The status file, written when it changed and not more often than once a second.
+class StatusFile {
+ public:
+  StatusFile(FileStore& files, DeviceId const& device) : files_(files), device_(device) {}
+
+  void update(Updater::Status const& status, bool at_once) {
+    auto const now = monotonic_ms();
+    if (!at_once && now < next_ms_) return;
+    auto text = to_json(status, device_).dump(2);
+    if (text == last_) return;
+    next_ms_ = now + kStatusEveryMs;
+    // Not synced: it is rewritten at every start, and flash wears.
+    std::string const draft = std::string(kStatusFile) + ".new";
+    auto written = files_.remove(draft);
+    if (written) written = files_.write(draft, 0, as_bytes(text));
+    if (written) written = files_.rename(draft, kStatusFile);
+    if (!written) return log(LogLevel::warning, "status file", {{"why", written.error().what}});
+    last_ = std::move(text);
+  }
+
+ private:
+  FileStore& files_;
+  DeviceId device_;
+  std::string last_;
+  int64_t next_ms_ = 0;
+};
+
+void deliver(MqttLink::Event const& event, Updater& updater) {
+  if (std::holds_alternative<MqttLink::Connected>(event)) {
+    log(LogLevel::info, "connected to the broker");
+    updater.on_connected();
+  } else if (std::holds_alternative<MqttLink::Disconnected>(event)) {
+    updater.on_disconnected();
+  } else {
+    auto const& message = std::get<MqttLink::Message>(event);
+    updater.on_message(message.what, message.payload);
+  }
+}
+
+/// Says what changed, once.
+class ProgressLog {
+ public:
+  void show(Updater::Status const& status) {
+    if (status.last_error != error_ && !status.last_error.empty())
+      log(LogLevel::warning, "will be tried again", {{"why", status.last_error}});
+    error_ = status.last_error;
+    if (!status.attempt) return;
+    auto const now = std::pair(status.attempt->attempt, status.attempt->state);
+    if (now == attempt_) return;
+    attempt_ = now;
+    log(LogLevel::info, "attempt",
+        {{"n", std::to_string(now.first)},
+         {"component", status.component},
+         {"state", std::string(to_string(now.second))},
+         {"code", std::to_string(status.attempt->code)},
+         {"message", status.attempt->message}});
+  }
+
+ private:
+  std::pair<AttemptNo, proto::AttemptState> attempt_{};
+  std::string error_;
+};
+
+void loop(Updater& updater, MqttLink& link, StatusFile& status_file, int stop_fd) {
+  ProgressLog progress;
+  for (;;) {
+    for (auto const& event : link.take_events()) deliver(event, updater);
+    auto const wait_ms = std::clamp<int64_t>(updater.step(), 0, 60'000);
+    auto const status = updater.status();
+    progress.show(status);
+    status_file.update(status, false);
+    pollfd wanted[] = {{stop_fd, POLLIN, 0}, {link.wake_fd(), POLLIN, 0}};
+    if (::poll(wanted, 2, static_cast<int>(wait_ms)) > 0 && wanted[0].revents != 0) return;
+  }
+}
+
+}  // namespace
+
+auto ensure_enrolled(AgentConfig const& config, int stop_fd) -> Result<> {
+  TRY(auto identity, FileStore::open(identity_folder(config)));
+  auto known = load_endpoints(identity);
+  if (known || known.error().code != Code::not_found)
+    return known ? Result<>() : std::move(known).error();
+  std::string last;
+  for (;;) {
+    auto enrolled = enrol(config, identity, stop_fd);
+    if (enrolled) {
+      log(LogLevel::info, "enrolled", {{"device", enrolled->device.str()}});
+      return {};
+    }
+    auto error = std::move(enrolled).error();
+    if (error.code != Code::retry) return std::move(error).within("enrolment");
+    if (error.what != last) log(LogLevel::warning, "enrolment waits", {{"why", error.what}});
+    last = error.what;
+    if (stopped_within(stop_fd, kEnrolRepeatMs)) return retry("stopped before the enrolment");
+  }
+}
+
+auto run_agent(AgentConfig const& config, int stop_fd) -> Result<> {
+  TRY(auto files, FileStore::open(config.state_dir));
+  TRY_VOID(files.lock());
+  TRY_VOID(ensure_enrolled(config, stop_fd));
+  TRY(auto identity, FileStore::open(identity_folder(config)));
+  TRY(auto const endpoints, load_endpoints(identity));
+  TRY(auto const image_root, read_file(config.image_root, limits::kRootBytesMax));
+  TRY(auto const director_root, read_file(config.director_root, limits::kRootBytesMax));
+  TRY(auto origin, Origin::parse(endpoints.device_url));
+  TRY(auto client, HttpsClient::open(std::move(origin), tls_files(config), {}, stop_fd));
+  HttpsFetcher fetcher(std::move(client));
+  TRY(auto keys, FileKeys::open(identity, endpoints.device));
+  TRY(auto slots, ModelSlots::open(files, [](ByteView model) -> Result<> {
+        auto engine = engine::Engine::load(model);
+        return engine ? Result<>() : std::move(engine).error();
+      }));
+  SystemClock clock;
+  SelfTestChild self_test({});
+  ReplayRunner runner(config.replay);
+
+  // The link's will needs the epoch, which the updater counts at its start: it talks through this.
+  struct LateLink : Link {
+    void publish(proto::Up what, std::string const& payload) override {
+      if (link) link->publish(what, payload);
+    }
+    std::unique_ptr<MqttLink> link;
+  } late;
+  Config core{.device = endpoints.device,
+              .agent_version = GODWIT_VERSION,
+              .facts = config.facts,
+              .image_root = image_root,
+              .director_root = director_root,
+              .poll_interval_ms = config.poll_interval_ms,
+              .report_interval_ms = config.report_interval_ms};
+  Updater updater(std::move(core), {files, fetcher, late, clock, keys, self_test, runner, slots});
+  TRY_VOID(updater.start());
+  TRY(late.link, MqttLink::open({endpoints.device, endpoints.mqtt_host, endpoints.mqtt_port,
+                                 tls_files(config), updater.will()}));
+  log(LogLevel::info, "running", {{"device", endpoints.device.str()}});
+  StatusFile status(files, endpoints.device);
+  loop(updater, *late.link, status, stop_fd);
+  late.link->close();
+  status.update(updater.status(), true);
+  log(LogLevel::info, "stopped");
+  return {};
+}
+
+auto read_status(AgentConfig const& config) -> Result<Json> {
+  TRY(auto const files, FileStore::open(config.state_dir));
+  TRY(auto const bytes, files.read(kStatusFile, 0, kStatusBytesMax));
+  return Json::parse(as_text(bytes));
+}
+
+}  // namespace godwit::agent
