@@ -1,6 +1,8 @@
 // What all use cases share: the database, the store, the keys, the clock. Owned by Service.
 #pragma once
 
+#include <map>
+
 #include "proto/trust/seal.h"
 #include "server/service/certificate.h"
 #include "server/service/service.h"
@@ -34,5 +36,7 @@ auto require_release(Tx& tx, std::string_view model, std::string_view version) -
 
 /// [A-Za-z0-9][A-Za-z0-9._-]{0,63}, as the schema's labels: channels, filters, tags.
 auto check_label(std::string_view text, std::string_view what) -> Result<>;
+/// At most 64, keys as labels, values of at most 256 bytes.
+auto check_attributes(std::map<std::string, std::string> const& attributes) -> Result<>;
 
 }  // namespace godwit::server

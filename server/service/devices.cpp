@@ -8,8 +8,6 @@ namespace godwit::server {
 namespace {
 
 constexpr size_t kTagsMax = 64;
-constexpr size_t kAttributesMax = 64;
-constexpr size_t kAttributeBytesMax = 256;
 
 auto require_device(Tx& tx, DeviceId const& id) -> Result<Device> {
   auto device = store::find_device(tx, id.str());
@@ -23,12 +21,7 @@ auto check_patch(DevicePatch const& patch) -> Result<> {
     for (auto const& tag : *patch.tags) TRY_VOID(check_label(tag, "tags"));
   }
   if (patch.attributes) {
-    if (patch.attributes->size() > kAttributesMax) return invalid("more than 64 attributes");
-    for (auto const& [key, value] : *patch.attributes) {
-      TRY_VOID(check_label(key, "attributes"));
-      if (value.size() > kAttributeBytesMax || value.find('\0') != std::string::npos)
-        return invalid("attribute '" + key + "' has more than 256 bytes, or a zero byte");
-    }
+    TRY_VOID(check_attributes(*patch.attributes));
   }
   return {};
 }

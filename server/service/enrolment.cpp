@@ -73,6 +73,7 @@ auto Enrolment::delete_token(std::string const& id) -> Result<> {
 auto Enrolment::enrol(EnrolRequest const& request) -> Result<Enrolled> {
   if (request.sealing_key.size() != 32) return invalid("'sealing_key' is not 32 bytes");
   if (request.hardware_id.size() > 64) return invalid("'hardware_id' is too long");
+  TRY_VOID(check_attributes(request.attributes));
   TRY(auto const csr, DeviceCa::parse(request.csr, request.device));
   auto attributes = Json::object();
   for (auto const& [key, value] : request.attributes) attributes.set(key, value);

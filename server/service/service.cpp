@@ -116,6 +116,15 @@ auto check_label(std::string_view text, std::string_view what) -> Result<> {
   return invalid("'" + std::string(what) + "' is not of the form [A-Za-z0-9][A-Za-z0-9._-]{0,63}");
 }
 
+auto check_attributes(std::map<std::string, std::string> const& attributes) -> Result<> {
+  if (attributes.size() > 64) return invalid("more than 64 attributes");
+  for (auto const& [key, value] : attributes) {
+    TRY_VOID(check_label(key, "attributes"));
+    if (value.size() > 256) return invalid("attribute '" + key + "' has more than 256 bytes");
+  }
+  return {};
+}
+
 auto migrate(Config const& config) -> Result<> {
   TRY(auto const database, open_migrated(config));
   return {};

@@ -1,5 +1,7 @@
 #include "server/service/uplink.h"
 
+#include <algorithm>
+
 #include "proto/base/limits.h"
 #include "proto/wire/codes.h"
 #include "server/service/hints.h"
@@ -7,6 +9,9 @@
 
 namespace godwit::server {
 namespace {
+
+/// More than any attempt downloads; a device that lies cannot make the sums overflow.
+constexpr uint64_t kBytesReceivedMax = uint64_t{1} << 40;
 
 struct Stamp {
   uint64_t epoch;
@@ -31,7 +36,7 @@ void apply(store::ReportedAttempt& attempt, proto::JobReport const& report) {
   a.code = report.code;
   a.message = report.message;
   if (!report.transport.empty()) a.transport = report.transport;
-  a.bytes_received = std::max(a.bytes_received, report.bytes_received);
+  a.bytes_received = std::max(a.bytes_received, std::min(report.bytes_received, kBytesReceivedMax));
   if (report.health) a.health = report.health;
 }
 

@@ -45,6 +45,11 @@ auto parse_bytes(std::string_view text) -> Bytes {
 
 }  // namespace
 
+Param::Param(std::string text) {
+  std::erase(text, '\0');
+  text_ = std::move(text);
+}
+
 Param::Param(double value) {
   std::array<char, 32> buffer{};
   auto const end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
@@ -58,7 +63,7 @@ Param::Param(std::vector<std::string> const& items) {
     text += '"';
     for (char c : item) {
       if (c == '"' || c == '\\') text += '\\';
-      text += c;
+      if (c != '\0') text += c;
     }
     text += '"';
   }
@@ -318,6 +323,10 @@ static auto attempt_once(Tx::Connection& connection,
     broken = true;
     again = !committing;
     return retry("database: " + trimmed(e.what()));
+  } catch (pqxx::data_exception const& e) {
+    // Text of a caller that is not UTF-8; any other of this class is our mistake.
+    return e.sqlstate() == "22021" ? invalid("text that is not UTF-8")
+                                   : internal("database: " + trimmed(e.what()));
   } catch (pqxx::unique_violation const& e) {
     return conflict("database: " + trimmed(e.what()));
   } catch (pqxx::foreign_key_violation const& e) {

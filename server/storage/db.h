@@ -18,8 +18,9 @@ namespace godwit::server {
 class Param {
  public:
   Param(std::nullopt_t) {}
-  Param(std::string text) : text_(std::move(text)) {}
-  Param(std::string_view text) : text_(std::string(text)) {}
+  /// Without zero bytes: PostgreSQL's text cannot hold them.
+  Param(std::string text);
+  Param(std::string_view text) : Param(std::string(text)) {}
   Param(char const* text) : text_(text) {}
   Param(bool value) : text_(value ? "t" : "f") {}
   Param(int value) : text_(std::to_string(value)) {}

@@ -99,6 +99,20 @@ TEST_F(LinkTest, HealthIsKeptWithTheAttempt) {
   EXPECT_EQ(get(kept.rollout).bytes_received, 4106u);
 }
 
+TEST_F(LinkTest, ADeviceThatLiesHarmsNobodyElse) {
+  auto const rollout = start(3, rollout_of("1.0.0"));
+  std::vector<UpMessage> batch;
+  for (auto& device : devices) {
+    auto report = device.make_report(device.hint(), AttemptState::downloading);
+    report.bytes_received = INT64_MAX;
+    report.message = std::string("a\0b\"{,}\\", 9);
+    batch.push_back({device.id(), report});
+  }
+  EXPECT_EQ(world.service().device_link().on_batch(std::move(batch)).size(), 3u);
+  EXPECT_EQ(attempt(devices[0]).message, "ab\"{,}\\");
+  EXPECT_GT(get(rollout.id).bytes_received, 0u);
+}
+
 TEST_F(LinkTest, ADeviceThatLoopsIsStopped) {
   auto const rollout = start(1, rollout_of("1.0.0"));
   auto& device = devices[0];

@@ -61,6 +61,16 @@ TEST(Database, AnErrorRollsBackAndIsPassedOn) {
   EXPECT_EQ(*count, 0);
 }
 
+TEST(Database, TextThatIsNotUtf8IsTheCallersMistake) {
+  auto const database = *Database::open(Postgres::instance().empty_database(), 1);
+  auto const outcome = database->transact([](Tx& tx) -> Result<> {
+    tx.run("SELECT $1::text", {"\xff\xfe"});
+    return {};
+  });
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().code, Code::invalid);
+}
+
 TEST(Database, DeadlocksAreRunAgain) {
   auto const database = *Database::open(Postgres::instance().empty_database(), 8);
   ASSERT_TRUE(database->transact([](Tx& tx) -> Result<> {
