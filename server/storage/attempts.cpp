@@ -185,7 +185,8 @@ void cancel_of_device(Tx& tx, std::string_view device, int64_t now_ms) {
 
 auto take_due_hints(Tx& tx, int64_t repeat_ms, size_t limit, int64_t now_ms)
     -> std::vector<DueHint> {
-  // Offline devices are told when they say hello; ended attempts are told once.
+  // Once to everybody (the broker may keep it for a device that comes back), again only to devices
+  // that are online: the others are told when they say hello.
   auto const rows = tx.run(
       "WITH due AS (SELECT device_id, n FROM attempt WHERE hint_at <= from_ms($1)"
       "   ORDER BY hint_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)"
@@ -195,7 +196,7 @@ auto take_due_hints(Tx& tx, int64_t repeat_ms, size_t limit, int64_t now_ms)
       " FROM due, device_state s, rollout_phase p"
       " WHERE a.device_id = due.device_id AND a.n = due.n AND s.device_id = a.device_id"
       "   AND p.rollout_id = a.rollout_id AND p.phase = a.phase"
-      " RETURNING " ATTEMPT_COLUMNS ", p.devices, s.online",
+      " RETURNING " ATTEMPT_COLUMNS ", p.devices",
       {now_ms, limit, repeat_ms});
   std::vector<DueHint> hints;
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -203,7 +204,7 @@ auto take_due_hints(Tx& tx, int64_t repeat_ms, size_t limit, int64_t now_ms)
     DueHint hint;
     hint.attempt = read_attempt(row);
     hint.phase_devices = row.natural();
-    if (row.flag()) hints.push_back(std::move(hint));
+    hints.push_back(std::move(hint));
   }
   return hints;
 }
