@@ -2,8 +2,10 @@
 // only queues what happened; the agent's one thread takes it.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <mutex>
+#include <thread>
 #include <variant>
 
 #include "agent/core/ports.h"
@@ -45,8 +47,9 @@ class MqttLink : public Link {
   void close();
 
  private:
-  MqttLink(Settings settings, FileDescriptor wake);
+  MqttLink(Settings settings, FileDescriptor wake, FileDescriptor stop);
   void push(Event event);
+  void run();
   static void on_connect(mosquitto* client, void* self, int reason);
   static void on_subscribe(mosquitto* client, void* self, int id, int count, int const* granted);
   static void on_disconnect(mosquitto* client, void* self, int reason);
@@ -54,7 +57,10 @@ class MqttLink : public Link {
 
   Settings settings_;
   FileDescriptor wake_;
+  FileDescriptor stop_;  // readable once the connection is to end for good
   mosquitto* client_ = nullptr;
+  std::atomic<bool> connected_ = false;
+  std::thread thread_;
   std::mutex mutex_;
   std::deque<Event> events_;
 };
