@@ -15,6 +15,14 @@
 
 #include "server/storage/migrate.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+/// libpqxx 6.4 forgets the result of a statement during which the connection is lost: 2 kB, once.
+extern "C" auto __lsan_default_suppressions() -> char const*;
+extern "C" auto __lsan_default_suppressions() -> char const* {
+  return "leak:libpqxx-6";
+}
+#endif
+
 namespace godwit::test {
 namespace fs = std::filesystem;
 namespace {
