@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "agent/engine/engine.h"
 #include "agent/linux/file_store.h"
 
 namespace godwit::agent {
@@ -76,11 +75,11 @@ auto load_replay(Json const& json, auto const& in_folder)
   return replay;
 }
 
-auto load_facts(Json const& json) -> Result<proto::DeviceFacts> {
+auto load_facts(Json const& json, uint32_t engine_version) -> Result<proto::DeviceFacts> {
   proto::DeviceFacts facts;
   TRY(facts.hardware_id, json.get_string("hardware_id"));
   facts.arch = architecture();
-  facts.engine_version = engine::kEngineVersion;
+  facts.engine_version = engine_version;
   TRY(auto const ram, json.get_int("ram_bytes"));
   TRY(auto const flash, json.get_int("flash_bytes"));
   if (ram <= 0 || flash <= 0) return invalid("ram_bytes and flash_bytes must be positive");
@@ -89,7 +88,8 @@ auto load_facts(Json const& json) -> Result<proto::DeviceFacts> {
   return facts;
 }
 
-auto read_config(Json const& json, std::string const& folder) -> Result<AgentConfig> {
+auto read_config(Json const& json, std::string const& folder, uint32_t engine_version)
+    -> Result<AgentConfig> {
   auto const in_folder = [&](std::string const& path) {
     return path.empty() || path.front() == '/' ? path : folder + "/" + path;
   };
@@ -98,7 +98,7 @@ auto read_config(Json const& json, std::string const& folder) -> Result<AgentCon
     TRY(id, host_id());
   }
   TRY(auto device, DeviceId::parse(id).within("device_id"));
-  TRY(auto facts, load_facts(json));
+  TRY(auto facts, load_facts(json, engine_version));
   AgentConfig config{.device = std::move(device), .facts = std::move(facts)};
   TRY(config.state_dir, json.get_string("state_dir"));
   TRY(config.server_url, json.get_string("server_url"));
@@ -127,13 +127,14 @@ auto read_config(Json const& json, std::string const& folder) -> Result<AgentCon
 
 }  // namespace
 
-auto load_config(std::string const& path) -> Result<AgentConfig> {
+auto load_config(std::string const& path, uint32_t engine_version) -> Result<AgentConfig> {
   TRY(auto const text, read_file(path, kConfigBytesMax));
   TRY(auto json, Json::parse(text).within(path));
   if (!json.is_object()) return invalid(path + ": not a JSON object");
   override_by_environment(json);
   auto const slash = path.find_last_of('/');
-  return read_config(json, slash == std::string::npos ? "." : path.substr(0, slash)).within(path);
+  return read_config(json, slash == std::string::npos ? "." : path.substr(0, slash), engine_version)
+      .within(path);
 }
 
 }  // namespace godwit::agent

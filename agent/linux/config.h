@@ -37,6 +37,7 @@ struct AgentConfig {
 };
 
 /// Paths are relative to the file's folder. `invalid` names the key and what is wrong with it.
-auto load_config(std::string const& path) -> Result<AgentConfig>;
+/// `engine_version`: what this program's engine runs, a fact that no file may claim.
+auto load_config(std::string const& path, uint32_t engine_version) -> Result<AgentConfig>;
 
 }  // namespace godwit::agent

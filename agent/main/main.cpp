@@ -8,9 +8,9 @@
 #include <cstring>
 
 #include "agent/engine/engine.h"
-#include "agent/linux/agent.h"
 #include "agent/linux/file_store.h"
 #include "agent/linux/self_test_child.h"
+#include "agent/main/agent.h"
 #include "proto/base/limits.h"
 
 namespace {
@@ -121,7 +121,7 @@ auto main(int count, char** words) -> int {
       return usage(words[i]);
   }
   if (!path) return usage("--config FILE is missing");
-  auto const config = load_config(path);
+  auto const config = load_config(path, engine::kEngineVersion);
   if (!config) return fail(config.error());
   set_log_level(config->log_level);
   if (command == "status") return print_status(*config, json);

@@ -106,7 +106,10 @@ class Demo:
 
     def compile(self, models: pathlib.Path, name: str) -> pathlib.Path:
         out = self.work / f"{name}.gwm"
-        print("    " + self.fleet.cli("model", "compile", models / f"{name}.tflite", "-o", out).strip().replace("\n", "\n    "))
+        self.fleet.cli("model", "compile", models / f"{name}.tflite", "-o", out)
+        facts = dict(line.split("\t", 1) for line in self.fleet.cli("model", "inspect", out).splitlines() if "\t" in line)
+        print(f"    {name}.tflite compiled: {facts['size']}, arena {facts['arena'].split(' (')[0]}, {facts['work']}, "
+              f"golden {facts['golden']}")
         return out
 
     def publish(self, version: str, compiled: pathlib.Path, notes: str, parent: str | None = None):

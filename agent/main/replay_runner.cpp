@@ -1,4 +1,4 @@
-#include "agent/linux/replay_runner.h"
+#include "agent/main/replay_runner.h"
 
 #include "agent/linux/file_store.h"
 

@@ -1,4 +1,4 @@
-#include "agent/linux/agent.h"
+#include "agent/main/agent.h"
 
 #include <poll.h>
 
@@ -11,9 +11,9 @@
 #include "agent/linux/file_keys.h"
 #include "agent/linux/https_fetcher.h"
 #include "agent/linux/mqtt_link.h"
-#include "agent/linux/replay_runner.h"
 #include "agent/linux/self_test_child.h"
 #include "agent/linux/system_clock.h"
+#include "agent/main/replay_runner.h"
 #include "proto/base/limits.h"
 
 namespace godwit::agent {
