@@ -9,8 +9,10 @@ set(GODWIT_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
 find_package(Threads REQUIRED)
 find_program(GODWIT_CCACHE ccache)
 if(GODWIT_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${GODWIT_CCACHE})
-  set(CMAKE_C_COMPILER_LAUNCHER ${GODWIT_CCACHE})
+  # Paths below the source folder are hashed relative to it: two clones share what they compile.
+  set(GODWIT_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${GODWIT_CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${GODWIT_LAUNCHER})
+  set(CMAKE_C_COMPILER_LAUNCHER ${GODWIT_LAUNCHER})
 endif()
 
 add_library(godwit_flags INTERFACE)
