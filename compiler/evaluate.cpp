@@ -1,7 +1,6 @@
 #include "compiler/evaluate.h"
 
 #include <algorithm>
-#include <chrono>
 
 namespace godwit::compiler {
 
@@ -36,7 +35,8 @@ auto run_rows(engine::Engine& engine, ByteView inputs, bool keep_state) -> Resul
   return outputs;
 }
 
-auto evaluate(engine::Engine& engine, ByteView inputs, ByteView labels) -> Result<Evaluation> {
+auto evaluate(engine::Engine& engine, ByteView inputs, ByteView labels,
+              std::function<uint64_t()> const& now_ns) -> Result<Evaluation> {
   TRY(auto const rows, count_rows(engine, inputs));
   if (labels.size() != rows)
     return invalid("there are " + std::to_string(labels.size()) + " labels for " +
@@ -53,11 +53,9 @@ auto evaluate(engine::Engine& engine, ByteView inputs, ByteView labels) -> Resul
   latencies_ns.reserve(rows);
   for (size_t row = 0; row < rows; ++row) {
     engine.reset_state();
-    auto const start = std::chrono::steady_clock::now();
+    auto const start_ns = now_ns();
     engine.run(inputs.subspan(row * engine.input_bytes(), engine.input_bytes()), row_output);
-    auto const spent = std::chrono::steady_clock::now() - start;
-    latencies_ns.push_back(
-        static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(spent).count()));
+    latencies_ns.push_back(now_ns() - start_ns);
     auto const answer = argmax(engine, row_output);
     ++result.answers[answer];
     result.correct += answer == labels[row];

@@ -1,6 +1,8 @@
 // Runs a model over files of rows: raw little-endian tensors, one after another.
 #pragma once
 
+#include <functional>
+
 #include "agent/engine/engine.h"
 
 namespace godwit::compiler {
@@ -23,7 +25,8 @@ struct Evaluation {
 
 /// The answer to a row is the index of the greatest value of the first output; it is correct when
 /// it equals the row's label. `invalid` when labels and rows differ in number, or a label names no
-/// class.
-auto evaluate(engine::Engine& engine, ByteView inputs, ByteView labels) -> Result<Evaluation>;
+/// class. `now_ns` reads a clock that never goes back, for the latencies.
+auto evaluate(engine::Engine& engine, ByteView inputs, ByteView labels,
+              std::function<uint64_t()> const& now_ns) -> Result<Evaluation>;
 
 }  // namespace godwit::compiler

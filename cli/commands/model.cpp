@@ -1,4 +1,5 @@
 // godwit model compile|inspect|run|eval: what a model is, before it is released.
+#include <chrono>
 #include <cstdio>
 #include <memory>
 
@@ -164,12 +165,17 @@ auto run_model(Context& context, Arguments const& args) -> Result<> {
   return {};
 }
 
+auto monotonic_ns() -> uint64_t {
+  auto const since = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
+}
+
 auto evaluate(Context& context, Arguments const& args) -> Result<> {
   TRY(Bytes const bytes, read_file(args.compiled, limits::kModelBytesMax));
   TRY(auto engine, engine::Engine::load(bytes).within(args.compiled));
   TRY(Bytes const inputs, read_file(args.input, limits::kArtifactBytesMax));
   TRY(Bytes const labels, read_file(args.labels, limits::kArtifactBytesMax));
-  TRY(auto const result, compiler::evaluate(engine, inputs, labels));
+  TRY(auto const result, compiler::evaluate(engine, inputs, labels, monotonic_ns));
   auto const percent = fixed(100 * result.accuracy(), 2) + " %";
   auto const p50_us = static_cast<double>(result.latency_ns_p50) / 1000;
   auto const p99_us = static_cast<double>(result.latency_ns_p99) / 1000;
