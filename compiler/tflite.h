@@ -1,10 +1,13 @@
 // The graph of a .tflite file, as plain values. Field numbers are those of TensorFlow Lite's
-// published schema (schema.fbs, version 3); the file itself is read by flatbuffer.h.
+// published schema (schema.fbs, version 3); the file itself is read by
+// proto/format/flatbuffer.
 #pragma once
 
-#include "compiler/flatbuffer.h"
+#include "proto/format/flatbuffer.h"
 
 namespace godwit::compiler {
+
+using Table = proto::flatbuffer::Table;
 
 enum class TfliteType : int8_t {
   float32 = 0,

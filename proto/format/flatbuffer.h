@@ -1,5 +1,6 @@
 // Bounded reading of FlatBuffers tables (flatbuffers.dev, "Internals"): every offset, size and
-// count is checked against the file before it is used. Knows nothing of any schema.
+// count is checked against the file before it is used. Knows nothing of any schema. Shared by the
+// compiler, which imports .tflite files, and by server/delta, which finds their tensors.
 #pragma once
 
 #include <bit>
@@ -8,7 +9,7 @@
 
 #include "proto/base/bytes.h"
 
-namespace godwit::compiler {
+namespace godwit::proto::flatbuffer {
 
 class Table {
  public:
@@ -67,4 +68,4 @@ class Table {
   size_t vtable_bytes_ = 0;
 };
 
-}  // namespace godwit::compiler
+}  // namespace godwit::proto::flatbuffer

@@ -1,6 +1,6 @@
-#include "compiler/flatbuffer.h"
+#include "proto/format/flatbuffer.h"
 
-namespace godwit::compiler {
+namespace godwit::proto::flatbuffer {
 
 namespace {
 
@@ -87,4 +87,4 @@ auto Table::tables(uint32_t field) const -> Result<std::vector<Table>> {
   return out;
 }
 
-}  // namespace godwit::compiler
+}  // namespace godwit::proto::flatbuffer
