@@ -36,7 +36,7 @@ void add(Step const& step, void*) {
   auto const p = step.op.params<proto::AddParams>();
   auto const& a = step.inputs[0];
   auto const& b = step.inputs[1];
-  auto const& out = step.output;
+  auto const& out = step.output();
   auto const table_a = scaled_values(a.zero_point, p.left_shift, p.first);
   auto const table_b = scaled_values(b.zero_point, p.left_shift, p.second);
   auto const sum = [&](uint8_t left, uint8_t right) {

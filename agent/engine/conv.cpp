@@ -8,7 +8,7 @@ namespace godwit::engine {
 namespace {
 
 struct Conv {
-  Operand<uint8_t const> input;
+  Input input;
   proto::ConvParams params;
   int32_t kernel_height;
   int32_t kernel_width;
@@ -52,11 +52,11 @@ struct Conv {
 
 void conv_2d(Step const& step, void* scratch) {
   auto const& weights = step.inputs[1].shape;
-  auto const& out = step.output.shape;
+  auto const& out = step.output().shape;
   Conv const conv{step.inputs[0], step.op.params<proto::ConvParams>(), weights[1], weights[2]};
   int32_t const depth = weights[1] * weights[2] * weights[3];
   auto* const rows = static_cast<int16_t*>(scratch);
-  int8_t* output = step.output.int8();
+  int8_t* output = step.output().int8();
   int32_t gathered = 0;
   for (int32_t batch = 0; batch < out[0]; ++batch)
     for (int32_t y = 0; y < out[1]; ++y)

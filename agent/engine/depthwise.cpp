@@ -28,7 +28,7 @@ struct Depthwise {
   void sum_window(int32_t batch, int32_t out_y, int32_t out_x, uint32_t* sums) const {
     auto const& input = step.inputs[0];
     auto const& kernel = step.inputs[1].shape;
-    int32_t const channels = step.output.shape[3];
+    int32_t const channels = step.output().shape[3];
     int32_t const multiplier = channels / input.shape[3];
     int32_t const top = out_y * params.window.stride_height - params.window.pad_top;
     int32_t const left = out_x * params.window.stride_width - params.window.pad_left;
@@ -53,18 +53,19 @@ struct Depthwise {
 
 void depthwise_conv_2d(Step const& step, void* scratch) {
   Depthwise const depthwise{step, step.op.params<proto::ConvParams>()};
-  auto const& out = step.output.shape;
+  auto const& out = step.output().shape;
+  auto const channels = step.channels();
   auto* const sums = static_cast<uint32_t*>(scratch);
-  int8_t* output = step.output.int8();
+  int8_t* output = step.output().int8();
   for (int32_t batch = 0; batch < out[0]; ++batch)
     for (int32_t y = 0; y < out[1]; ++y)
       for (int32_t x = 0; x < out[2]; ++x) {
         depthwise.sum_window(batch, y, x, sums);
-        for (size_t c = 0; c < step.channels.size(); ++c) {
-          auto const channel = step.channels[c];
+        for (size_t c = 0; c < channels.size(); ++c) {
+          auto const channel = channels[c];
           *output++ =
               requantise(wrap_add(static_cast<int32_t>(sums[c]), channel.bias), channel.multiplier,
-                         step.output.zero_point, depthwise.params.clamp);
+                         step.output().zero_point, depthwise.params.clamp);
         }
       }
 }

@@ -1,26 +1,15 @@
 #include "agent/engine/engine.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <new>
 
-#include "agent/engine/kernel.h"
+#include "agent/engine/program.h"
 
 namespace godwit::engine {
 
 namespace {
-
-/// Bounds what a small but hostile model can make a device allocate beside its arena.
-constexpr uint64_t kScratchBytesMax = 64u << 20;
-
-auto shape_of(proto::Tensor const& tensor) -> Shape {
-  Shape shape;
-  for (size_t d = 0; d < tensor.shape.size(); ++d)
-    shape.extent[d] = static_cast<int32_t>(tensor.shape[d]);
-  shape.rank = static_cast<int32_t>(tensor.rank);
-  shape.elements = static_cast<int32_t>(tensor.elements);
-  return shape;
-}
 
 auto info_of(proto::Tensor const& tensor) -> TensorInfo {
   return {.name = std::string(tensor.name),
@@ -31,126 +20,97 @@ auto info_of(proto::Tensor const& tensor) -> TensorInfo {
           .size_bytes = tensor.size_bytes};
 }
 
-auto little32(ByteView bytes, size_t i) -> int32_t {
-  uint32_t value = 0;
-  for (size_t k = 4; k-- > 0;) value = value << 8 | bytes[4 * i + k];
-  return static_cast<int32_t>(value);
-}
-
 /// Memory that may be large: running out of it is an error, not the end of the process.
-struct Memory {
-  static auto take(uint64_t size_bytes) -> Result<Memory> {
-    Memory memory;
-    memory.bytes.reset(new (std::align_val_t{64}, std::nothrow) uint8_t[size_bytes]());
-    if (!memory.bytes) return internal("not enough memory to run the model");
-    return memory;
+struct Block {
+  static auto take(uint64_t size_bytes) -> Result<Block> {
+    Block block;
+    constexpr std::align_val_t kAlignment{kMemoryAlignment};
+    block.bytes.reset(new (kAlignment, std::nothrow) uint8_t[size_bytes]);
+    if (!block.bytes) return internal("not enough memory to run the model");
+    return block;
   }
   struct Free {
-    void operator()(uint8_t* bytes) const { operator delete[](bytes, std::align_val_t{64}); }
+    void operator()(uint8_t* bytes) const {
+      operator delete[](bytes, std::align_val_t{kMemoryAlignment});
+    }
   };
   std::unique_ptr<uint8_t[], Free> bytes;
 };
 
+auto refused(Status status, EngineOptions const& options) -> Error {
+  if (status == Status::too_large) return corrupt("an operator needs too much memory");
+  std::string names;
+  for (auto const& name : path_names()) names += (names.empty() ? "" : ", ") + name;
+  return invalid("engine path \"" + std::string(options.path) + "\": " + to_string(status) +
+                 "; it has " + names);
+}
+
+/// Rows are little-endian; tensors are in the processor's order.
+void copy_values(uint8_t* to, uint8_t const* from, Output const& tensor) {
+  auto const width = proto::element_bytes(tensor.type);
+  if (std::endian::native == std::endian::little || width == 1) {
+    std::memcpy(to, from, tensor.size_bytes);
+    return;
+  }
+  for (uint32_t i = 0; i < tensor.size_bytes; i += width)
+    std::reverse_copy(from + i, from + i + width, to + i);
+}
+
 }  // namespace
 
 struct Engine::State {
-  proto::ModelView model;
-  Memory arena;
-  Memory scratch;
-  std::vector<Channel> channels;
-  std::vector<Step> steps;
+  Block block;
+  uint64_t memory_bytes = 0;
+  Program program;
   std::vector<TensorInfo> inputs;
   std::vector<TensorInfo> outputs;
-  std::vector<std::span<uint8_t>> input_places;
-  std::vector<ByteView> output_places;
+  std::vector<Output> input_places;
+  std::vector<Output> output_places;
   size_t input_bytes = 0;
   size_t output_bytes = 0;
-  size_t scratch_bytes = 0;
 
-  auto place(proto::Tensor const& tensor) const -> uint8_t const* {
-    return tensor.place == proto::Place::arena ? arena.bytes.get() + tensor.offset
-                                               : model.constants().data() + tensor.offset;
-  }
-
-  auto input_operand(uint32_t index) const -> Operand<uint8_t const> {
-    auto const tensor = model.tensor(index);
-    return {place(tensor), shape_of(tensor), tensor.zero_point, tensor.size_bytes};
-  }
-
-  auto output_operand(uint32_t index) const -> Operand<uint8_t> {
-    auto const tensor = model.tensor(index);
-    return {arena.bytes.get() + tensor.offset, shape_of(tensor), tensor.zero_point,
-            tensor.size_bytes};
-  }
-
-  void add_channels(proto::Operator const& op) {
-    auto const bias = model.tensor(op.input(2));
-    auto const bias_bytes = model.constant(bias);
-    auto const values = model.constant(model.tensor(op.input(3)));
-    auto const shifts = model.constant(model.tensor(op.input(4)));
-    for (size_t i = 0; i < bias.elements; ++i)
-      channels.push_back(
-          {little32(bias_bytes, i), {little32(values, i), static_cast<int8_t>(shifts[i])}});
-  }
-
-  auto add_step(proto::Operator const& op) -> Result<> {
-    auto const* const kernel = find_kernel(op.code());
-    if (!kernel) return invalid(std::string(to_string(op.code())) + ": no kernel for it");
-    Step step;
-    step.op = op;
-    step.run = kernel->run;
-    uint32_t const operands = kernel->has_channels ? 2 : op.input_count();
-    for (uint32_t i = 0; i < operands; ++i) step.inputs[i] = input_operand(op.input(i));
-    step.output = output_operand(op.output(0));
-    if (kernel->has_channels) {
-      size_t const before = channels.size();
-      add_channels(op);  // Room was reserved: earlier spans stay where they are.
-      step.channels = std::span<Channel const>(channels).subspan(before);
-    }
-    uint64_t const needed = kernel->scratch_bytes(step);
-    if (needed > kScratchBytesMax) return corrupt("an operator needs too much scratch memory");
-    scratch_bytes = std::max(scratch_bytes, static_cast<size_t>(needed));
-    steps.push_back(step);
-    return {};
-  }
-
-  auto prepare() -> Result<> {
-    TRY(arena, Memory::take(model.arena_bytes()));
-    size_t channel_count = 0;
-    for (uint32_t i = 0; i < model.operator_count(); ++i)
-      if (auto const op = model.op(i);
-          find_kernel(op.code()) && find_kernel(op.code())->has_channels)
-        channel_count += model.tensor(op.input(2)).elements;
-    channels.reserve(channel_count);
-    steps.reserve(model.operator_count());
-    for (uint32_t i = 0; i < model.operator_count(); ++i) TRY_VOID(add_step(model.op(i)));
-    TRY(scratch, Memory::take(scratch_bytes));
+  void list_tensors() {
+    auto const& model = program.model();
     for (uint32_t i = 0; i < model.input_count(); ++i) {
-      auto const tensor = model.tensor(i);
-      inputs.push_back(info_of(tensor));
-      input_places.emplace_back(arena.bytes.get() + tensor.offset, tensor.size_bytes);
-      input_bytes += tensor.size_bytes;
+      inputs.push_back(info_of(model.tensor(i)));
+      input_places.push_back(program.input(i));
+      input_bytes += inputs.back().size_bytes;
     }
     for (uint32_t i = 0; i < model.output_count(); ++i) {
-      auto const tensor = model.tensor(model.output(i));
-      outputs.push_back(info_of(tensor));
-      output_places.emplace_back(arena.bytes.get() + tensor.offset, tensor.size_bytes);
-      output_bytes += tensor.size_bytes;
+      outputs.push_back(info_of(model.tensor(model.output(i))));
+      output_places.push_back(program.output(i));
+      output_bytes += outputs.back().size_bytes;
     }
-    return {};
   }
 };
+
+auto path_names() -> std::vector<std::string> {
+  std::vector<std::string> names;
+  for (auto const* path : paths()) names.emplace_back(path->name);
+  return names;
+}
+
+auto check_options(EngineOptions const& options) -> Result<> {
+  auto const status = choose_path(options.path).status;
+  return status == Status::good ? Result<>() : refused(status, options);
+}
 
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 auto Engine::operator=(Engine&&) noexcept -> Engine& = default;
 
-auto Engine::load(ByteView model) -> Result<Engine> {
-  TRY(auto view, proto::parse_model(model).within("compiled model"));
+auto Engine::load(ByteView model, EngineOptions const& options) -> Result<Engine> {
+  TRY(auto const view, proto::parse_model(model).within("compiled model"));
+  auto const choice = choose_path(options.path);
+  if (choice.status != Status::good) return refused(choice.status, options);
+  auto const measured = measure(view, choice);
+  if (measured.status != Status::good) return refused(measured.status, options);
   auto state = std::make_unique<State>();
-  state->model = view;
-  TRY_VOID(state->prepare());
+  state->memory_bytes = measured.sizes.total();
+  TRY(state->block, Block::take(state->memory_bytes));
+  state->program = Program(view, choice, Memory::in(state->block.bytes.get(), measured.sizes));
+  state->list_tensors();
   return Engine(std::move(state));
 }
 
@@ -167,24 +127,42 @@ auto Engine::output_bytes() const -> size_t {
   return state_->output_bytes;
 }
 auto Engine::arena_bytes() const -> size_t {
-  return state_->model.arena_bytes();
+  return state_->program.model().arena_bytes();
+}
+auto Engine::state_bytes() const -> size_t {
+  return state_->program.state().size();
+}
+auto Engine::memory_bytes() const -> size_t {
+  return state_->memory_bytes;
+}
+auto Engine::path() const -> std::string_view {
+  return state_->program.path();
 }
 
 void Engine::run(ByteView input, std::span<uint8_t> output) {
   CHECK(input.size() == state_->input_bytes && output.size() == state_->output_bytes);
   for (auto const& place : state_->input_places) {
-    std::memcpy(place.data(), input.data(), place.size());
-    input = input.subspan(place.size());
+    copy_values(place.data, input.data(), place);
+    input = input.subspan(place.size_bytes);
   }
-  for (auto const& step : state_->steps) step.run(step, state_->scratch.bytes.get());
+  state_->program.run();
   for (auto const& place : state_->output_places) {
-    std::memcpy(output.data(), place.data(), place.size());
-    output = output.subspan(place.size());
+    copy_values(output.data(), place.data, place);
+    output = output.subspan(place.size_bytes);
   }
 }
 
-// No operator of this version keeps state from one row to the next.
-void Engine::reset_state() {}
+void Engine::reset_state() {
+  state_->program.reset_state();
+}
+auto Engine::state() const -> ByteView {
+  return state_->program.state();
+}
+void Engine::restore_state(ByteView state) {
+  auto const place = state_->program.state();
+  CHECK(state.size() == place.size());
+  std::copy(state.begin(), state.end(), place.begin());
+}
 
 auto argmax(Engine const& engine, ByteView output) -> uint32_t {
   auto const& info = engine.outputs().front();

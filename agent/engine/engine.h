@@ -24,11 +24,22 @@ struct TensorInfo {
   size_t size_bytes = 0;
 };
 
+struct EngineOptions {
+  /// The instruction set to use: one of path_names(); empty chooses the fastest that runs here.
+  std::string_view path{};
+};
+
+/// Every path that this build has, the fastest first: "portable" is the last.
+auto path_names() -> std::vector<std::string>;
+
+/// What every `load` with these options would say of them.
+auto check_options(EngineOptions const& options) -> Result<>;
+
 class Engine {
  public:
   /// Borrows `model`, which must outlive the engine. `corrupt` with the reason for anything
-  /// malformed.
-  static auto load(ByteView model) -> Result<Engine>;
+  /// malformed; `invalid` for a path that does not exist or does not run here.
+  static auto load(ByteView model, EngineOptions const& options = {}) -> Result<Engine>;
   ~Engine();
   Engine(Engine&&) noexcept;
   auto operator=(Engine&&) noexcept -> Engine&;
@@ -38,10 +49,17 @@ class Engine {
   auto input_bytes() const -> size_t;  // all inputs of one row, one after another
   auto output_bytes() const -> size_t;
   auto arena_bytes() const -> size_t;
+  auto state_bytes() const -> size_t;
+  auto memory_bytes() const -> size_t;  // all that was allocated, beside the model
+  /// The path that was chosen. Steps that its kernels leave run on the paths below it.
+  auto path() const -> std::string_view;
   /// One row: exactly input_bytes() in, output_bytes() out.
   void run(ByteView input, std::span<uint8_t> output);
-  /// Forgets the state of recurrent layers.
+  /// What recurrent layers remember: forget it, read it, or bring back what was read from an
+  /// engine of the same model (exactly state_bytes()).
   void reset_state();
+  auto state() const -> ByteView;
+  void restore_state(ByteView state);
 
  private:
   struct State;
@@ -51,7 +69,7 @@ class Engine {
 
 /// Runs the model's own golden inputs (made from the seed it holds) and compares the SHA-256 of all
 /// outputs with the one it holds. `corrupt` when they differ or the model holds none.
-auto check_golden(ByteView model) -> Result<>;
+auto check_golden(ByteView model, EngineOptions const& options = {}) -> Result<>;
 
 /// Index of the greatest value of a row of the first output, the lowest index on ties; dequantised
 /// order.

@@ -13,7 +13,7 @@ void fully_connected(Step const& step, void* scratch) {
     int32_t const count = std::min(kMatrixRows, row_count - row);
     widen(input.int8() + ptrdiff_t{row} * depth, input.zero_point, count * depth, rows);
     multiply_rows(step, clamp, rows, count, depth,
-                  step.output.int8() + row * static_cast<ptrdiff_t>(step.channels.size()));
+                  step.output().int8() + row * static_cast<ptrdiff_t>(step.channels().size()));
   }
 }
 

@@ -64,8 +64,8 @@ auto golden_hash(Engine& engine, uint64_t seed, uint32_t rows) -> Sha256 {
   return hasher.finish();
 }
 
-auto check_golden(ByteView model) -> Result<> {
-  TRY(auto engine, Engine::load(model));
+auto check_golden(ByteView model, EngineOptions const& options) -> Result<> {
+  TRY(auto engine, Engine::load(model, options));
   TRY(auto view, proto::parse_model(model));
   auto const golden = view.golden();
   if (!golden) return corrupt("the model holds no golden outputs");

@@ -1,12 +1,20 @@
-// What a kernel gets, and the table of kernels. Everything in a Step was validated by parse_model
-// when the model was loaded, so kernels check nothing and cannot fail.
+// What a kernel gets, what it tells of itself, and the paths (sets of kernels) to choose from.
+// All that a Step holds was validated when the model was parsed: kernels check nothing and cannot
+// fail. How to add an operator or an instruction set: docs/engine.md.
 #pragma once
 
 #include <span>
 
+#include "proto/format/model_layout.h"
 #include "proto/format/operators.h"
 
 namespace godwit::engine {
+
+/// Of the arena, scratch and packed memory that kernels get, and of each step's packed part.
+constexpr size_t kMemoryAlignment = 64;
+/// So many bytes before and after the arena may be read, never written: vectors may reach past a
+/// tensor's ends.
+constexpr size_t kArenaMargin = 64;
 
 struct Shape {
   std::array<int32_t, proto::kTensorRankMax> extent{};  // ones past the rank
@@ -22,37 +30,111 @@ struct Operand {
   Shape shape;
   int32_t zero_point = 0;
   uint32_t size_bytes = 0;
+  proto::TensorType type{};
+  proto::Place place{};
 
-  auto int8() const {
-    using Int8 = std::conditional_t<std::is_const_v<Byte>, int8_t const, int8_t>;
-    return reinterpret_cast<Int8*>(data);
+  auto int8() const { return as<int8_t>(); }
+  auto uint8() const { return data; }
+  /// Values in the arena and of state are in the processor's order and aligned to 16 bytes.
+  /// Constants are little-endian and lie anywhere: read those by `constant`.
+  auto int16() const { return as<int16_t>(); }
+  auto int32() const { return as<int32_t>(); }
+  template <typename T>
+  auto constant(size_t i) const -> T {
+    return static_cast<T>(
+        proto::layout::little<std::make_unsigned_t<T>>({data, size_bytes}, sizeof(T) * i));
+  }
+
+ private:
+  template <typename T>
+  auto as() const {
+    return reinterpret_cast<std::conditional_t<std::is_const_v<Byte>, T const, T>*>(data);
   }
 };
 
-/// One output channel of a matrix operator, in the processor's own byte order.
+using Input = Operand<uint8_t const>;
+using Output = Operand<uint8_t>;
+
+/// One output channel of a matrix operator.
 struct Channel {
   int32_t bias;
   proto::Multiplier multiplier;
 };
 
-constexpr size_t kKernelInputsMax = 2;  // beside those that became channels
+/// The channels of a matrix operator, read from the model as they are asked for.
+class Channels {
+ public:
+  Channels(Input const& bias, Input const& values, Input const& shifts)
+      : bias_(bias.data),
+        values_(values.data),
+        shifts_(shifts.int8()),
+        size_(static_cast<size_t>(bias.shape.elements)) {}
 
-struct Step {
-  proto::Operator op;
-  std::array<Operand<uint8_t const>, kKernelInputsMax> inputs;
-  Operand<uint8_t> output;
-  std::span<Channel const> channels;
-  void (*run)(Step const& step, void* scratch) = nullptr;
+  auto size() const -> size_t { return size_; }
+  auto operator[](size_t i) const -> Channel {
+    return {word(bias_, i), {word(values_, i), shifts_[i]}};
+  }
+
+ private:
+  static auto word(uint8_t const* words, size_t i) -> int32_t {
+    return static_cast<int32_t>(proto::layout::little<uint32_t>({words + 4 * i, 4}, 0));
+  }
+  uint8_t const* bias_;
+  uint8_t const* values_;
+  int8_t const* shifts_;
+  size_t size_;
 };
 
+/// One operator, ready to run.
+struct Step {
+  proto::Operator op;
+  std::span<Input const> inputs;
+  std::span<Output const> outputs;
+  uint8_t const* packed = nullptr;  // what the kernel packed when the model was loaded
+  void (*run)(Step const& step, void* scratch) = nullptr;
+
+  auto output() const -> Output const& { return outputs[0]; }
+  /// Inputs 2, 3 and 4 of a matrix operator: bias, multipliers and shifts.
+  auto channels() const -> Channels { return {inputs[2], inputs[3], inputs[4]}; }
+  /// Input `i`, which lies in the state region: the only kind of input that a kernel may write.
+  auto state(size_t i) const -> Output {
+    auto const& input = inputs[i];
+    return {const_cast<uint8_t*>(input.data),
+            input.shape,
+            input.zero_point,
+            input.size_bytes,
+            input.type,
+            input.place};
+  }
+};
+
+/// While a kernel is asked `fits`, `packed_bytes` and `scratch_bytes`, the data of operands in the
+/// arena and of state is not there yet: it may look at their addresses (they lie as they will, but
+/// for where the memory begins), at shapes, parameters and constants.
 struct Kernel {
   proto::Opcode code;
   void (*run)(Step const& step, void* scratch);
-  /// How much scratch memory a run needs; it is aligned to 16 and holds nothing between runs.
-  uint64_t (*scratch_bytes)(Step const& step);
-  bool has_channels;  // inputs 2, 3 and 4 are bias, multipliers and shifts
+  /// How much scratch memory a run needs; it holds nothing between runs. nullptr: none.
+  uint64_t (*scratch_bytes)(Step const& step) = nullptr;
+  /// How much `pack` writes. nullptr: nothing is packed.
+  uint64_t (*packed_bytes)(Step const& step) = nullptr;
+  /// Brings weights, biases and multipliers into the processor's order, when the model is loaded.
+  void (*pack)(Step const& step, uint8_t* packed) = nullptr;
+  /// Whether it can run this step; where it cannot, the next path can. nullptr: it always can.
+  bool (*fits)(Step const& step) = nullptr;
 };
-auto find_kernel(proto::Opcode code) -> Kernel const*;
+
+/// The kernels of an instruction set.
+struct Path {
+  char const* name;
+  bool (*runs_here)();
+  std::span<Kernel const> kernels;
+};
+
+/// Every path that this build has, the fastest first. The last is `kPortable`, which runs
+/// everywhere and has a kernel for every operator that fits every step.
+auto paths() -> std::span<Path const* const>;
+extern Path const kPortable;
 
 void conv_2d(Step const& step, void* scratch);
 void depthwise_conv_2d(Step const& step, void* scratch);

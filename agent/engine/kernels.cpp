@@ -1,14 +1,10 @@
-// The table of kernels: the next operator is one row here and one file beside.
+// The portable kernels: the next operator is one row here and one file beside.
 #include "agent/engine/kernel.h"
 #include "agent/engine/matrix.h"
 
 namespace godwit::engine {
 
 namespace {
-
-auto no_scratch(Step const&) -> uint64_t {
-  return 0;
-}
 
 auto conv_scratch(Step const& step) -> uint64_t {
   auto const& weights = step.inputs[1].shape;
@@ -20,33 +16,29 @@ auto fully_connected_scratch(Step const& step) -> uint64_t {
 }
 
 auto sum_per_channel(Step const& step) -> uint64_t {
-  return sizeof(int32_t) * static_cast<uint64_t>(step.output.shape[3]);
+  return sizeof(int32_t) * static_cast<uint64_t>(step.output().shape[3]);
 }
 
 auto sum_per_output(Step const& step) -> uint64_t {
-  return sizeof(int32_t) * static_cast<uint64_t>(step.output.shape.elements);
+  return sizeof(int32_t) * static_cast<uint64_t>(step.output().shape.elements);
 }
 
 using proto::Opcode;
 constexpr Kernel kKernels[] = {
-    {Opcode::conv_2d, conv_2d, conv_scratch, true},
-    {Opcode::depthwise_conv_2d, depthwise_conv_2d, sum_per_channel, true},
-    {Opcode::fully_connected, fully_connected, fully_connected_scratch, true},
-    {Opcode::add, add, no_scratch, false},
-    {Opcode::average_pool_2d, average_pool_2d, sum_per_channel, false},
-    {Opcode::max_pool_2d, max_pool_2d, no_scratch, false},
-    {Opcode::pad, pad, no_scratch, false},
-    {Opcode::mean, mean, sum_per_output, false},
-    {Opcode::reshape, reshape, no_scratch, false},
-    {Opcode::softmax, softmax, no_scratch, false},
+    {Opcode::conv_2d, conv_2d, conv_scratch},
+    {Opcode::depthwise_conv_2d, depthwise_conv_2d, sum_per_channel},
+    {Opcode::fully_connected, fully_connected, fully_connected_scratch},
+    {Opcode::add, add},
+    {Opcode::average_pool_2d, average_pool_2d, sum_per_channel},
+    {Opcode::max_pool_2d, max_pool_2d},
+    {Opcode::pad, pad},
+    {Opcode::mean, mean, sum_per_output},
+    {Opcode::reshape, reshape},
+    {Opcode::softmax, softmax},
 };
 
 }  // namespace
 
-auto find_kernel(Opcode code) -> Kernel const* {
-  for (auto const& kernel : kKernels)
-    if (kernel.code == code) return &kernel;
-  return nullptr;
-}
+Path const kPortable = {"portable", [] { return true; }, kKernels};
 
 }  // namespace godwit::engine

@@ -25,15 +25,16 @@ template <int kRows>
 void multiply(Step const& step, proto::Clamp clamp, int16_t const* rows, size_t depth,
               int8_t* output) {
   int8_t const* weights = step.inputs[1].int8();
-  size_t const channels = step.channels.size();
-  int32_t const zero_point = step.output.zero_point;
-  for (size_t c = 0; c < channels; ++c, weights += depth) {
-    auto const channel = step.channels[c];
+  auto const channels = step.channels();
+  int32_t const zero_point = step.output().zero_point;
+  for (size_t c = 0; c < channels.size(); ++c, weights += depth) {
+    auto const channel = channels[c];
     uint32_t totals[kRows] = {};
     dot<kRows>(rows, depth, weights, totals);
     for (size_t r = 0; r < kRows; ++r)
-      output[r * channels + c] = requantise(wrap_add(static_cast<int32_t>(totals[r]), channel.bias),
-                                            channel.multiplier, zero_point, clamp);
+      output[r * channels.size() + c] =
+          requantise(wrap_add(static_cast<int32_t>(totals[r]), channel.bias), channel.multiplier,
+                     zero_point, clamp);
   }
 }
 

@@ -15,7 +15,7 @@ constexpr auto matrix_scratch_bytes(int32_t depth) -> uint64_t {
 /// Activations as int16 with the zero point taken off.
 void widen(int8_t const* from, int32_t zero_point, int32_t count, int16_t* to);
 
-/// `row_count` <= kMatrixRows rows of `depth` values; writes row_count * step.channels.size()
+/// `row_count` <= kMatrixRows rows of `depth` values; writes row_count * step.channels().size()
 /// outputs from `output` on.
 void multiply_rows(Step const& step, proto::Clamp clamp, int16_t const* rows, int32_t row_count,
                    int32_t depth, int8_t* output);

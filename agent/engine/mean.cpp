@@ -7,7 +7,7 @@ namespace godwit::engine {
 void mean(Step const& step, void* scratch) {
   auto const p = step.op.params<proto::MeanParams>();
   auto const& in = step.inputs[0];
-  auto const& out = step.output;
+  auto const& out = step.output();
   auto const rank = static_cast<size_t>(in.shape.rank);
   // Distance between outputs for one step along each dimension of the input; 0 where it is reduced.
   std::array<ptrdiff_t, proto::kTensorRankMax> steps{};

@@ -22,8 +22,7 @@ auto window_area(proto::PoolParams const& p, Shape const& input, int32_t y, int3
 }
 
 template <typename Visit>
-void for_each_pixel(Operand<uint8_t const> const& input, int32_t batch, Area const& area,
-                    Visit visit) {
+void for_each_pixel(Input const& input, int32_t batch, Area const& area, Visit visit) {
   for (int32_t y = area.top; y < area.bottom; ++y)
     for (int32_t x = area.left; x < area.right; ++x)
       visit(input.int8() +
@@ -32,8 +31,8 @@ void for_each_pixel(Operand<uint8_t const> const& input, int32_t batch, Area con
 
 template <typename Pool>
 void for_each_window(Step const& step, proto::PoolParams const& params, Pool pool) {
-  auto const& out = step.output.shape;
-  int8_t* output = step.output.int8();
+  auto const& out = step.output().shape;
+  int8_t* output = step.output().int8();
   for (int32_t batch = 0; batch < out[0]; ++batch)
     for (int32_t y = 0; y < out[1]; ++y)
       for (int32_t x = 0; x < out[2]; ++x, output += out[3])
@@ -48,7 +47,7 @@ auto clamped(int32_t value, proto::Clamp clamp) -> int8_t {
 
 void average_pool_2d(Step const& step, void* scratch) {
   auto const params = step.op.params<proto::PoolParams>();
-  int32_t const channels = step.output.shape[3];
+  int32_t const channels = step.output().shape[3];
   auto* const sums = static_cast<int32_t*>(scratch);
   for_each_window(step, params, [&](int32_t batch, Area const& area, int8_t* output) {
     std::fill_n(sums, channels, 0);
@@ -65,7 +64,7 @@ void average_pool_2d(Step const& step, void* scratch) {
 
 void max_pool_2d(Step const& step, void*) {
   auto const params = step.op.params<proto::PoolParams>();
-  int32_t const channels = step.output.shape[3];
+  int32_t const channels = step.output().shape[3];
   for_each_window(step, params, [&](int32_t batch, Area const& area, int8_t* output) {
     std::fill_n(output, channels, std::numeric_limits<int8_t>::min());
     for_each_pixel(step.inputs[0], batch, area, [&](int8_t const* pixel) {

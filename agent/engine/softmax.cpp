@@ -96,7 +96,7 @@ void softmax(Step const& step, void*) {
   auto const& shape = step.inputs[0].shape;
   int32_t const count = shape[static_cast<size_t>(shape.rank - 1)];
   for (int32_t i = 0; i < shape.elements; i += count)
-    softmax_row(step.inputs[0].int8() + i, step.output.int8() + i, count, p);
+    softmax_row(step.inputs[0].int8() + i, step.output().int8() + i, count, p);
 }
 
 }  // namespace godwit::engine

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "agent/core/updater.h"
-#include "agent/engine/engine.h"
 #include "agent/install/model_slots.h"
 #include "agent/linux/enrol.h"
 #include "agent/linux/file_keys.h"
@@ -165,7 +164,10 @@ auto ensure_enrolled(AgentConfig const& config, int stop_fd) -> Result<> {
   }
 }
 
-auto run_agent(AgentConfig const& config, int stop_fd) -> Result<> {
+auto run_agent(AgentConfig const& config, engine::EngineOptions const& options, int stop_fd)
+    -> Result<> {
+  // Told now: later it would look as if every model were bad.
+  TRY_VOID(engine::check_options(options));
   TRY(auto files, FileStore::open(config.state_dir));
   TRY_VOID(files.lock());
   TRY_VOID(ensure_enrolled(config, stop_fd));
@@ -177,13 +179,13 @@ auto run_agent(AgentConfig const& config, int stop_fd) -> Result<> {
   TRY(auto client, HttpsClient::open(std::move(origin), tls_files(config), {}, stop_fd));
   HttpsFetcher fetcher(std::move(client));
   TRY(auto keys, FileKeys::open(identity, endpoints.device));
-  TRY(auto slots, ModelSlots::open(files, [](ByteView model) -> Result<> {
-        auto engine = engine::Engine::load(model);
+  TRY(auto slots, ModelSlots::open(files, [&](ByteView model) -> Result<> {
+        auto engine = engine::Engine::load(model, options);
         return engine ? Result<>() : std::move(engine).error();
       }));
   SystemClock clock;
   SelfTestChild self_test({});
-  ReplayRunner runner(config.replay);
+  ReplayRunner runner(config.replay, options);
 
   // The link's will needs the epoch, which the updater counts at its start: it talks through this.
   struct LateLink : Link {

@@ -2,13 +2,15 @@
 // calls of the updater, on one thread.
 #pragma once
 
+#include "agent/engine/engine.h"
 #include "agent/linux/config.h"
 
 namespace godwit::agent {
 
 /// Until `stop_fd` becomes readable. An error means that this device cannot work: no identity to be
 /// had, or storage that cannot be used.
-auto run_agent(AgentConfig const& config, int stop_fd) -> Result<>;
+auto run_agent(AgentConfig const& config, engine::EngineOptions const& options, int stop_fd)
+    -> Result<>;
 
 /// Makes sure of an identity; repeats while the server cannot be reached or no token lies there.
 auto ensure_enrolled(AgentConfig const& config, int stop_fd) -> Result<>;

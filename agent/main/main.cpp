@@ -27,7 +27,10 @@ constexpr char const* kHelp =
     "  status --config FILE [--json]  what this device runs and works on\n"
     "  self-test MODEL                run a model's golden check (exit code 6: it differs)\n"
     "\n"
-    "  --help, --version\n";
+    "  --help, --version\n"
+    "\n"
+    "GODWIT_ENGINE_PATH chooses the engine's instruction set: portable and what docs/engine.md "
+    "lists.\n";
 
 constexpr int kUsage = 2;
 
@@ -58,6 +61,12 @@ auto stop_signals() -> FileDescriptor {
   return FileDescriptor(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
+/// Which instruction set the engine uses: a way to find out whether one of them is to blame.
+auto engine_options() -> engine::EngineOptions {
+  auto const* const path = std::getenv("GODWIT_ENGINE_PATH");
+  return {.path = path ? path : ""};
+}
+
 auto self_test(char const* path) -> int {
   if (auto const* text = std::getenv("GODWIT_SELF_TEST_MEMORY")) {
     auto const bytes = static_cast<rlim_t>(std::strtoull(text, nullptr, 10));
@@ -68,7 +77,7 @@ auto self_test(char const* path) -> int {
   }
   auto const model = read_file(path, limits::kModelBytesMax);
   if (!model) return fail(model.error());
-  auto const checked = engine::check_golden(as_bytes(*model));
+  auto const checked = engine::check_golden(as_bytes(*model), engine_options());
   if (checked) return kSelfTestGood;
   std::fprintf(stderr, "godwit-agent: %s\n", checked.error().what.c_str());
   return kSelfTestDiffers;
@@ -126,7 +135,7 @@ auto main(int count, char** words) -> int {
   set_log_level(config->log_level);
   if (command == "status") return print_status(*config, json);
   auto const stop = stop_signals();
-  auto const done =
-      command == "run" ? run_agent(*config, stop.get()) : ensure_enrolled(*config, stop.get());
+  auto const done = command == "run" ? run_agent(*config, engine_options(), stop.get())
+                                     : ensure_enrolled(*config, stop.get());
   return done ? 0 : fail(done.error());
 }

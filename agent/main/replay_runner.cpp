@@ -14,7 +14,7 @@ constexpr size_t kClassesMax = 1024;  // as many as Health::outputs may carry
 auto ReplayRunner::load(ModelName const& component, Bytes model) -> Result<> {
   running_.erase(component);
   auto kept = std::make_unique<Bytes>(std::move(model));
-  TRY(auto engine, engine::Engine::load(*kept));
+  TRY(auto engine, engine::Engine::load(*kept, options_));
   Running running{std::move(kept), std::move(engine), {}, {}, {}, 0, 0, SteadyClock::now(), {}};
   running.output.resize(running.engine.output_bytes());
   running.health.outputs.resize(std::min(kClassesMax, running.engine.outputs().front().size_bytes));

@@ -12,7 +12,8 @@ namespace godwit::agent {
 
 class ReplayRunner : public ModelRunner {
  public:
-  explicit ReplayRunner(std::map<ModelName, ReplayConfig> sources) : sources_(std::move(sources)) {}
+  ReplayRunner(std::map<ModelName, ReplayConfig> sources, engine::EngineOptions const& options)
+      : sources_(std::move(sources)), options_(options) {}
 
   /// A component without a source is loaded and never has an inference due.
   auto load(ModelName const& component, Bytes model) -> Result<> override;
@@ -35,6 +36,7 @@ class ReplayRunner : public ModelRunner {
   static void run_row(Running& running);
 
   std::map<ModelName, ReplayConfig> sources_;
+  engine::EngineOptions options_;
   std::map<ModelName, Running> running_;
 };
 

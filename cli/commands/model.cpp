@@ -20,6 +20,7 @@ struct Arguments {
   std::string input;
   std::string output;
   std::string labels;
+  std::string path;
   uint32_t golden_rows = compiler::CompileOptions().golden_rows;
   bool keep_state = false;
 };
@@ -63,7 +64,7 @@ auto tensor_json(proto::Tensor const& tensor, uint32_t number) -> Json {
        {"name", tensor.name},
        {"type", to_string(tensor.type)},
        {"shape", shape_json({tensor.shape.begin(), tensor.shape.begin() + tensor.rank})},
-       {"place", tensor.place == proto::Place::arena ? "arena" : "constant"},
+       {"place", std::string(to_string(tensor.place))},
        {"offset", tensor.offset},
        {"size_bytes", tensor.size_bytes},
        {"zero_point", tensor.zero_point},
@@ -156,7 +157,7 @@ auto inspect(Context& context, Arguments const& args) -> Result<> {
 
 auto run_model(Context& context, Arguments const& args) -> Result<> {
   TRY(Bytes const bytes, read_file(args.compiled, limits::kModelBytesMax));
-  TRY(auto engine, engine::Engine::load(bytes).within(args.compiled));
+  TRY(auto engine, engine::Engine::load(bytes, {.path = args.path}).within(args.compiled));
   TRY(Bytes const inputs, read_file(args.input, limits::kArtifactBytesMax));
   TRY(Bytes const outputs, compiler::run_rows(engine, inputs, args.keep_state).within(args.input));
   TRY_VOID(write_file(args.output, outputs));
@@ -172,7 +173,7 @@ auto monotonic_ns() -> uint64_t {
 
 auto evaluate(Context& context, Arguments const& args) -> Result<> {
   TRY(Bytes const bytes, read_file(args.compiled, limits::kModelBytesMax));
-  TRY(auto engine, engine::Engine::load(bytes).within(args.compiled));
+  TRY(auto engine, engine::Engine::load(bytes, {.path = args.path}).within(args.compiled));
   TRY(Bytes const inputs, read_file(args.input, limits::kArtifactBytesMax));
   TRY(Bytes const labels, read_file(args.labels, limits::kArtifactBytesMax));
   TRY(auto const result, compiler::evaluate(engine, inputs, labels, monotonic_ns));
@@ -189,6 +190,7 @@ auto evaluate(Context& context, Arguments const& args) -> Result<> {
                                     {"correct", result.correct},
                                     {"accuracy", result.accuracy()},
                                     {"accuracy_percent", percent},
+                                    {"path", std::string(engine.path())},
                                     {"answers", Json(std::move(answers))},
                                     {"latency_us_p50", p50_us},
                                     {"latency_us_p99", p99_us}});
@@ -196,9 +198,17 @@ auto evaluate(Context& context, Arguments const& args) -> Result<> {
   table.add({"accuracy", percent});
   table.add({"correct", std::to_string(result.correct) + " of " + std::to_string(result.rows)});
   table.add({"answers by class", histogram});
+  table.add({"path", std::string(engine.path())});
   table.add({"latency", fixed(p50_us, 1) + " us median, " + fixed(p99_us, 1) + " us p99"});
   print_object(context, object, table, percent);
   return {};
+}
+
+void add_path_option(CLI::App& command, Arguments& args) {
+  std::string names;
+  for (auto const& name : engine::path_names()) names += (names.empty() ? "" : ", ") + name;
+  command.add_option("--path", args.path, "instruction set of the engine: " + names)
+      ->envname("GODWIT_ENGINE_PATH");
 }
 
 void add_data_commands(CLI::App& model, Context& context, std::shared_ptr<Arguments> const& args) {
@@ -207,12 +217,14 @@ void add_data_commands(CLI::App& model, Context& context, std::shared_ptr<Argume
   run->add_option("--input", args->input, "raw little-endian tensors, row after row")->required();
   run->add_option("--output", args->output, "where the outputs go, in the same form")->required();
   run->add_flag("--keep-state", args->keep_state, "recurrent state runs on from row to row");
+  add_path_option(*run, *args);
   does(run, context, [&context, args] { return run_model(context, *args); });
 
   auto* eval = model.add_subcommand("eval", "Measure a compiled model on labelled rows");
   eval->add_option("COMPILED", args->compiled, "the compiled model")->required();
   eval->add_option("--input", args->input, "raw little-endian tensors, row after row")->required();
   eval->add_option("--labels", args->labels, "one byte a row: the right class")->required();
+  add_path_option(*eval, *args);
   does(eval, context, [&context, args] { return evaluate(context, *args); });
 }
 

@@ -22,6 +22,18 @@ auto to_string(TensorType type) -> std::string_view {
   return "unknown";
 }
 
+auto to_string(Place place) -> std::string_view {
+  switch (place) {
+    case Place::arena:
+      return "arena";
+    case Place::constant:
+      return "constant";
+    case Place::state:
+      return "state";
+  }
+  return "unknown";
+}
+
 auto element_bytes(TensorType type) -> uint32_t {
   switch (type) {
     case TensorType::int8:

@@ -20,14 +20,18 @@ constexpr uint32_t kTensorsMax = 1u << 16;
 constexpr uint32_t kOperatorsMax = 1u << 14;
 constexpr uint32_t kTensorBytesMax = 1u << 28;
 constexpr uint32_t kArenaBytesMax = 1u << 28;
+constexpr uint32_t kStateBytesMax = 1u << 26;
+constexpr uint32_t kOperandsMax = 64;  // inputs of an operator; as many outputs
 constexpr uint32_t kGoldenRowsMax = 4096;
-constexpr size_t kTensorAlignment = 16;  // of offsets in the arena and in the constants
+constexpr size_t kTensorAlignment = 16;  // of offsets in the arena, the constants and the state
 
 enum class TensorType : uint8_t { int8 = 1, uint8 = 2, int16 = 3, int32 = 4 };
 auto to_string(TensorType type) -> std::string_view;
 auto element_bytes(TensorType type) -> uint32_t;
 
-enum class Place : uint8_t { arena = 0, constant = 1 };
+/// `state` keeps its values from one run to the next; it begins as the tensor's zero point.
+enum class Place : uint8_t { arena = 0, constant = 1, state = 2 };
+auto to_string(Place place) -> std::string_view;
 
 enum class Opcode : uint16_t {
   conv_2d = 1,
@@ -52,7 +56,7 @@ struct Tensor {
   std::array<uint32_t, kTensorRankMax> shape{};  // row-major; ones past the rank
   uint32_t elements = 0;
   uint32_t size_bytes = 0;
-  uint32_t offset = 0;  // in the arena, or in the constants
+  uint32_t offset = 0;  // in the arena, the constants or the state
   int32_t zero_point = 0;
   uint32_t scale_count = 0;  // 1, or one for each index of `scale_axis`; 0 where none applies
   uint32_t scale_axis = 0;
@@ -107,7 +111,7 @@ enum class Rounding : uint8_t { twice = 0, once = 1 };  // docs/engine.md
 
 /// A validated model. Borrows the bytes; holds no heap memory. Tensors are numbered in the order
 /// they come to be: inputs of the graph, then operators' outputs in the order of running, then
-/// constants.
+/// constants and states.
 class ModelView {
  public:
   auto tensor_count() const -> uint32_t { return tensor_count_; }
@@ -118,6 +122,7 @@ class ModelView {
   auto output_count() const -> uint32_t { return output_count_; }
   auto output(uint32_t i) const -> uint32_t;  // a tensor
   auto arena_bytes() const -> uint32_t { return arena_bytes_; }
+  auto state_bytes() const -> uint32_t { return state_bytes_; }
   auto rounding() const -> Rounding { return rounding_; }
   auto constants() const -> ByteView { return constants_; }
   auto constant(Tensor const& tensor) const -> ByteView {
@@ -135,6 +140,7 @@ class ModelView {
   uint32_t input_count_ = 0;
   uint32_t output_count_ = 0;
   uint32_t arena_bytes_ = 0;
+  uint32_t state_bytes_ = 0;
   Rounding rounding_ = Rounding::twice;
 };
 

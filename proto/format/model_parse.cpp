@@ -138,7 +138,9 @@ class ModelParser {
     if (model_.arena_bytes_ > kArenaBytesMax) return corrupt("plan: arena too large");
     if (rounding > 1) return corrupt("plan: unknown rounding");
     if (rounding == 1) return invalid("plan: this engine does not round once");
-    if (!zero(plan.subspan(16, 8))) return corrupt("plan: reserved bytes are not zero");
+    model_.state_bytes_ = little<uint32_t>(plan, 16);
+    if (model_.state_bytes_ > kStateBytesMax) return corrupt("plan: state too large");
+    if (!zero(plan.subspan(20, 4))) return corrupt("plan: reserved bytes are not zero");
     model_.rounding_ = static_cast<Rounding>(rounding);
     model_.outputs_ = plan.subspan(layout::kPlanBytes);
     if (model_.output_count_ == 0 || model_.output_count_ > kTensorsMax ||
@@ -169,7 +171,7 @@ class ModelParser {
     uint64_t const name_end = uint64_t{little<uint32_t>(record, 0)} + little<uint16_t>(record, 4);
     if (name_end > model_.names_.size()) return corrupt("name past the end");
     if (record[6] < 1 || record[6] > 4) return corrupt("unknown type");
-    if (record[7] > 1) return corrupt("unknown place");
+    if (record[7] > 2) return corrupt("unknown place");
     uint32_t const rank = record[8];
     if (rank > kTensorRankMax) return corrupt("rank too high");
     if (!zero(record.subspan(10, 2)) || !zero(record.subspan(52)) ||
@@ -188,11 +190,22 @@ class ModelParser {
     return check_tensor_values(model_.tensor(i));
   }
 
+  auto space(Place place) const -> uint64_t {
+    switch (place) {
+      case Place::arena:
+        return model_.arena_bytes_;
+      case Place::state:
+        return model_.state_bytes_;
+      case Place::constant:
+        break;
+    }
+    return model_.constants_.size();
+  }
+
   auto check_tensor_values(Tensor const& tensor) const -> Result<> {
     if (!printable(tensor.name)) return corrupt("name is not printable ASCII");
-    uint64_t const space =
-        tensor.place == Place::arena ? model_.arena_bytes_ : model_.constants_.size();
-    if (tensor.offset % kTensorAlignment || uint64_t{tensor.offset} + tensor.size_bytes > space)
+    if (tensor.offset % kTensorAlignment ||
+        uint64_t{tensor.offset} + tensor.size_bytes > space(tensor.place))
       return corrupt("lies outside its memory or is not aligned");
     if (!zero_point_fits(tensor.type, tensor.zero_point)) return corrupt("zero point out of range");
     bool const per_axis = tensor.scale_count > 1;
@@ -227,7 +240,7 @@ class ModelParser {
     auto const* const expected = arity(static_cast<Opcode>(little<uint16_t>(record, 0)));
     if (!expected) return invalid("a kind that this engine lacks");
     auto const params = little<uint16_t>(record, 4);
-    if (record[2] != expected->inputs || record[3] != expected->outputs ||
+    if (!expected->inputs.holds(record[2]) || !expected->outputs.holds(record[3]) ||
         params != expected->params)
       return corrupt("wrong number of inputs, outputs or parameters");
     if (!zero(record.subspan(6, 2)) || !zero(record.subspan(12, 4)))
@@ -238,8 +251,8 @@ class ModelParser {
     auto const op = model_.op(i);
     for (uint32_t k = 0; k < op.input_count(); ++k) {
       auto const tensor = op.input(k);
-      bool const constant = tensor >= activations_ && tensor < model_.tensor_count_;
-      if (tensor >= made_ && !constant) return corrupt("reads a tensor that is not made yet");
+      bool const lasting = tensor >= activations_ && tensor < model_.tensor_count_;
+      if (tensor >= made_ && !lasting) return corrupt("reads a tensor that is not made yet");
     }
     for (uint32_t k = 0; k < op.output_count(); ++k)
       if (op.output(k) != made_++) return corrupt("writes a tensor out of order");

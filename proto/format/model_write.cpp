@@ -29,7 +29,8 @@ auto plan_section(ModelSpec const& spec) -> Bytes {
   out.u32(spec.input_count);
   out.u32(static_cast<uint32_t>(spec.outputs.size()));
   out.u32(static_cast<uint32_t>(spec.rounding));
-  out.u64(0);
+  out.u32(spec.state_bytes);
+  out.u32(0);
   for (uint32_t tensor : spec.outputs) out.u32(tensor);
   return std::move(out).take();
 }
@@ -37,6 +38,11 @@ auto plan_section(ModelSpec const& spec) -> Bytes {
 struct TensorSections {
   Writer names, scales, records, constants;
 };
+
+auto place_of(TensorSpec const& tensor) -> Place {
+  if (tensor.data) return Place::constant;
+  return tensor.state ? Place::state : Place::arena;
+}
 
 void write_tensor(TensorSpec const& tensor, TensorSections& out) {
   uint32_t offset = tensor.arena_offset;
@@ -49,7 +55,7 @@ void write_tensor(TensorSpec const& tensor, TensorSections& out) {
   record.u32(static_cast<uint32_t>(out.names.size()));
   record.u16(static_cast<uint16_t>(tensor.name.size()));
   record.u8(static_cast<uint8_t>(tensor.type));
-  record.u8(static_cast<uint8_t>(tensor.data ? Place::constant : Place::arena));
+  record.u8(static_cast<uint8_t>(place_of(tensor)));
   record.u8(static_cast<uint8_t>(tensor.shape.size()));
   record.u8(static_cast<uint8_t>(tensor.scale_axis));
   record.u16(0);

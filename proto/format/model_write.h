@@ -13,8 +13,9 @@ struct TensorSpec {
   std::vector<float> scales;
   uint32_t scale_axis = 0;
   int32_t zero_point = 0;
-  uint32_t arena_offset = 0;    // of a tensor in the arena
+  uint32_t arena_offset = 0;    // of a tensor in the arena, or in the state
   std::optional<Bytes> data{};  // little-endian; makes the tensor a constant
+  bool state = false;           // keeps its values from run to run
 };
 
 struct OperatorSpec {
@@ -30,6 +31,7 @@ struct ModelSpec {
   uint32_t input_count = 0;
   std::vector<uint32_t> outputs;
   uint32_t arena_bytes = 0;
+  uint32_t state_bytes = 0;
   Rounding rounding = Rounding::twice;
   std::optional<Golden> golden{};
   std::optional<Sha256> source{};

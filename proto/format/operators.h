@@ -70,11 +70,20 @@ struct SoftmaxParams {
 /// of tensors have been checked before.
 auto check_operator(ModelView const& model, Operator const& op) -> char const*;
 
+/// From `least` to `most`, which is at most kOperandsMax; one number for both says exactly so many.
+struct Count {
+  uint32_t least;
+  uint32_t most;
+  constexpr Count(uint32_t exactly) : least(exactly), most(exactly) {}
+  constexpr Count(uint32_t from, uint32_t to) : least(from), most(to) {}
+  auto holds(uint32_t count) const -> bool { return count >= least && count <= most; }
+};
+
 /// How many inputs and outputs an operator has and of how many words its parameters are; nullptr
 /// for a code that this version does not know.
 struct Arity {
-  uint32_t inputs;
-  uint32_t outputs;
+  Count inputs;
+  Count outputs;
   uint32_t params;
 };
 auto arity(Opcode code) -> Arity const*;

@@ -28,9 +28,16 @@ auto run_all(engine::Engine& engine, ByteView inputs) -> Bytes {
   return out;
 }
 
+auto equal_rows(Bytes const& actual, Bytes const& expected, size_t width) -> size_t {
+  size_t equal = 0;
+  for (size_t at = 0; at < expected.size(); at += width)
+    equal += std::equal(&actual[at], &actual[at] + width, &expected[at]);
+  return equal;
+}
+
 struct Pair {
   std::string model;
-  std::string inputs;  // empty: golden inputs of seed 1
+  std::string inputs;
   std::string outputs;
   size_t rows;
 };
@@ -41,31 +48,27 @@ TEST_P(Reference, EveryRowIsEqual) {
   auto const& pair = GetParam();
   auto const model = compiler::compile_tflite(read_file("models/" + pair.model), {});
   ASSERT_TRUE(model) << model.error().what;
-  auto engine = engine::Engine::load(*model);
-  ASSERT_TRUE(engine) << engine.error().what;
-  Bytes inputs;
-  if (pair.inputs.empty()) {
-    inputs.resize(pair.rows * engine->input_bytes());
-    for (size_t row = 0; row < pair.rows; ++row)
-      engine::fill_golden_input(
-          1, static_cast<uint32_t>(row),
-          std::span(inputs).subspan(row * engine->input_bytes(), engine->input_bytes()));
-  } else {
-    inputs = read_file("golden/" + pair.inputs);
-  }
-  ASSERT_EQ(inputs.size(), pair.rows * engine->input_bytes());
+  auto const inputs = read_file("golden/" + pair.inputs);
   auto const expected = read_file("golden/" + pair.outputs);
-  auto const actual = run_all(*engine, inputs);
-  ASSERT_EQ(actual.size(), expected.size());
-  size_t equal = 0;
-  auto const width = static_cast<ptrdiff_t>(engine->output_bytes());
-  for (size_t row = 0; row < pair.rows; ++row) {
-    auto const at = static_cast<ptrdiff_t>(row) * width;
-    equal += std::equal(actual.begin() + at, actual.begin() + at + width, expected.begin() + at);
+  for (auto const& path : engine::path_names()) {
+    engine::EngineOptions const options{.path = path};
+    if (auto const can = engine::check_options(options); !can) {
+      std::printf("%s: %s left out: %s\n", pair.model.c_str(), path.c_str(),
+                  can.error().what.c_str());
+      continue;
+    }
+    auto engine = engine::Engine::load(*model, options);
+    ASSERT_TRUE(engine) << engine.error().what;
+    EXPECT_EQ(engine->path(), path);
+    ASSERT_EQ(inputs.size(), pair.rows * engine->input_bytes());
+    auto const actual = run_all(*engine, inputs);
+    ASSERT_EQ(actual.size(), expected.size());
+    auto const equal = equal_rows(actual, expected, engine->output_bytes());
+    std::printf("%s: %s: %zu of %zu rows equal\n", pair.model.c_str(), path.c_str(), equal,
+                pair.rows);
+    EXPECT_EQ(equal, pair.rows);
+    EXPECT_TRUE(engine::check_golden(*model, options));
   }
-  std::printf("%s: %zu of %zu rows equal\n", pair.model.c_str(), equal, pair.rows);
-  EXPECT_EQ(equal, pair.rows);
-  EXPECT_TRUE(engine::check_golden(*model));
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Reference,

@@ -1,0 +1,213 @@
+#include "agent/engine/program.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+
+namespace godwit::engine {
+
+namespace {
+
+/// Bounds what a small but hostile model can ask for beside its arena.
+constexpr uint64_t kScratchBytesMax = 64u << 20;
+constexpr uint64_t kPackedBytesMax = 1u << 30;
+
+constexpr auto aligned(uint64_t size_bytes) -> uint64_t {
+  return (size_bytes + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
+}
+
+auto shape_of(proto::Tensor const& tensor) -> Shape {
+  Shape shape;
+  for (size_t d = 0; d < tensor.shape.size(); ++d)
+    shape.extent[d] = static_cast<int32_t>(tensor.shape[d]);
+  shape.rank = static_cast<int32_t>(tensor.rank);
+  shape.elements = static_cast<int32_t>(tensor.elements);
+  return shape;
+}
+
+struct Places {
+  ByteView constants;
+  uint8_t* arena;
+  uint8_t* state;
+
+  auto output(proto::Tensor const& tensor) const -> Output {
+    return {arena + tensor.offset, shape_of(tensor), tensor.zero_point,
+            tensor.size_bytes,     tensor.type,      tensor.place};
+  }
+  auto input(proto::Tensor const& tensor) const -> Input {
+    return {place(tensor),     shape_of(tensor), tensor.zero_point,
+            tensor.size_bytes, tensor.type,      tensor.place};
+  }
+
+ private:
+  auto place(proto::Tensor const& tensor) const -> uint8_t const* {
+    switch (tensor.place) {
+      case proto::Place::arena:
+        return arena + tensor.offset;
+      case proto::Place::state:
+        return state + tensor.offset;
+      case proto::Place::constant:
+        break;
+    }
+    return constants.data() + tensor.offset;
+  }
+};
+
+/// Fills the operands of an operator and a step that names them.
+auto make_step(proto::ModelView const& model, proto::Operator const& op, Places const& places,
+               Input* inputs, Output* outputs) -> Step {
+  for (uint32_t i = 0; i < op.input_count(); ++i)
+    new (inputs + i) Input(places.input(model.tensor(op.input(i))));
+  for (uint32_t i = 0; i < op.output_count(); ++i)
+    new (outputs + i) Output(places.output(model.tensor(op.output(i))));
+  return {op, {inputs, op.input_count()}, {outputs, op.output_count()}};
+}
+
+auto find_kernel(Path const& path, Step const& step) -> Kernel const* {
+  for (auto const& kernel : path.kernels)
+    if (kernel.code == step.op.code() && (!kernel.fits || kernel.fits(step))) return &kernel;
+  return nullptr;
+}
+
+/// The portable path has a kernel for every operator that parse_model lets pass.
+auto find_kernel(Choice const& choice, Step const& step) -> Kernel const& {
+  for (auto const* path : choice.paths)
+    if (path->runs_here())
+      if (auto const* const kernel = find_kernel(*path, step)) return *kernel;
+  CHECK(!"an operator without a portable kernel");
+  __builtin_unreachable();
+}
+
+auto packed_bytes(Kernel const& kernel, Step const& step) -> uint64_t {
+  return kernel.packed_bytes ? aligned(kernel.packed_bytes(step)) : 0;
+}
+
+auto scratch_bytes(Kernel const& kernel, Step const& step) -> uint64_t {
+  return kernel.scratch_bytes ? kernel.scratch_bytes(step) : 0;
+}
+
+struct Counts {
+  uint64_t inputs = 0;
+  uint64_t outputs = 0;
+};
+
+auto count_operands(proto::ModelView const& model) -> Counts {
+  Counts counts;
+  for (uint32_t i = 0; i < model.operator_count(); ++i) {
+    counts.inputs += model.op(i).input_count();
+    counts.outputs += model.op(i).output_count();
+  }
+  return counts;
+}
+
+auto arena_in(uint8_t* work) -> uint8_t* {
+  return work + kArenaMargin;
+}
+
+auto scratch_offset(proto::ModelView const& model) -> uint64_t {
+  return kArenaMargin + aligned(model.arena_bytes() + kArenaMargin);
+}
+
+}  // namespace
+
+auto to_string(Status status) -> char const* {
+  switch (status) {
+    case Status::good:
+      return "good";
+    case Status::unknown_path:
+      return "the engine has no such path";
+    case Status::path_not_here:
+      return "this processor cannot run that path";
+    case Status::too_large:
+      return "needs too much memory";
+  }
+  return "unknown";
+}
+
+auto choose_path(std::string_view name) -> Choice {
+  auto const all = paths();
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (!name.empty() && name != all[i]->name) continue;
+    if (all[i]->runs_here()) return {Status::good, all.subspan(i)};
+    if (!name.empty()) return {Status::path_not_here, {}};
+  }
+  return {Status::unknown_path, {}};
+}
+
+auto measure(proto::ModelView const& model, Choice const& choice) -> Measure {
+  // Kernels look at addresses only to tell how operands lie to each other, so that any will do.
+  alignas(kMemoryAlignment) static uint8_t nowhere[1];
+  Places const places{model.constants(), nowhere, nowhere};
+  std::array<Input, proto::kOperandsMax> inputs;
+  std::array<Output, proto::kOperandsMax> outputs;
+  Sizes sizes;
+  uint64_t scratch = 0;
+  for (uint32_t i = 0; i < model.operator_count(); ++i) {
+    auto const step = make_step(model, model.op(i), places, inputs.data(), outputs.data());
+    auto const& kernel = find_kernel(choice, step);
+    scratch = std::max(scratch, scratch_bytes(kernel, step));
+    sizes.packed_bytes += packed_bytes(kernel, step);
+    if (scratch > kScratchBytesMax || sizes.packed_bytes > kPackedBytesMax)
+      return {Status::too_large, {}};
+  }
+  auto const counts = count_operands(model);
+  sizes.tables_bytes = aligned(model.operator_count() * sizeof(Step) +
+                               counts.inputs * sizeof(Input) + counts.outputs * sizeof(Output));
+  sizes.state_bytes = aligned(model.state_bytes());
+  sizes.work_bytes = scratch_offset(model) + aligned(scratch);
+  return {Status::good, sizes};
+}
+
+auto Memory::in(uint8_t* block, Sizes const& sizes) -> Memory {
+  Memory memory;
+  memory.tables = block;
+  memory.packed = memory.tables + sizes.tables_bytes;
+  memory.state = memory.packed + sizes.packed_bytes;
+  memory.work = memory.state + sizes.state_bytes;
+  return memory;
+}
+
+Program::Program(proto::ModelView const& model, Choice const& choice, Memory const& memory)
+    : model_(model),
+      memory_(memory),
+      path_(choice.paths.front()->name),
+      scratch_(memory.work + scratch_offset(model)) {
+  static_assert(alignof(Step) == alignof(Input) && alignof(Step) == alignof(Output));
+  auto const counts = count_operands(model);
+  auto* const steps = reinterpret_cast<Step*>(memory.tables);
+  auto* inputs = reinterpret_cast<Input*>(memory.tables + model.operator_count() * sizeof(Step));
+  auto* outputs = reinterpret_cast<Output*>(inputs + counts.inputs);
+  uint8_t* packed = memory.packed;
+  Places const places{model.constants(), arena_in(memory.work), memory.state};
+  for (uint32_t i = 0; i < model.operator_count(); ++i) {
+    auto step = make_step(model, model.op(i), places, inputs, outputs);
+    auto const& kernel = find_kernel(choice, step);
+    step.run = kernel.run;
+    if (auto const size_bytes = packed_bytes(kernel, step)) {
+      kernel.pack(step, packed);
+      step.packed = packed;
+      packed += size_bytes;
+    }
+    inputs += step.inputs.size();
+    outputs += step.outputs.size();
+    new (steps + i) Step(step);
+  }
+  steps_ = {steps, model.operator_count()};
+  std::memset(memory.work, 0, scratch_offset(model));
+  reset_state();
+}
+
+auto Program::activation(uint32_t tensor) const -> Output {
+  return Places{{}, arena_in(memory_.work), nullptr}.output(model_.tensor(tensor));
+}
+
+void Program::reset_state() const {
+  if (model_.state_bytes() == 0) return;
+  std::memset(memory_.state, 0, model_.state_bytes());
+  for (uint32_t i = 0; i < model_.tensor_count(); ++i)
+    if (auto const tensor = model_.tensor(i); tensor.place == proto::Place::state)
+      if (proto::element_bytes(tensor.type) == 1)
+        std::memset(memory_.state + tensor.offset, tensor.zero_point & 0xff, tensor.size_bytes);
+}
+
+}  // namespace godwit::engine

@@ -1,0 +1,82 @@
+// A model made ready to run on this processor: kernels chosen, weights packed, everything placed in
+// memory of the caller's. No heap, no exceptions, no library behind it: firmware links this alone.
+#pragma once
+
+#include <string_view>
+
+#include "agent/engine/kernel.h"
+
+namespace godwit::engine {
+
+enum class Status : uint8_t {
+  good,
+  unknown_path,   // no path of this name was built in
+  path_not_here,  // this processor cannot run it
+  too_large,      // needs more memory than any model may
+};
+auto to_string(Status status) -> char const*;
+
+/// The chosen path and those below it, which take what its kernels leave.
+struct Choice {
+  Status status = Status::good;
+  std::span<Path const* const> paths;
+};
+/// An empty name chooses the fastest that runs here.
+auto choose_path(std::string_view name) -> Choice;
+
+/// What the caller must supply. Each region begins at a multiple of kMemoryAlignment.
+struct Sizes {
+  uint64_t tables_bytes = 0;  // steps and operands
+  uint64_t packed_bytes = 0;  // written once, when the program is made
+  uint64_t state_bytes = 0;   // what recurrent layers remember from one run to the next
+  uint64_t work_bytes = 0;    // arena and scratch
+
+  auto total() const -> uint64_t { return tables_bytes + packed_bytes + state_bytes + work_bytes; }
+};
+struct Measure {
+  Status status = Status::good;
+  Sizes sizes;
+};
+auto measure(proto::ModelView const& model, Choice const& choice) -> Measure;
+
+struct Memory {
+  uint8_t* tables = nullptr;
+  uint8_t* packed = nullptr;
+  uint8_t* state = nullptr;
+  uint8_t* work = nullptr;
+
+  /// The regions one after another in a block of sizes.total() bytes.
+  static auto in(uint8_t* block, Sizes const& sizes) -> Memory;
+};
+
+class Program {
+ public:
+  Program() = default;
+  /// Of a model and a choice that `measure` found good, in memory of the sizes that it gave.
+  Program(proto::ModelView const& model, Choice const& choice, Memory const& memory);
+
+  auto path() const -> char const* { return path_; }
+  auto model() const -> proto::ModelView const& { return model_; }
+  /// Where the graph's inputs are to be put, and where its outputs are after a run.
+  auto input(uint32_t i) const -> Output { return activation(i); }
+  auto output(uint32_t i) const -> Output { return activation(model_.output(i)); }
+  auto state() const -> std::span<uint8_t> { return {memory_.state, model_.state_bytes()}; }
+  auto steps() const -> std::span<Step const> { return steps_; }
+
+  void run() const {
+    for (auto const& step : steps_) step.run(step, scratch_);
+  }
+  /// Recurrent layers forget.
+  void reset_state() const;
+
+ private:
+  auto activation(uint32_t tensor) const -> Output;
+
+  proto::ModelView model_;
+  Memory memory_;
+  char const* path_ = "";
+  void* scratch_ = nullptr;
+  std::span<Step const> steps_;
+};
+
+}  // namespace godwit::engine
