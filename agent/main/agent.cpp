@@ -21,6 +21,7 @@ namespace {
 constexpr std::string_view kStatusFile = "status.json";
 constexpr int64_t kEnrolRepeatMs = 2'000;
 constexpr int64_t kStatusEveryMs = 1'000;
+constexpr int64_t kWaitMsMax = 60'000;
 constexpr uint64_t kStatusBytesMax = 256u << 10;
 
 /// Whether `stop_fd` became readable within the time.
@@ -71,19 +72,24 @@ class StatusFile {
  public:
   StatusFile(FileStore& files, DeviceId const& device) : files_(files), device_(device) {}
 
-  void update(Updater::Status const& status, bool at_once) {
+  /// After how many milliseconds to call it again: what changed within the second must not wait for
+  /// the next message.
+  auto update(Updater::Status const& status, bool at_once) -> int64_t {
     auto const now = monotonic_ms();
-    if (!at_once && now < next_ms_) return;
+    if (!at_once && now < next_ms_) return next_ms_ - now;
     auto text = to_json(status, device_).dump(2);
-    if (text == last_) return;
+    if (text == last_) return kWaitMsMax;
     next_ms_ = now + kStatusEveryMs;
     // Not synced: it is rewritten at every start, and flash wears.
     std::string const draft = std::string(kStatusFile) + ".new";
     auto written = files_.remove(draft);
     if (written) written = files_.write(draft, 0, as_bytes(text));
     if (written) written = files_.rename(draft, kStatusFile);
-    if (!written) return log(LogLevel::warning, "status file", {{"why", written.error().what}});
-    last_ = std::move(text);
+    if (written)
+      last_ = std::move(text);
+    else
+      log(LogLevel::warning, "status file", {{"why", written.error().what}});
+    return kStatusEveryMs;
   }
 
  private:
@@ -133,10 +139,10 @@ void loop(Updater& updater, MqttLink& link, StatusFile& status_file, int stop_fd
   ProgressLog progress;
   for (;;) {
     for (auto const& event : link.take_events()) deliver(event, updater);
-    auto const wait_ms = std::clamp<int64_t>(updater.step(), 0, 60'000);
+    auto const next_step_ms = std::clamp<int64_t>(updater.step(), 0, kWaitMsMax);
     auto const status = updater.status();
     progress.show(status);
-    status_file.update(status, false);
+    auto const wait_ms = std::min(next_step_ms, status_file.update(status, false));
     pollfd wanted[] = {{stop_fd, POLLIN, 0}, {link.wake_fd(), POLLIN, 0}};
     if (::poll(wanted, 2, static_cast<int>(wait_ms)) > 0 && wanted[0].revents != 0) return;
   }

@@ -70,6 +70,10 @@ class Fleet(unittest.TestCase):
         for device in self.fleet.api.all("/api/v1/devices"):
             self.assertEqual((device["components"].get("ic") or {}).get("version"), version, device)
 
+    def own_word(self, name: str) -> dict:
+        """What the agent says of itself, in the file that `godwit-agent status` prints."""
+        return json.loads((self.folder / "agents" / name / "state" / "status.json").read_text())
+
     def under_way(self, number: int):
         """Waits until a device of the rollout works on it."""
         wait_until("a device at work", lambda: any(
@@ -81,6 +85,9 @@ class Fleet(unittest.TestCase):
         version = self.publish("ic-1")
         self.ended(self.create(version))
         self.all_run(version)
+        for name in DEVICES:
+            wait_until(f"end of the attempt in the status of {name}",
+                       lambda name=name: self.own_word(name)["attempt"]["state"] == "succeeded")
 
     def test_1_server_killed(self):
         version = self.publish("ic-2")
