@@ -7,6 +7,8 @@
 #include "agent/engine/sha256.h"
 #include "compiler/arena.h"
 #include "compiler/lower.h"
+#include "compiler/pass/constant_channels.h"
+#include "compiler/pass/fold.h"
 
 namespace godwit::compiler {
 
@@ -79,12 +81,19 @@ auto choose_seed(engine::Engine& engine, uint32_t rows) -> uint64_t {
 
 }  // namespace
 
-auto compile_tflite(ByteView file, CompileOptions const& options) -> Result<Bytes> {
+auto compile_tflite(ByteView file, CompileOptions const& options) -> Result<Compiled> {
   if (options.golden_rows > proto::kGoldenRowsMax)
     return invalid("at most " + std::to_string(proto::kGoldenRowsMax) +
                    " golden rows are possible");
   TRY(auto const source, read_tflite(file).within("model file"));
   TRY(auto graph, lower(source));
+  Compiled compiled;
+  compiled.operators_folded = fold_into_consumers(graph);
+  if (!options.keep_constant_channels) {
+    auto const channels = remove_constant_channels(graph);
+    compiled.channels = channels.all;
+    compiled.channels_removed = channels.removed;
+  }
   TRY(auto const arena_bytes, plan_memory(graph));
   proto::ModelSpec spec{.tensors = std::move(graph.tensors),
                         .operators = std::move(graph.operators),
@@ -92,13 +101,14 @@ auto compile_tflite(ByteView file, CompileOptions const& options) -> Result<Byte
                         .outputs = std::move(graph.outputs),
                         .arena_bytes = arena_bytes,
                         .source = engine::sha256(file)};
-  auto model = write_model(spec);
-  TRY(auto engine, engine::Engine::load(model).within("checking the result"));
-  if (options.golden_rows == 0) return model;
+  compiled.model = write_model(spec);
+  TRY(auto engine, engine::Engine::load(compiled.model).within("checking the result"));
+  if (options.golden_rows == 0) return compiled;
   uint64_t const seed = choose_seed(engine, options.golden_rows);
   spec.golden = proto::Golden{seed, options.golden_rows,
                               engine::golden_hash(engine, seed, options.golden_rows)};
-  return write_model(spec);
+  compiled.model = write_model(spec);
+  return compiled;
 }
 
 auto renew_golden(ByteView model) -> Result<Bytes> {

@@ -7,12 +7,20 @@
 namespace godwit::compiler {
 
 struct CompileOptions {
-  uint32_t golden_rows = 4;  // 0: none
+  uint32_t golden_rows = 4;             // 0: none
+  bool keep_constant_channels = false;  // channels whose value no input can change
+};
+
+struct Compiled {
+  Bytes model;
+  uint32_t channels = 0;          // output channels of convolutions and fully connected layers
+  uint32_t channels_removed = 0;  // of these, what no input can change or nobody needs
+  uint32_t operators_folded = 0;  // into the operators that read what they made
 };
 
 /// `invalid` names the first operator or tensor that cannot be compiled and says what to do;
 /// `corrupt` for a damaged file.
-auto compile_tflite(ByteView file, CompileOptions const& options) -> Result<Bytes>;
+auto compile_tflite(ByteView file, CompileOptions const& options) -> Result<Compiled>;
 
 /// The model with golden outputs computed anew, with the seed and the rows that it names.
 auto renew_golden(ByteView model) -> Result<Bytes>;

@@ -2,19 +2,11 @@
 // quantisation, and computes everything that can be known before running.
 #pragma once
 
+#include "compiler/graph.h"
 #include "compiler/quantise.h"
 #include "compiler/tflite.h"
-#include "proto/format/model_write.h"
 
 namespace godwit::compiler {
-
-/// The compiled graph before its memory is planned.
-struct Graph {
-  std::vector<proto::TensorSpec> tensors;  // numbered as the format asks
-  std::vector<proto::OperatorSpec> operators;
-  uint32_t input_count = 0;
-  std::vector<uint32_t> outputs;
-};
 
 /// `invalid` with the first operator or tensor that cannot be compiled: which one, why, and what to
 /// do about it.

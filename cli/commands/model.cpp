@@ -23,6 +23,7 @@ struct Arguments {
   std::string path;
   uint32_t golden_rows = compiler::CompileOptions().golden_rows;
   bool keep_state = false;
+  bool keep_constant_channels = false;
 };
 
 auto shape_text(std::vector<uint32_t> const& shape) -> std::string {
@@ -51,10 +52,16 @@ auto fixed(double value, int digits) -> std::string {
 
 auto compile(Context& context, Arguments const& args) -> Result<> {
   TRY(Bytes const source, read_file(args.model, limits::kModelBytesMax));
-  TRY(Bytes const compiled,
-      compiler::compile_tflite(source, {.golden_rows = args.golden_rows}).within(args.model));
-  TRY_VOID(write_file(args.compiled, compiled));
-  say(context, args.compiled + ": " + std::to_string(compiled.size()) + " bytes");
+  TRY(auto const compiled,
+      compiler::compile_tflite(source, {.golden_rows = args.golden_rows,
+                                        .keep_constant_channels = args.keep_constant_channels})
+          .within(args.model));
+  TRY_VOID(write_file(args.compiled, compiled.model));
+  auto text = args.compiled + ": " + std::to_string(compiled.model.size()) + " bytes";
+  if (compiled.channels_removed)
+    text += "; " + std::to_string(compiled.channels_removed) + " of " +
+            std::to_string(compiled.channels) + " channels removed, which no input can change";
+  say(context, text);
   return {};
 }
 
@@ -239,6 +246,8 @@ void add_model_commands(CLI::App& app, Context& context) {
   make->add_option("-o,--out", args->compiled, "the compiled model")->required();
   make->add_option("--golden-rows", args->golden_rows, "golden inputs that devices check; 0: none")
       ->capture_default_str();
+  make->add_flag("--keep-constant-channels", args->keep_constant_channels,
+                 "do not remove channels whose value no input can change");
   does(make, context, [&context, args] { return compile(context, *args); });
 
   auto* show = model->add_subcommand("inspect", "Tell what a compiled model is made of");

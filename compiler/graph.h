@@ -1,0 +1,25 @@
+// The compiled graph before its memory is planned: what lowering makes, passes rewrite and the
+// writer turns into a model.
+#pragma once
+
+#include "proto/format/model_write.h"
+
+namespace godwit::compiler {
+
+struct Graph {
+  std::vector<proto::TensorSpec> tensors;  // numbered as the format asks: constants come last
+  std::vector<proto::OperatorSpec> operators;
+  uint32_t input_count = 0;
+  std::vector<uint32_t> outputs;
+};
+
+/// The parameters of an operator as the struct of its code.
+template <typename T>
+auto params_of(proto::OperatorSpec const& op) -> T {
+  std::array<int32_t, sizeof(T) / 4> words{};
+  CHECK(words.size() == op.params.size());
+  std::copy(op.params.begin(), op.params.end(), words.begin());
+  return std::bit_cast<T>(words);
+}
+
+}  // namespace godwit::compiler

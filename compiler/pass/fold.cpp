@@ -1,0 +1,93 @@
+#include "compiler/pass/fold.h"
+
+#include <algorithm>
+
+#include "proto/format/operators.h"
+
+namespace godwit::compiler {
+
+namespace {
+
+using proto::Opcode;
+using proto::OperatorSpec;
+
+/// The convolution's window starts outside the input instead: what lies there counts as the zero
+/// point, which is what was padded.
+auto fold_pad(Graph const& graph, OperatorSpec const& pad, OperatorSpec& consumer) -> bool {
+  if (consumer.code != Opcode::conv_2d && consumer.code != Opcode::depthwise_conv_2d) return false;
+  auto const p = params_of<proto::PadParams>(pad);
+  auto const& in = graph.tensors[pad.inputs[0]];
+  auto const& out = graph.tensors[pad.outputs[0]];
+  bool const spatial =
+      in.shape.size() == 4 && in.shape[0] == out.shape[0] && in.shape[3] == out.shape[3];
+  if (!spatial || in.zero_point != out.zero_point || p.value != in.zero_point) return false;
+  auto window = params_of<proto::ConvParams>(consumer);
+  window.window.pad_top += p.before[1];
+  window.window.pad_left += p.before[2];
+  consumer.params = proto::param_words(window);
+  return true;
+}
+
+auto fold_reshape(Graph const& graph, OperatorSpec const& reshape, OperatorSpec const& consumer)
+    -> bool {
+  auto const& in = graph.tensors[reshape.inputs[0]];
+  auto const& out = graph.tensors[reshape.outputs[0]];
+  return consumer.code == Opcode::fully_connected && in.type == out.type &&
+         in.zero_point == out.zero_point;
+}
+
+auto fold(Graph const& graph, OperatorSpec const& op, OperatorSpec& consumer) -> bool {
+  if (op.code == Opcode::pad) return fold_pad(graph, op, consumer);
+  if (op.code == Opcode::reshape) return fold_reshape(graph, op, consumer);
+  return false;
+}
+
+/// Where the only reader of an operator's output stands; none if there is not exactly one.
+auto only_consumer(Graph const& graph, uint32_t value) -> std::optional<size_t> {
+  if (std::count(graph.outputs.begin(), graph.outputs.end(), value)) return std::nullopt;
+  std::optional<size_t> found;
+  for (size_t i = 0; i < graph.operators.size(); ++i) {
+    auto const& inputs = graph.operators[i].inputs;
+    auto const readings = std::count(inputs.begin(), inputs.end(), value);
+    if (readings == 0) continue;
+    if (found || readings > 1) return std::nullopt;
+    found = i;
+  }
+  return found;
+}
+
+/// Takes an operator out whose reader reads its input from now on; numbers close up.
+void erase(Graph& graph, size_t index, OperatorSpec& consumer) {
+  uint32_t const from = graph.operators[index].inputs[0];
+  uint32_t const gone = graph.operators[index].outputs[0];
+  std::replace(consumer.inputs.begin(), consumer.inputs.end(), gone, from);
+  graph.operators.erase(graph.operators.begin() + static_cast<ptrdiff_t>(index));
+  graph.tensors.erase(graph.tensors.begin() + gone);
+  auto const close_up = [gone](std::vector<uint32_t>& values) {
+    for (auto& value : values) value -= value > gone;
+  };
+  for (auto& op : graph.operators) {
+    close_up(op.inputs);
+    close_up(op.outputs);
+  }
+  close_up(graph.outputs);
+}
+
+}  // namespace
+
+auto fold_into_consumers(Graph& graph) -> uint32_t {
+  uint32_t folded = 0;
+  for (size_t i = 0; i < graph.operators.size();) {
+    auto const& op = graph.operators[i];
+    auto const reader = op.outputs.size() == 1 ? only_consumer(graph, op.outputs[0]) : std::nullopt;
+    if (!reader || !fold(graph, op, graph.operators[*reader])) {
+      ++i;
+      continue;
+    }
+    erase(graph, i, graph.operators[*reader]);
+    ++folded;
+  }
+  return folded;
+}
+
+}  // namespace godwit::compiler

@@ -1,0 +1,12 @@
+// Takes operators out of the graph whose work the next one can do: PAD before a convolution,
+// RESHAPE before FULLY_CONNECTED, which reads its input as one run of values anyway.
+#pragma once
+
+#include "compiler/graph.h"
+
+namespace godwit::compiler {
+
+/// Returns how many operators went.
+auto fold_into_consumers(Graph& graph) -> uint32_t;
+
+}  // namespace godwit::compiler
