@@ -1,0 +1,208 @@
+// Depthwise convolutions by vpdpbusd: four taps of sixteen lanes are brought together by one
+// vpermb. Of a 3x3 window they are three neighbours in a line and the next, so that two columns of
+// output come from one load, and lines slide down through registers.
+#include "agent/engine/x86/avx512.h"
+#include "agent/engine/x86/depthwise.h"
+
+namespace godwit::engine::x86 {
+
+namespace {
+
+GODWIT_INLINE auto load16(int8_t const* from) -> __m128i {
+  return _mm_loadu_si128(reinterpret_cast<__m128i const*>(from));
+}
+
+GODWIT_INLINE auto join(int8_t const* a, int8_t const* b, int8_t const* c, int8_t const* d)
+    -> __m512i {
+  __m512i v = _mm512_castsi128_si512(load16(a));
+  v = _mm512_inserti32x4(v, load16(b), 1);
+  v = _mm512_inserti32x4(v, load16(c), 2);
+  return _mm512_inserti32x4(v, load16(d), 3);
+}
+
+/// Taps of each lane side by side, as uint8.
+GODWIT_INLINE auto arranged(__m512i loaded, __m512i order) -> __m512i {
+  return _mm512_xor_si512(_mm512_permutexvar_epi8(order, loaded), _mm512_set1_epi8(-128));
+}
+
+/// How the two vectors of output that belong to an iteration are read.
+enum class Reading {
+  pair,    // two columns from one load, by weights one tap apart
+  wide,    // two columns, each from a load of its own
+  narrow,  // as wide, but a vector holds all channels of several columns
+};
+
+/// What two vectors need of one line of input.
+template <Reading kReading>
+struct Line {
+  __m512i first, second;
+
+  static GODWIT_INLINE auto load(int8_t const* at, ptrdiff_t channels, ptrdiff_t next,
+                                 __m512i order) -> Line {
+    if constexpr (kReading == Reading::narrow)
+      return {arranged(_mm512_loadu_si512(at), order),
+              arranged(_mm512_loadu_si512(at + next), order)};
+    auto const four = [&](int8_t const* p) {
+      return arranged(join(p, p + channels, p + 2 * channels, p + 3 * channels), order);
+    };
+    if constexpr (kReading == Reading::pair) {
+      auto const both = four(at);
+      return {both, both};
+    }
+    return {four(at), four(at + next)};
+  }
+};
+
+template <Reading kReading, int kStride, bool kGeneral>
+class ThreeByThree {
+ public:
+  ThreeByThree(Depthwise const& d, Convolution const& conv, int32_t b)
+      : channels_(d.channels),
+        pitch_(d.pitch),
+        next_(ptrdiff_t{d.columns} * kStride * d.channels),
+        order_(_mm512_load_si512(d.order)),
+        bias_(_mm512_load_si512(d.block(b).bias)),
+        finish_(d.block(b), d.finish),
+        line_(ptrdiff_t{conv.out[2]} * d.channels) {
+    auto const* const w = d.weights(b);
+    for (int i = 0; i < 3; ++i) first_[i] = _mm512_load_si512(w + i * 64);
+    for (int i = 0; i < 3; ++i)
+      second_[i] = kReading == Reading::pair ? _mm512_load_si512(w + (3 + i) * 64) : first_[i];
+  }
+
+  /// One or two vectors of every line of a strip; the second is stored if it has lanes.
+  GODWIT_INLINE void column(int8_t const* at, int32_t lines, int8_t* output, ptrdiff_t apart,
+                            int32_t lanes, int32_t second_lanes) const {
+    Line<kReading> top = load(at);
+    Line<kReading> middle = load(at + pitch_);
+    at += 2 * pitch_;
+    for (int32_t y = 0; y < lines; y += 2, output += 2 * line_) {
+      auto const bottom = load(at);
+      auto const a = sum(top, middle, bottom);
+      if constexpr (kStride == 1) {
+        top = middle, middle = bottom;
+      } else {
+        top = bottom, middle = load(at + pitch_), at += pitch_;
+      }
+      auto const lowest = load(at + pitch_);
+      auto const b = sum(top, middle, lowest);
+      if constexpr (kStride == 1) {
+        top = middle, middle = lowest;
+      } else {
+        top = lowest, middle = load(at + 2 * pitch_), at += pitch_;
+      }
+      at += 2 * pitch_;
+      auto const bytes = finish_.bytes(
+          finish_.template scaled<kGeneral>(a.first), finish_.template scaled<kGeneral>(a.second),
+          finish_.template scaled<kGeneral>(b.first), finish_.template scaled<kGeneral>(b.second));
+      store_lanes(output, _mm512_castsi512_si128(bytes), lanes);
+      if (second_lanes)
+        store_lanes(output + apart, _mm512_extracti32x4_epi32(bytes, 1), second_lanes);
+      if (y + 1 == lines) break;
+      store_lanes(output + line_, _mm512_extracti32x4_epi32(bytes, 2), lanes);
+      if (second_lanes)
+        store_lanes(output + line_ + apart, _mm512_extracti32x4_epi32(bytes, 3), second_lanes);
+    }
+  }
+
+ private:
+  GODWIT_INLINE auto load(int8_t const* at) const -> Line<kReading> {
+    return Line<kReading>::load(at, channels_, next_, order_);
+  }
+
+  GODWIT_INLINE auto sum(Line<kReading> const& a, Line<kReading> const& b,
+                         Line<kReading> const& c) const -> Line<kReading> {
+    auto first = _mm512_dpbusd_epi32(bias_, a.first, first_[0]);
+    auto second = _mm512_dpbusd_epi32(bias_, a.second, second_[0]);
+    first = _mm512_dpbusd_epi32(first, b.first, first_[1]);
+    second = _mm512_dpbusd_epi32(second, b.second, second_[1]);
+    return {_mm512_dpbusd_epi32(first, c.first, first_[2]),
+            _mm512_dpbusd_epi32(second, c.second, second_[2])};
+  }
+
+  ptrdiff_t channels_, pitch_, next_;
+  __m512i order_, bias_;
+  __m512i first_[3], second_[3];
+  Avx512Finish finish_;
+  ptrdiff_t line_;
+};
+
+template <Reading kReading, int kStride, bool kGeneral>
+void three_by_three(Depthwise const& d, Convolution const& conv, int8_t const* copy, int32_t lines,
+                    int8_t* output) {
+  int32_t const width = conv.out[2];
+  for (int32_t b = 0; b < d.blocks; ++b) {
+    ThreeByThree<kReading, kStride, kGeneral> const kernel(d, conv, b);
+    int32_t const channel = b * kLanes;
+    int32_t const lanes = d.columns > 1 ? d.channels : std::min(kLanes, d.channels - channel);
+    for (int32_t x = 0; x < width; x += 2 * d.columns) {
+      int32_t const first = std::min(d.columns, width - x);
+      int32_t const second = std::max(std::min(d.columns, width - x - first), 0);
+      kernel.column(copy + ptrdiff_t{x} * kStride * d.channels + channel, lines,
+                    output + ptrdiff_t{x} * d.channels + channel, ptrdiff_t{d.columns} * d.channels,
+                    first * lanes, second * lanes);
+    }
+  }
+}
+
+/// Any window: its taps four by four, wherever they are.
+template <bool kGeneral>
+void any_window(Depthwise const& d, Convolution const& conv, int8_t const* copy, int32_t lines,
+                int8_t* output) {
+  ptrdiff_t const column = ptrdiff_t{conv.p.window.stride_width} * d.channels;
+  auto const order = _mm512_load_si512(d.order);
+  for (int32_t b = 0; b < d.blocks; ++b) {
+    int32_t const channel = b * kLanes;
+    int32_t const lanes = std::min(kLanes, d.channels - channel);
+    Avx512Finish const finish(d.block(b), d.finish);
+    auto const bias = _mm512_load_si512(d.block(b).bias);
+    auto const* const weights = d.weights(b);
+    for (int32_t y = 0; y < lines; ++y) {
+      int8_t* out = output + ptrdiff_t{y} * conv.out[2] * d.channels + channel;
+      auto const* at = copy + y * conv.p.window.stride_height * d.pitch + channel;
+      for (int32_t x = 0; x < conv.out[2]; x += 4) {
+        int32_t const here = std::min(conv.out[2] - x, 4);
+        __m512i sums[4] = {bias, bias, bias, bias};
+        for (int32_t i = 0; i < here; ++i, at += column) {
+          auto const* tap = d.taps();
+          for (int32_t g = 0; g < d.tap_groups; ++g, tap += kDepth)
+            sums[i] = _mm512_dpbusd_epi32(
+                sums[i], arranged(join(at + tap[0], at + tap[1], at + tap[2], at + tap[3]), order),
+                _mm512_load_si512(weights + g * kLanes * kDepth));
+        }
+        auto const bytes =
+            finish.bytes(finish.scaled<kGeneral>(sums[0]), finish.scaled<kGeneral>(sums[1]),
+                         finish.scaled<kGeneral>(sums[2]), finish.scaled<kGeneral>(sums[3]));
+        alignas(kMemoryAlignment) int8_t stored[4 * kLanes];
+        _mm512_store_si512(stored, bytes);
+        for (int32_t i = 0; i < here; ++i, out += d.channels)
+          store_lanes(out, load16(stored + i * kLanes), lanes);
+      }
+    }
+  }
+}
+
+template <bool kGeneral>
+auto strip_of(Depthwise const& d, Convolution const& conv) -> DepthwiseStrip {
+  if (!d.three_by_three) return any_window<kGeneral>;
+  bool const dense = conv.p.window.stride_width == 1;
+  if (d.columns > 1)
+    return dense ? three_by_three<Reading::narrow, 1, kGeneral>
+                 : three_by_three<Reading::narrow, 2, kGeneral>;
+  return dense ? three_by_three<Reading::pair, 1, kGeneral>
+               : three_by_three<Reading::wide, 2, kGeneral>;
+}
+
+void strip(Depthwise const& d, Convolution const& conv, int8_t const* copy, int32_t lines,
+           int8_t* output) {
+  auto const kernel = d.finish.general ? strip_of<true>(d, conv) : strip_of<false>(d, conv);
+  kernel(d, conv, copy, lines, output);
+}
+
+}  // namespace
+
+void depthwise_avx512(Step const& step, void* scratch) {
+  depthwise_run(step, scratch, strip);
+}
+
+}  // namespace godwit::engine::x86

@@ -1,0 +1,116 @@
+#include "agent/engine/x86/conv.h"
+
+#include "agent/engine/x86/walk.h"
+
+namespace godwit::engine::x86 {
+
+namespace {
+
+constexpr int32_t kRunsMax = 4096;  // of a window: bounds what conv_pack keeps on the stack
+
+auto is_depthwise(Step const& step) -> bool {
+  return step.op.code() == proto::Opcode::depthwise_conv_2d;
+}
+
+auto runs_of(Convolution const& conv) -> Runs {
+  int32_t const taps = conv.kernel_height * conv.kernel_width;
+  Runs runs = conv.p.dilation_width == 1
+                  ? Runs{conv.kernel_height, conv.kernel_width * conv.in[3], 0, 1}
+                  : Runs{taps, conv.in[3], 0, 1};
+  runs.channel_stride = ptrdiff_t{taps} * conv.in[3];
+  if (is_depthwise(conv.step)) {  // of one input channel: weights lie tap by tap
+    runs.channel_stride = 1;
+    runs.depth_stride = conv.out[3];
+  }
+  return runs;
+}
+
+auto copies(Convolution const& conv) -> bool {
+  return !conv.lies_inside() || runs_of(conv).run_bytes % kDepth != 0;
+}
+
+auto pitch(Convolution const& conv) -> ptrdiff_t {
+  return copies(conv) ? conv.copy_pitch() : ptrdiff_t{conv.in[2]} * conv.in[3];
+}
+
+/// Scratch memory: sums, then pointers to the rows of a strip, then copied lines.
+auto pointers_bytes(Convolution const& conv) -> uint64_t {
+  uint64_t const rows =
+      uint64_t{static_cast<uint32_t>(conv.strip_lines())} * static_cast<uint32_t>(conv.out[2]);
+  return (rows * sizeof(int8_t*) + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
+}
+
+/// Where the strips of a step are, worked out once.
+struct alignas(kMemoryAlignment) Strips {
+  int32_t lines;
+  bool copies;
+  ptrdiff_t line_step, column_step;  // between rows, in the input or its copy
+  uint64_t copy_at;                  // in scratch
+};
+
+}  // namespace
+
+auto conv_fits(Step const& step) -> bool {
+  Convolution const conv(step);
+  auto const runs = runs_of(conv);
+  return (!is_depthwise(step) || conv.in[3] == 1) && runs.count <= kRunsMax && !overlaps(step) &&
+         conv_scratch_bytes(step) <= kCopyBytesMax &&
+         fits_blocks(step, int64_t{runs.count} * runs.run_bytes);
+}
+
+auto conv_packed_bytes(Step const& step) -> uint64_t {
+  return sizeof(Strips) + matrix_bytes(step.output().shape[3], runs_of(Convolution(step)));
+}
+
+void conv_pack(Step const& step, uint8_t* packed) {
+  Convolution const conv(step);
+  auto const runs = runs_of(conv);
+  std::memset(packed, 0, sizeof(Strips));
+  auto& strips = *reinterpret_cast<Strips*>(packed);
+  strips.lines = conv.strip_lines();
+  strips.copies = copies(conv);
+  strips.line_step = conv.p.window.stride_height * pitch(conv);
+  strips.column_step = ptrdiff_t{conv.p.window.stride_width} * conv.in[3];
+  strips.copy_at = kSumsBytes + pointers_bytes(conv);
+  int32_t offsets[kRunsMax];
+  int32_t const per_line = runs.count / conv.kernel_height;
+  for (int32_t i = 0; i < runs.count; ++i)
+    offsets[i] = static_cast<int32_t>(i / per_line * conv.p.dilation_height * pitch(conv) +
+                                      ptrdiff_t{i % per_line} * conv.p.dilation_width * conv.in[3]);
+  pack_matrix(step, finish_of(step, conv.p.clamp), runs, offsets,
+              conv.out[0] * conv.out[1] * conv.out[2], packed + sizeof(Strips));
+}
+
+auto conv_scratch_bytes(Step const& step) -> uint64_t {
+  Convolution const conv(step);
+  return kSumsBytes + pointers_bytes(conv) +
+         (copies(conv) ? conv.copy_bytes(conv.strip_lines()) : 0);
+}
+
+void conv_run(Step const& step, void* scratch, MultiplyRows multiply) {
+  Convolution const conv(step);
+  auto const& strips = *reinterpret_cast<Strips const*>(step.packed);
+  auto const& matrix = *reinterpret_cast<Matrix const*>(step.packed + sizeof(Strips));
+  auto const& out = conv.out;
+  auto* const bytes = static_cast<uint8_t*>(scratch);
+  auto* const rows = reinterpret_cast<int8_t const**>(bytes + kSumsBytes);
+  auto* const copy = reinterpret_cast<int8_t*>(bytes + strips.copy_at);
+  int8_t* output = step.output().int8();
+  for (int32_t batch = 0; batch < out[0]; ++batch)
+    for (int32_t y = 0; y < out[1]; y += strips.lines) {
+      int32_t const lines = std::min(strips.lines, out[1] - y);
+      int8_t const* line = copy;
+      if (strips.copies)
+        conv.copy(batch, conv.top(y), conv.window_height(lines), copy);
+      else
+        line = conv.line(batch, conv.top(y));
+      int8_t const** row = rows;
+      for (int32_t i = 0; i < lines; ++i, line += strips.line_step)
+        for (int32_t x = 0; x < out[2]; ++x) *row++ = line + x * strips.column_step;
+      int32_t const count = lines * out[2];
+      multiply(matrix, rows, count, output, out[3], static_cast<int32_t*>(scratch));
+      output += ptrdiff_t{count} * out[3];
+    }
+}
+
+}  // namespace godwit::engine::x86

@@ -1,0 +1,162 @@
+#include "agent/engine/x86/depthwise.h"
+
+namespace godwit::engine::x86 {
+
+namespace {
+
+constexpr int32_t kTapsMax = 1 << 12;
+constexpr int32_t kLinesTogether = 2;  // kernels work on so many lines of output at once
+
+auto round_up(uint64_t bytes) -> uint64_t {
+  return (bytes + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
+}
+
+auto is_three_by_three(Convolution const& conv) -> bool {
+  auto const& p = conv.p;
+  return conv.kernel_height == 3 && conv.kernel_width == 3 && p.dilation_height == 1 &&
+         p.dilation_width == 1 && p.window.stride_height == p.window.stride_width &&
+         p.window.stride_height <= 2;
+}
+
+/// Columns in a vector, of which each has all channels.
+auto columns_of(Convolution const& conv) -> int32_t {
+  int32_t const channels = conv.out[3];
+  return is_three_by_three(conv) && channels < kLanes && kLanes % channels == 0 ? kLanes / channels
+                                                                                : 1;
+}
+
+auto taps_of(Convolution const& conv) -> int32_t {
+  return conv.kernel_height * conv.kernel_width;
+}
+
+auto tap_groups_of(Convolution const& conv) -> int32_t {
+  return is_three_by_three(conv) ? 3 : (taps_of(conv) + kDepth - 1) / kDepth;
+}
+
+auto blocks_of(Convolution const& conv) -> int32_t {
+  return (conv.out[3] + kLanes - 1) / kLanes;
+}
+
+auto has_pairs(Convolution const& conv) -> bool {
+  return is_three_by_three(conv) && columns_of(conv) == 1 && conv.p.window.stride_width == 1;
+}
+
+struct Places {
+  uint64_t taps, blocks, weights, end;
+
+  explicit Places(Convolution const& conv)
+      : taps(round_up(sizeof(Depthwise))),
+        blocks(taps +
+               round_up(sizeof(int32_t) * kDepth * static_cast<uint32_t>(tap_groups_of(conv)))),
+        weights(blocks + sizeof(Block) * static_cast<uint32_t>(blocks_of(conv))),
+        end(weights + uint64_t{kLanes * kDepth} * (has_pairs(conv) ? 2 : 1) *
+                          static_cast<uint32_t>(blocks_of(conv) * tap_groups_of(conv))) {}
+};
+
+/// Where tap `t` has its weight: in which group, at which place in it.
+struct Slot {
+  int32_t group, place;
+};
+
+auto slot_of(bool three_by_three, int32_t t) -> Slot {
+  return three_by_three ? Slot{t / 3, t % 3} : Slot{t / kDepth, t % kDepth};
+}
+
+void pack_block(Convolution const& conv, Depthwise const& d, int32_t b, Block& block,
+                int8_t* weights) {
+  int8_t const* const from = conv.step.inputs[1].int8();
+  auto const channels = conv.step.channels();
+  int32_t const group_bytes = kLanes * kDepth;
+  for (int32_t lane = 0; lane < kLanes; ++lane) {
+    int32_t const channel = d.columns > 1 ? lane % d.channels : b * kLanes + lane;
+    if (channel >= d.channels) {
+      clear_lane(block, lane);
+      continue;
+    }
+    int32_t sum = 0;
+    for (int32_t t = 0; t < taps_of(conv); ++t) {
+      auto const [group, place] = slot_of(d.three_by_three, t);
+      int8_t const value = from[ptrdiff_t{t} * d.channels + channel];
+      int8_t* const to = weights + group * group_bytes + lane * kDepth + place;
+      to[0] = value;
+      if (d.pairs) to[d.tap_groups * group_bytes + 1] = value;
+      sum += value;
+    }
+    set_lane(block, lane, channels[static_cast<size_t>(channel)], sum,
+             conv.step.inputs[0].zero_point, kOffset);
+  }
+}
+
+/// Which byte of a load becomes tap `t` of a lane.
+auto source_of(Convolution const& conv, int32_t columns, int32_t lane, int32_t t) -> uint8_t {
+  if (columns == 1) return static_cast<uint8_t>(t * kLanes + lane);
+  int32_t const channels = conv.out[3];
+  int32_t const pixel = lane / channels * conv.p.window.stride_width + std::min(t, 2);
+  return static_cast<uint8_t>(pixel * channels + lane % channels);
+}
+
+}  // namespace
+
+auto depthwise_fits(Step const& step) -> bool {
+  Convolution const conv(step);
+  return conv.in[3] == conv.out[3] && taps_of(conv) <= kTapsMax && !overlaps(step) &&
+         depthwise_scratch_bytes(step) <= kCopyBytesMax && fits_blocks(step, taps_of(conv));
+}
+
+auto depthwise_packed_bytes(Step const& step) -> uint64_t {
+  return round_up(Places(Convolution(step)).end);
+}
+
+void depthwise_pack(Step const& step, uint8_t* packed) {
+  Convolution const conv(step);
+  Places const places(conv);
+  std::memset(packed, 0, depthwise_packed_bytes(step));
+  auto& d = *reinterpret_cast<Depthwise*>(packed);
+  d.channels = conv.out[3];
+  d.columns = columns_of(conv);
+  d.blocks = blocks_of(conv);
+  d.tap_groups = tap_groups_of(conv);
+  d.three_by_three = is_three_by_three(conv);
+  d.pairs = has_pairs(conv);
+  d.strip_lines = conv.strip_lines();
+  d.pitch = conv.copy_pitch();
+  d.finish = finish_of(step, conv.p.clamp);
+  d.taps_at = static_cast<uint32_t>(places.taps);
+  d.blocks_at = static_cast<uint32_t>(places.blocks);
+  d.weights_at = static_cast<uint32_t>(places.weights);
+  for (int32_t lane = 0; lane < kLanes; ++lane)
+    for (int32_t t = 0; t < kDepth; ++t)
+      d.order[lane * kDepth + t] = source_of(conv, d.columns, lane, t);
+  auto* const taps = reinterpret_cast<int32_t*>(packed + places.taps);
+  // What fills the last group up has the weight 0 and is read from the first tap.
+  for (int32_t t = 0; t < taps_of(conv) && !d.three_by_three; ++t)
+    taps[t] =
+        static_cast<int32_t>(t / conv.kernel_width * conv.p.dilation_height * d.pitch +
+                             ptrdiff_t{t % conv.kernel_width} * conv.p.dilation_width * d.channels);
+  auto* const blocks = reinterpret_cast<Block*>(packed + places.blocks);
+  for (int32_t b = 0; b < d.blocks; ++b)
+    pack_block(conv, d, b, blocks[b], const_cast<int8_t*>(d.weights(b)));
+}
+
+auto depthwise_scratch_bytes(Step const& step) -> uint64_t {
+  Convolution const conv(step);
+  return conv.copy_bytes(conv.strip_lines() + kLinesTogether - 1) +
+         2 * kLanes * static_cast<uint64_t>(conv.out[3]);
+}
+
+void depthwise_run(Step const& step, void* scratch, DepthwiseStrip strip) {
+  Convolution const conv(step);
+  auto const& d = *reinterpret_cast<Depthwise const*>(step.packed);
+  auto* const copy = static_cast<int8_t*>(scratch);
+  auto const& out = conv.out;
+  int8_t* output = step.output().int8();
+  for (int32_t batch = 0; batch < out[0]; ++batch)
+    for (int32_t y = 0; y < out[1]; y += d.strip_lines) {
+      int32_t const lines = std::min(d.strip_lines, out[1] - y);
+      conv.copy(batch, conv.top(y), conv.window_height(lines), copy);
+      strip(d, conv, copy, lines, output);
+      output += ptrdiff_t{lines} * out[2] * out[3];
+    }
+}
+
+}  // namespace godwit::engine::x86

@@ -1,0 +1,67 @@
+// Fully connected layers as matrix products: rows are read where they lie unless their last step
+// would read past the input.
+#include <algorithm>
+#include <cstring>
+
+#include "agent/engine/x86/conv.h"
+#include "agent/engine/x86/walk.h"
+
+namespace godwit::engine::x86 {
+
+namespace {
+
+/// Rows lie one after another; the last step of each may have to be filled up.
+struct Dense {
+  int32_t depth, rows;
+
+  explicit Dense(Step const& step)
+      : depth(step.inputs[1].shape[1]), rows(step.inputs[0].shape.elements / depth) {}
+
+  auto runs() const -> Runs { return {1, depth, depth, 1}; }
+  auto copies() const -> bool { return depth % kDepth != 0; }
+  auto pitch() const -> ptrdiff_t { return (depth + kDepth - 1) / kDepth * kDepth; }
+};
+
+}  // namespace
+
+auto fully_connected_fits(Step const& step) -> bool {
+  return fits_blocks(step, Dense(step).depth) && !overlaps(step);
+}
+
+auto fully_connected_packed_bytes(Step const& step) -> uint64_t {
+  return matrix_bytes(step.inputs[1].shape[0], Dense(step).runs());
+}
+
+void fully_connected_pack(Step const& step, uint8_t* packed) {
+  Dense const dense(step);
+  constexpr int32_t kStart = 0;
+  auto const clamp = step.op.params<proto::FullyConnectedParams>().clamp;
+  pack_matrix(step, finish_of(step, clamp), dense.runs(), &kStart, dense.rows, packed);
+}
+
+auto fully_connected_scratch_bytes(Step const& step) -> uint64_t {
+  Dense const dense(step);
+  return kSumsBytes + (dense.copies() ? static_cast<uint64_t>(kRowsMax * dense.pitch()) : 0);
+}
+
+void fully_connected_run(Step const& step, void* scratch, MultiplyRows multiply) {
+  Dense const dense(step);
+  auto const& matrix = *reinterpret_cast<Matrix const*>(step.packed);
+  auto* const copy = reinterpret_cast<int8_t*>(static_cast<uint8_t*>(scratch) + kSumsBytes);
+  int8_t const* input = step.inputs[0].int8();
+  int8_t* output = step.output().int8();
+  for (int32_t row = 0; row < dense.rows; row += kRowsMax) {
+    int32_t const count = std::min(kRowsMax, dense.rows - row);
+    int8_t const* rows[kRowsMax];
+    for (int32_t i = 0; i < count; ++i, input += dense.depth) {
+      rows[i] = input;
+      if (!dense.copies()) continue;
+      rows[i] = copy + i * dense.pitch();
+      std::memcpy(copy + i * dense.pitch(), input, static_cast<size_t>(dense.depth));
+    }
+    multiply(matrix, rows, count, output, matrix.channels, static_cast<int32_t*>(scratch));
+    output += ptrdiff_t{count} * matrix.channels;
+  }
+}
+
+}  // namespace godwit::engine::x86

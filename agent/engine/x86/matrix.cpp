@@ -1,0 +1,150 @@
+#include "agent/engine/x86/matrix.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "agent/engine/fixed_point.h"
+
+namespace godwit::engine::x86 {
+
+namespace {
+
+auto round_up(uint64_t bytes) -> uint64_t {
+  return (bytes + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
+}
+
+auto blocks_of(int32_t channels) -> int32_t {
+  return (channels + kLanes - 1) / kLanes;
+}
+
+/// A width that leaves no group nearly empty.
+auto width_for(int32_t blocks, int32_t rows) -> int32_t {
+  if (rows == 1) return std::min(blocks, kRowWidth);
+  if (blocks <= kTileWidth) return blocks;
+  return blocks % 4 && blocks % 3 == 0 ? 3 : kTileWidth;
+}
+
+struct Places {
+  uint64_t offsets, blocks, weights, end;
+
+  Places(int32_t channels, Runs const& runs)
+      : offsets(round_up(sizeof(Matrix))),
+        blocks(offsets + round_up(sizeof(int32_t) * static_cast<uint32_t>(runs.steps()))),
+        weights(blocks + sizeof(Block) * static_cast<uint32_t>(blocks_of(channels))),
+        end(weights + uint64_t{static_cast<uint32_t>(blocks_of(channels) * kLanes)} *
+                          static_cast<uint32_t>(runs.steps() * kDepth)) {}
+};
+
+/// The weights of one step of one block; adds to the sum of each channel.
+void pack_step(Step const& step, Runs const& runs, int32_t first_channel, int32_t channels,
+               int32_t depth_step, int8_t* out, int32_t* sums) {
+  int32_t const run = depth_step / runs.steps_per_run();
+  int32_t const first = depth_step % runs.steps_per_run() * kDepth;
+  int32_t const values = std::min(kDepth, runs.run_bytes - first);
+  auto const* weights = step.inputs[1].int8() + first_channel * runs.channel_stride +
+                        (ptrdiff_t{run} * runs.run_bytes + first) * runs.depth_stride;
+  for (int32_t lane = 0; lane < channels; ++lane, weights += runs.channel_stride)
+    for (int32_t i = 0; i < values; ++i) {
+      out[lane * kDepth + i] = weights[i * runs.depth_stride];
+      sums[lane] += weights[i * runs.depth_stride];
+    }
+}
+
+/// Nothing is scaled to nothing by any shift: the common ones are cheaper.
+auto effective(proto::Multiplier m) -> proto::Multiplier {
+  return m.value == 0 ? proto::Multiplier{.value = 0, .shift = -1} : m;
+}
+
+}  // namespace
+
+auto fits_blocks(Step const& step, int64_t depth) -> bool {
+  // What a sum may be, whatever the weights are: activations less zero point lie in [-255, 255].
+  int64_t const products = depth * 255 * 128;
+  auto const channels = step.channels();
+  for (size_t i = 0; i < channels.size(); ++i) {
+    auto const channel = channels[i];
+    int32_t const shift = effective(channel.multiplier).shift;
+    // Sums may wrap as they will, but not what is shifted to the left, nor the result.
+    if (shift >= 0 &&
+        std::abs(int64_t{channel.bias}) + products > INT64_C(0x3fffffff) >> (shift + 1))
+      return false;
+  }
+  return true;
+}
+
+void set_lane(Block& block, int32_t lane, Channel const& channel, int32_t weight_sum,
+              int32_t zero_point, int32_t offset) {
+  auto const m = effective(channel.multiplier);
+  int32_t const right = -m.shift;
+  auto const moved = static_cast<int32_t>(static_cast<uint32_t>(weight_sum) *
+                                          static_cast<uint32_t>(offset + zero_point));
+  block.bias[lane] = wrap_subtract(channel.bias, moved);
+  block.multiplier[lane] = m.value;
+  block.left[lane] = right > 0 ? 0 : m.shift + 1;
+  int64_t const round =
+      right > 0 ? (INT64_C(1) << 30) + (INT64_C(1) << (30 + right)) : INT64_C(1) << 31;
+  int64_t const tie = right > 0 ? INT64_C(1) << 31 : 0;
+  int64_t const shift = right > 0 ? 31 + right : 32;
+  int32_t const half = lane / 2;
+  (lane % 2 ? block.round_odd : block.round_even)[half] = round;
+  (lane % 2 ? block.tie_odd : block.tie_even)[half] = tie;
+  (lane % 2 ? block.shift_odd : block.shift_even)[half] = lane % 2 ? shift - 32 : shift;
+}
+
+void clear_lane(Block& block, int32_t lane) {
+  set_lane(block, lane, {.bias = 0, .multiplier = {.value = 0, .shift = -1}}, 0, 0, 0);
+}
+
+auto finish_of(Step const& step, proto::Clamp clamp) -> Finish {
+  auto const channels = step.channels();
+  int32_t const zero_point = step.output().zero_point;
+  bool general = clamp.low < zero_point;
+  for (size_t i = 0; i < channels.size(); ++i)
+    general |= effective(channels[i].multiplier).shift >= 0;
+  return {zero_point, clamp, general};
+}
+
+auto matrix_bytes(int32_t channels, Runs const& runs) -> uint64_t {
+  return round_up(Places(channels, runs).end);
+}
+
+void pack_matrix(Step const& step, Finish const& finish, Runs const& runs,
+                 int32_t const* run_offsets, int32_t rows, uint8_t* packed) {
+  auto const channels = static_cast<int32_t>(step.channels().size());
+  Places const places(channels, runs);
+  std::memset(packed, 0, matrix_bytes(channels, runs));
+  auto& matrix = *reinterpret_cast<Matrix*>(packed);
+  matrix.channels = channels;
+  matrix.blocks = blocks_of(channels);
+  matrix.width = width_for(matrix.blocks, rows);
+  matrix.steps = runs.steps();
+  matrix.finish = finish;
+  matrix.offsets_at = static_cast<uint32_t>(places.offsets);
+  matrix.blocks_at = static_cast<uint32_t>(places.blocks);
+  matrix.weights_at = static_cast<uint32_t>(places.weights);
+
+  auto* const offsets = reinterpret_cast<int32_t*>(packed + places.offsets);
+  for (int32_t s = 0; s < matrix.steps; ++s)
+    offsets[s] = run_offsets[s / runs.steps_per_run()] + s % runs.steps_per_run() * kDepth;
+
+  auto* const blocks = reinterpret_cast<Block*>(packed + places.blocks);
+  auto* const weights = reinterpret_cast<int8_t*>(packed + places.weights);
+  for (int32_t b = 0; b < matrix.blocks; ++b) {
+    int32_t const group = b / matrix.width * matrix.width;
+    int32_t const width = std::min(matrix.width, matrix.blocks - group);
+    int32_t const used = std::min(kLanes, channels - b * kLanes);
+    int32_t sums[kLanes] = {};
+    for (int32_t s = 0; s < matrix.steps; ++s) {
+      ptrdiff_t const at = ptrdiff_t{group} * matrix.steps + ptrdiff_t{s} * width + (b - group);
+      pack_step(step, runs, b * kLanes, used, s, weights + at * kLanes * kDepth, sums);
+    }
+    for (int32_t lane = 0; lane < kLanes; ++lane)
+      if (lane < used)
+        set_lane(blocks[b], lane, step.channels()[static_cast<size_t>(b * kLanes + lane)],
+                 sums[lane], step.inputs[0].zero_point, kOffset);
+      else
+        clear_lane(blocks[b], lane);
+  }
+}
+
+}  // namespace godwit::engine::x86

@@ -1,0 +1,245 @@
+#include "tests/unit/agent/engine/random_step.h"
+
+namespace godwit::engine {
+
+namespace {
+
+auto words(std::vector<int32_t> const& values) -> Bytes {
+  Bytes bytes;
+  for (auto const value : values)
+    for (int i = 0; i < 4; ++i)
+      bytes.push_back(static_cast<uint8_t>(static_cast<uint32_t>(value) >> (8 * i)));
+  return bytes;
+}
+
+auto elements(std::vector<uint32_t> const& shape) -> uint32_t {
+  uint32_t product = 1;
+  for (auto const extent : shape) product *= extent;
+  return product;
+}
+
+auto shape4(int32_t a, int32_t b, int32_t c, int32_t d) -> std::vector<uint32_t> {
+  return {static_cast<uint32_t>(a), static_cast<uint32_t>(b), static_cast<uint32_t>(c),
+          static_cast<uint32_t>(d)};
+}
+
+}  // namespace
+
+auto RandomStep::channels() -> int32_t {
+  constexpr int32_t kEdges[] = {1,  2,  3,  4,  7,  8,  9,  15, 16, 17, 24,  31,
+                                32, 33, 40, 47, 48, 49, 63, 64, 65, 80, 112, 129};
+  return one_in(3) ? between(1, 40) : kEdges[between(0, std::size(kEdges) - 1)];
+}
+
+auto RandomStep::bytes(size_t count) -> Bytes {
+  Bytes bytes(count);
+  // Now and then nothing but extremes: sums reach as far as they can.
+  bool const extreme = one_in(6);
+  for (auto& byte : bytes)
+    byte = static_cast<uint8_t>(extreme ? (one_in(2) ? 127 : -128) : between(-128, 127));
+  return bytes;
+}
+
+auto RandomStep::clamp(int32_t zero_point) -> proto::Clamp {
+  if (one_in(2)) return {.low = -128, .high = 127};
+  if (one_in(2)) return {.low = zero_point, .high = between(zero_point, 127)};
+  int32_t const low = between(-128, 127);
+  return {.low = low, .high = between(low, 127)};
+}
+
+auto RandomStep::multiplier(int32_t depth) -> proto::Multiplier {
+  if (one_in(20)) return {.value = between(0, 1), .shift = between(-31, 0)};
+  if (one_in(10))
+    return {.value = between(1 << 30, INT32_MAX), .shift = between(-31, wild_ ? 30 : -1)};
+  if (one_in(8)) return {.value = 1 << 30, .shift = between(-12, -1)};  // halves are common
+  int32_t bits = 0;
+  for (int64_t sum = int64_t{depth} * 64 * 64; sum > 256; sum /= 2) ++bits;
+  return {.value = between(1 << 30, INT32_MAX), .shift = -std::max(between(bits - 3, bits), 0)};
+}
+
+void RandomStep::add_constants(proto::ModelSpec& spec, std::vector<uint32_t> weights_shape,
+                               uint32_t channels, int32_t depth) {
+  auto weights = bytes(elements(weights_shape));
+  for (auto& weight : weights)
+    if (weight == 0x80) weight = 0x81;
+  std::vector<int32_t> biases, values;
+  Bytes shifts;
+  for (uint32_t i = 0; i < channels; ++i) {
+    biases.push_back(one_in(20) ? between(INT32_MIN, INT32_MAX) : between(-20000, 20000));
+    auto const m = multiplier(depth);
+    values.push_back(m.value);
+    shifts.push_back(static_cast<uint8_t>(m.shift));
+  }
+  using proto::TensorType;
+  spec.tensors.push_back(
+      {.name = "weights", .shape = std::move(weights_shape), .scales = {1}, .data = weights});
+  spec.tensors.push_back({.name = "bias",
+                          .type = TensorType::int32,
+                          .shape = {channels},
+                          .scales = {},
+                          .data = words(biases)});
+  spec.tensors.push_back({.name = "values",
+                          .type = TensorType::int32,
+                          .shape = {channels},
+                          .scales = {},
+                          .data = words(values)});
+  spec.tensors.push_back({.name = "shifts", .shape = {channels}, .scales = {}, .data = shifts});
+}
+
+auto RandomStep::finish(proto::ModelSpec& spec, proto::Opcode code, std::vector<int32_t> params)
+    -> Bytes {
+  // Tensors: the graph's inputs, the output, constants.
+  std::vector<uint32_t> inputs;
+  uint32_t at = 0;
+  for (uint32_t i = 0; i < spec.tensors.size(); ++i) {
+    if (i != spec.input_count) inputs.push_back(i);
+    if (spec.tensors[i].data) continue;
+    spec.tensors[i].arena_offset = at;
+    at += (elements(spec.tensors[i].shape) + 15) / 16 * 16;
+  }
+  spec.arena_bytes = at;
+  spec.outputs = {spec.input_count};
+  spec.operators = {{code, inputs, {spec.input_count}, std::move(params)}};
+  return proto::write_model(spec);
+}
+
+auto RandomStep::conv(bool depthwise) -> Bytes {
+  bool const three = one_in(2);
+  int32_t const kernel_height = three ? 3 : between(1, 5);
+  int32_t const kernel_width = three ? 3 : one_in(2) ? 1 : between(1, 5);
+  bool const dilated = one_in(6);
+  proto::ConvParams p{};
+  p.dilation_height = dilated ? between(1, 3) : 1;
+  p.dilation_width = dilated ? between(1, 3) : 1;
+  p.window.stride_height = between(1, 2);
+  p.window.stride_width = one_in(4) ? between(1, 3) : p.window.stride_height;
+  int32_t const reach_height = (kernel_height - 1) * p.dilation_height + 1;
+  int32_t const reach_width = (kernel_width - 1) * p.dilation_width + 1;
+  bool const padded = one_in(2);
+  p.window.pad_top = padded ? between(0, reach_height - 1) : 0;
+  p.window.pad_left = padded ? between(0, reach_width - 1) : 0;
+  int32_t const out_height = between(1, 11);
+  int32_t const out_width = between(1, 19);
+  // Windows may end inside the input, at its edge or beyond it.
+  int32_t const slack = padded ? -between(0, 2) : between(0, 1);
+  int32_t const height = std::max(
+      (out_height - 1) * p.window.stride_height + reach_height - p.window.pad_top + slack, 1);
+  int32_t const width = std::max(
+      (out_width - 1) * p.window.stride_width + reach_width - p.window.pad_left + slack, 1);
+  int32_t const in_channels = channels();
+  int32_t const out_channels =
+      depthwise ? in_channels * (one_in(4) ? between(1, 8) : 1) : channels();
+  int32_t const batch = one_in(4) ? 2 : 1;
+  int32_t const out_zero = zero_point();
+  p.clamp = clamp(out_zero);
+  proto::ModelSpec spec;
+  spec.input_count = 1;
+  spec.tensors = {{.name = "in",
+                   .shape = shape4(batch, height, width, in_channels),
+                   .scales = {1},
+                   .zero_point = zero_point()},
+                  {.name = "out",
+                   .shape = shape4(batch, out_height, out_width, out_channels),
+                   .scales = {1},
+                   .zero_point = out_zero}};
+  int32_t const taps = kernel_height * kernel_width;
+  auto const weights = depthwise ? shape4(1, kernel_height, kernel_width, out_channels)
+                                 : shape4(out_channels, kernel_height, kernel_width, in_channels);
+  add_constants(spec, weights, static_cast<uint32_t>(out_channels),
+                depthwise ? taps : taps * in_channels);
+  return finish(spec, depthwise ? proto::Opcode::depthwise_conv_2d : proto::Opcode::conv_2d,
+                proto::param_words(p));
+}
+
+auto RandomStep::fully_connected() -> Bytes {
+  auto const rows = static_cast<uint32_t>(one_in(2) ? 1 : between(1, 20));
+  auto const depth = static_cast<uint32_t>(one_in(2) ? channels() : between(1, 300));
+  auto const out_channels = static_cast<uint32_t>(one_in(4) ? between(100, 300) : channels());
+  int32_t const out_zero = zero_point();
+  proto::ModelSpec spec;
+  spec.input_count = 1;
+  spec.tensors = {
+      {.name = "in", .shape = {rows, depth}, .scales = {1}, .zero_point = zero_point()},
+      {.name = "out", .shape = {rows, out_channels}, .scales = {1}, .zero_point = out_zero}};
+  add_constants(spec, {out_channels, depth}, out_channels, static_cast<int32_t>(depth));
+  return finish(spec, proto::Opcode::fully_connected,
+                proto::param_words(proto::FullyConnectedParams{clamp(out_zero)}));
+}
+
+auto RandomStep::add() -> Bytes {
+  auto const shape = shape4(between(1, 2), between(1, 5), between(1, 5), channels());
+  auto other = shape;
+  if (one_in(3)) other[static_cast<size_t>(between(0, 3))] = 1;
+  if (one_in(5)) other.erase(other.begin());
+  int32_t const out_zero = zero_point();
+  auto const at_most_one = [&]() -> proto::Multiplier {
+    if (one_in(4)) return {.value = 1 << 30, .shift = -between(0, 3)};
+    return {.value = between(0, INT32_MAX), .shift = -(one_in(8) ? between(0, 31) : between(0, 4))};
+  };
+  proto::AddParams p{};
+  p.left_shift = one_in(4) ? between(0, 20) : 20;
+  p.first = at_most_one();
+  p.second = at_most_one();
+  p.output = {.value = between(1 << 30, INT32_MAX),
+              .shift = one_in(8) ? between(-31, 30) : -between(p.left_shift - 4, p.left_shift)};
+  p.clamp = clamp(out_zero);
+  proto::ModelSpec spec;
+  spec.input_count = 2;
+  spec.tensors = {{.name = "a", .shape = shape, .scales = {1}, .zero_point = zero_point()},
+                  {.name = "b", .shape = other, .scales = {1}, .zero_point = zero_point()},
+                  {.name = "out", .shape = shape, .scales = {1}, .zero_point = out_zero}};
+  if (one_in(2)) std::swap(spec.tensors[0], spec.tensors[1]);
+  return finish(spec, proto::Opcode::add, proto::param_words(p));
+}
+
+auto RandomStep::pool(proto::Opcode code) -> Bytes {
+  proto::PoolParams p{};
+  p.filter_height = between(1, 8);
+  p.filter_width = between(1, 8);
+  p.window = {between(1, 3), between(1, 3), between(0, p.filter_height - 1),
+              between(0, p.filter_width - 1)};
+  int32_t const out_height = between(1, 5);
+  int32_t const out_width = between(1, 5);
+  auto const extent = [&](int32_t out, int32_t stride, int32_t pad, int32_t filter) -> int32_t {
+    int32_t const last = (out - 1) * stride - pad;  // where the last window begins
+    return std::max(last + between(1, filter + 1), 1);
+  };
+  int32_t const batch = between(1, 2);
+  int32_t const depth = channels();
+  p.clamp = clamp(0);
+  int32_t const zero = zero_point();
+  proto::ModelSpec spec;
+  spec.input_count = 1;
+  spec.tensors = {
+      {.name = "in",
+       .shape = shape4(
+           batch, extent(out_height, p.window.stride_height, p.window.pad_top, p.filter_height),
+           extent(out_width, p.window.stride_width, p.window.pad_left, p.filter_width), depth),
+       .scales = {1},
+       .zero_point = zero},
+      {.name = "out",
+       .shape = shape4(batch, out_height, out_width, depth),
+       .scales = {1},
+       .zero_point = zero}};
+  return finish(spec, code, proto::param_words(p));
+}
+
+auto RandomStep::mean() -> Bytes {
+  auto const in = shape4(between(1, 2), between(1, 9), between(1, 9), channels());
+  auto out = in;
+  int32_t const axes = one_in(3) ? between(1, 15) : 6;
+  int32_t count = 1;
+  for (size_t d = 0; d < 4; ++d)
+    if (axes >> d & 1) {
+      count *= static_cast<int32_t>(in[d]);
+      out[d] = 1;
+    }
+  proto::MeanParams const p{.axes = axes, .multiplier = multiplier(count)};
+  proto::ModelSpec spec;
+  spec.input_count = 1;
+  spec.tensors = {{.name = "in", .shape = in, .scales = {1}, .zero_point = zero_point()},
+                  {.name = "out", .shape = out, .scales = {1}, .zero_point = zero_point()}};
+  return finish(spec, proto::Opcode::mean, proto::param_words(p));
+}
+
+}  // namespace godwit::engine

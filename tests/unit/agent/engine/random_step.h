@@ -1,0 +1,43 @@
+// Models of one operator with random shapes, weights and parameters, for comparing paths.
+#pragma once
+
+#include <random>
+
+#include "proto/format/model_write.h"
+#include "proto/format/operators.h"
+
+namespace godwit::engine {
+
+/// One seed, one model: a failing case is replayed by its seed.
+class RandomStep {
+ public:
+  explicit RandomStep(uint32_t seed) : engine_(seed), wild_(one_in(6)) {}
+
+  auto conv(bool depthwise) -> Bytes;
+  auto fully_connected() -> Bytes;
+  auto add() -> Bytes;
+  auto pool(proto::Opcode code) -> Bytes;
+  auto mean() -> Bytes;
+
+  auto between(int32_t low, int32_t high) -> int32_t {
+    return std::uniform_int_distribution<int32_t>(low, high)(engine_);
+  }
+  auto one_in(int32_t n) -> bool { return between(1, n) == 1; }
+  /// Often at the edges of what fits into vectors.
+  auto channels() -> int32_t;
+  auto bytes(size_t count) -> Bytes;
+
+ private:
+  auto clamp(int32_t zero_point) -> proto::Clamp;
+  auto zero_point() -> int32_t { return one_in(3) ? -128 : between(-128, 127); }
+  auto multiplier(int32_t depth) -> proto::Multiplier;
+  /// Adds weights, biases and factors as tensors 2 to 5.
+  void add_constants(proto::ModelSpec& spec, std::vector<uint32_t> weights_shape, uint32_t channels,
+                     int32_t depth);
+  auto finish(proto::ModelSpec& spec, proto::Opcode code, std::vector<int32_t> params) -> Bytes;
+
+  std::mt19937 engine_;
+  bool wild_;  // with factors that no model has, which some kernels leave to others
+};
+
+}  // namespace godwit::engine
