@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <string>
 
 #include "agent/linux/file_descriptor.h"
@@ -65,7 +66,11 @@ auto SelfTestChild::run(ByteView model) -> Result<> {
   std::string arguments[] = {"godwit-agent", "self-test", "/proc/self/fd/3"};
   std::string limit = "GODWIT_SELF_TEST_MEMORY=" + std::to_string(limits_.memory_bytes);
   char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(), nullptr};
-  char* environment[] = {limit.data(), nullptr};
+  // Proved on the instruction set that the trial will run on.
+  std::string path;
+  if (auto const* chosen = std::getenv("GODWIT_ENGINE_PATH"))
+    path = std::string("GODWIT_ENGINE_PATH=") + chosen;
+  char* environment[] = {limit.data(), path.empty() ? nullptr : path.data(), nullptr};
   pid_t child = 0;
   int const failure = ::posix_spawn(&child, program.c_str(), &actions, nullptr, argv, environment);
   posix_spawn_file_actions_destroy(&actions);
