@@ -182,8 +182,10 @@ void any_window(Depthwise const& d, Convolution const& conv, int8_t const* copy,
   }
 }
 
+using Kernel = void (*)(Depthwise const&, Convolution const&, int8_t const*, int32_t, int8_t*);
+
 template <bool kGeneral>
-auto strip_of(Depthwise const& d, Convolution const& conv) -> DepthwiseStrip {
+auto kernel_for(Depthwise const& d, Convolution const& conv) -> Kernel {
   if (!d.three_by_three) return any_window<kGeneral>;
   bool const dense = conv.p.window.stride_width == 1;
   if (d.columns > 1)
@@ -193,16 +195,12 @@ auto strip_of(Depthwise const& d, Convolution const& conv) -> DepthwiseStrip {
                : three_by_three<Reading::wide, 2, kGeneral>;
 }
 
-void strip(Depthwise const& d, Convolution const& conv, int8_t const* copy, int32_t lines,
-           int8_t* output) {
-  auto const kernel = d.finish.general ? strip_of<true>(d, conv) : strip_of<false>(d, conv);
-  kernel(d, conv, copy, lines, output);
-}
-
 }  // namespace
 
-void depthwise_avx512(Step const& step, void* scratch) {
-  depthwise_run(step, scratch, strip);
+void depthwise_strip_avx512(Depthwise const& d, Convolution const& conv, void const* copy,
+                            int32_t lines, int8_t* output) {
+  auto const kernel = d.finish.general ? kernel_for<true>(d, conv) : kernel_for<false>(d, conv);
+  kernel(d, conv, static_cast<int8_t const*>(copy), lines, output);
 }
 
 }  // namespace godwit::engine::x86

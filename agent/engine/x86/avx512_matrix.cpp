@@ -16,7 +16,7 @@ GODWIT_INLINE auto broadcast(int8_t const* values) -> __m512i {
 }
 
 template <int kRows, int kBlocks>
-void sum_tile(Matrix const& matrix, int32_t first_block, int8_t const* const* rows, int32_t* sums) {
+void sum_tile(Matrix const& matrix, int32_t first_block, void const* const* rows, int32_t* sums) {
   __m512i c[kRows][kBlocks];
 #pragma GCC unroll 8
   for (int j = 0; j < kBlocks; ++j) {
@@ -26,7 +26,7 @@ void sum_tile(Matrix const& matrix, int32_t first_block, int8_t const* const* ro
   }
   int8_t const* row[kRows];
 #pragma GCC unroll 8
-  for (int i = 0; i < kRows; ++i) row[i] = rows[i];
+  for (int i = 0; i < kRows; ++i) row[i] = static_cast<int8_t const*>(rows[i]);
   auto const* weights = matrix.weights(first_block);
   auto const* const end = matrix.offsets() + matrix.steps;
   for (auto const* offset = matrix.offsets(); offset != end; ++offset) {
@@ -71,8 +71,8 @@ void finish_block(Block const& block, Finish const& finish, int32_t const* sums,
   }
 }
 
-using SumTile = void (*)(Matrix const&, int32_t, int8_t const* const*, int32_t*);
-constexpr SumTile kSumTile[kTileWidth][kRowsMax] = {
+using SumTile = void (*)(Matrix const&, int32_t, void const* const*, int32_t*);
+constexpr SumTile kSumTile[4][kRowsMax] = {
     {sum_tile<1, 1>, sum_tile<2, 1>, sum_tile<3, 1>, sum_tile<4, 1>, sum_tile<5, 1>, sum_tile<6, 1>,
      sum_tile<7, 1>, sum_tile<8, 1>},
     {sum_tile<1, 2>, sum_tile<2, 2>, sum_tile<3, 2>, sum_tile<4, 2>, sum_tile<5, 2>, sum_tile<6, 2>,
@@ -81,7 +81,7 @@ constexpr SumTile kSumTile[kTileWidth][kRowsMax] = {
      sum_tile<7, 3>, sum_tile<8, 3>},
     {sum_tile<1, 4>, sum_tile<2, 4>, sum_tile<3, 4>, sum_tile<4, 4>, sum_tile<5, 4>, sum_tile<6, 4>,
      nullptr, nullptr}};
-constexpr SumTile kSumRow[kRowWidth] = {sum_tile<1, 1>, sum_tile<1, 2>, sum_tile<1, 3>,
+constexpr SumTile kSumRow[kWidthMax] = {sum_tile<1, 1>, sum_tile<1, 2>, sum_tile<1, 3>,
                                         sum_tile<1, 4>, sum_tile<1, 5>, sum_tile<1, 6>,
                                         sum_tile<1, 7>, sum_tile<1, 8>};
 
@@ -89,7 +89,7 @@ using FinishBlock = void (*)(Block const&, Finish const&, int32_t const*, int32_
                              ptrdiff_t);
 }  // namespace
 
-void multiply_rows_avx512(Matrix const& matrix, int8_t const* const* rows, int32_t count,
+void multiply_rows_avx512(Matrix const& matrix, void const* const* rows, int32_t count,
                           int8_t* output, ptrdiff_t stride, int32_t* sums) {
   auto const& finish = matrix.finish;
   FinishBlock const requantise = finish.general ? finish_block<true> : finish_block<false>;

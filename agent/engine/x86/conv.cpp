@@ -25,36 +25,36 @@ auto runs_of(Convolution const& conv) -> Runs {
   return runs;
 }
 
-auto copies(Convolution const& conv) -> bool {
-  return !conv.lies_inside() || runs_of(conv).run_bytes % kDepth != 0;
+auto copies(Convolution const& conv, Layout const& layout) -> bool {
+  return layout.words || !conv.lies_inside() || runs_of(conv).run_bytes % kDepth != 0;
 }
 
-auto pitch(Convolution const& conv) -> ptrdiff_t {
-  return copies(conv) ? conv.copy_pitch() : ptrdiff_t{conv.in[2]} * conv.in[3];
+auto pitch(Convolution const& conv, Layout const& layout) -> ptrdiff_t {
+  return copies(conv, layout) ? conv.copy_pitch() : ptrdiff_t{conv.in[2]} * conv.in[3];
 }
 
 /// Scratch memory: sums, then pointers to the rows of a strip, then copied lines.
 auto pointers_bytes(Convolution const& conv) -> uint64_t {
   uint64_t const rows =
       uint64_t{static_cast<uint32_t>(conv.strip_lines())} * static_cast<uint32_t>(conv.out[2]);
-  return (rows * sizeof(int8_t*) + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
+  return (rows * sizeof(void*) + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
 }
 
 /// Where the strips of a step are, worked out once.
 struct alignas(kMemoryAlignment) Strips {
   int32_t lines;
   bool copies;
-  ptrdiff_t line_step, column_step;  // between rows, in the input or its copy
+  ptrdiff_t line_step, column_step;  // bytes between rows, in the input or its copy
   uint64_t copy_at;                  // in scratch
 };
 
 }  // namespace
 
-auto conv_fits(Step const& step) -> bool {
+auto conv_fits(Step const& step, Layout const& layout) -> bool {
   Convolution const conv(step);
   auto const runs = runs_of(conv);
   return (!is_depthwise(step) || conv.in[3] == 1) && runs.count <= kRunsMax && !overlaps(step) &&
-         conv_scratch_bytes(step) <= kCopyBytesMax &&
+         conv_scratch_bytes(step, layout) <= kCopyBytesMax &&
          fits_blocks(step, int64_t{runs.count} * runs.run_bytes);
 }
 
@@ -62,49 +62,49 @@ auto conv_packed_bytes(Step const& step) -> uint64_t {
   return sizeof(Strips) + matrix_bytes(step.output().shape[3], runs_of(Convolution(step)));
 }
 
-void conv_pack(Step const& step, uint8_t* packed) {
+void conv_pack(Step const& step, Layout const& layout, uint8_t* packed) {
   Convolution const conv(step);
   auto const runs = runs_of(conv);
   std::memset(packed, 0, sizeof(Strips));
   auto& strips = *reinterpret_cast<Strips*>(packed);
   strips.lines = conv.strip_lines();
-  strips.copies = copies(conv);
-  strips.line_step = conv.p.window.stride_height * pitch(conv);
-  strips.column_step = ptrdiff_t{conv.p.window.stride_width} * conv.in[3];
+  strips.copies = copies(conv, layout);
+  strips.line_step = layout.value_bytes() * conv.p.window.stride_height * pitch(conv, layout);
+  strips.column_step = ptrdiff_t{layout.value_bytes()} * conv.p.window.stride_width * conv.in[3];
   strips.copy_at = kSumsBytes + pointers_bytes(conv);
   int32_t offsets[kRunsMax];
   int32_t const per_line = runs.count / conv.kernel_height;
   for (int32_t i = 0; i < runs.count; ++i)
-    offsets[i] = static_cast<int32_t>(i / per_line * conv.p.dilation_height * pitch(conv) +
+    offsets[i] = static_cast<int32_t>(i / per_line * conv.p.dilation_height * pitch(conv, layout) +
                                       ptrdiff_t{i % per_line} * conv.p.dilation_width * conv.in[3]);
-  pack_matrix(step, finish_of(step, conv.p.clamp), runs, offsets,
+  pack_matrix(step, layout, finish_of(step, conv.p.clamp), runs, offsets,
               conv.out[0] * conv.out[1] * conv.out[2], packed + sizeof(Strips));
 }
 
-auto conv_scratch_bytes(Step const& step) -> uint64_t {
+auto conv_scratch_bytes(Step const& step, Layout const& layout) -> uint64_t {
   Convolution const conv(step);
   return kSumsBytes + pointers_bytes(conv) +
-         (copies(conv) ? conv.copy_bytes(conv.strip_lines()) : 0);
+         (copies(conv, layout) ? conv.copy_bytes(layout, conv.strip_lines()) : 0);
 }
 
-void conv_run(Step const& step, void* scratch, MultiplyRows multiply) {
+void conv_run(Step const& step, Layout const& layout, MultiplyRows multiply, void* scratch) {
   Convolution const conv(step);
   auto const& strips = *reinterpret_cast<Strips const*>(step.packed);
   auto const& matrix = *reinterpret_cast<Matrix const*>(step.packed + sizeof(Strips));
   auto const& out = conv.out;
   auto* const bytes = static_cast<uint8_t*>(scratch);
-  auto* const rows = reinterpret_cast<int8_t const**>(bytes + kSumsBytes);
-  auto* const copy = reinterpret_cast<int8_t*>(bytes + strips.copy_at);
+  auto* const rows = reinterpret_cast<void const**>(bytes + kSumsBytes);
+  auto* const copy = bytes + strips.copy_at;
   int8_t* output = step.output().int8();
   for (int32_t batch = 0; batch < out[0]; ++batch)
     for (int32_t y = 0; y < out[1]; y += strips.lines) {
       int32_t const lines = std::min(strips.lines, out[1] - y);
-      int8_t const* line = copy;
+      uint8_t const* line = copy;
       if (strips.copies)
-        conv.copy(batch, conv.top(y), conv.window_height(lines), copy);
+        conv.copy(layout, batch, conv.top(y), conv.window_height(lines), copy);
       else
-        line = conv.line(batch, conv.top(y));
-      int8_t const** row = rows;
+        line = reinterpret_cast<uint8_t const*>(conv.line(batch, conv.top(y)));
+      void const** row = rows;
       for (int32_t i = 0; i < lines; ++i, line += strips.line_step)
         for (int32_t x = 0; x < out[2]; ++x) *row++ = line + x * strips.column_step;
       int32_t const count = lines * out[2];

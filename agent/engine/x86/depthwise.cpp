@@ -11,79 +11,81 @@ auto round_up(uint64_t bytes) -> uint64_t {
   return (bytes + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
 }
 
-auto is_three_by_three(Convolution const& conv) -> bool {
+/// A window for which there is a kernel of its own, where bytes are multiplied.
+auto is_three_by_three(Convolution const& conv, Layout const& layout) -> bool {
   auto const& p = conv.p;
-  return conv.kernel_height == 3 && conv.kernel_width == 3 && p.dilation_height == 1 &&
-         p.dilation_width == 1 && p.window.stride_height == p.window.stride_width &&
-         p.window.stride_height <= 2;
+  return !layout.words && conv.kernel_height == 3 && conv.kernel_width == 3 &&
+         p.dilation_height == 1 && p.dilation_width == 1 &&
+         p.window.stride_height == p.window.stride_width && p.window.stride_height <= 2;
 }
 
 /// Columns in a vector, of which each has all channels.
-auto columns_of(Convolution const& conv) -> int32_t {
+auto columns_of(Convolution const& conv, Layout const& layout) -> int32_t {
   int32_t const channels = conv.out[3];
-  return is_three_by_three(conv) && channels < kLanes && kLanes % channels == 0 ? kLanes / channels
-                                                                                : 1;
+  return is_three_by_three(conv, layout) && channels < kLanes && kLanes % channels == 0
+             ? kLanes / channels
+             : 1;
 }
 
 auto taps_of(Convolution const& conv) -> int32_t {
   return conv.kernel_height * conv.kernel_width;
 }
 
-auto tap_groups_of(Convolution const& conv) -> int32_t {
-  return is_three_by_three(conv) ? 3 : (taps_of(conv) + kDepth - 1) / kDepth;
+auto tap_groups_of(Convolution const& conv, Layout const& layout) -> int32_t {
+  return is_three_by_three(conv, layout) ? 3 : (taps_of(conv) + layout.taps() - 1) / layout.taps();
 }
 
 auto blocks_of(Convolution const& conv) -> int32_t {
   return (conv.out[3] + kLanes - 1) / kLanes;
 }
 
-auto has_pairs(Convolution const& conv) -> bool {
-  return is_three_by_three(conv) && columns_of(conv) == 1 && conv.p.window.stride_width == 1;
+auto has_pairs(Convolution const& conv, Layout const& layout) -> bool {
+  return is_three_by_three(conv, layout) && columns_of(conv, layout) == 1 &&
+         conv.p.window.stride_width == 1;
 }
 
 struct Places {
   uint64_t taps, blocks, weights, end;
 
-  explicit Places(Convolution const& conv)
+  Places(Convolution const& conv, Layout const& layout)
       : taps(round_up(sizeof(Depthwise))),
-        blocks(taps +
-               round_up(sizeof(int32_t) * kDepth * static_cast<uint32_t>(tap_groups_of(conv)))),
+        blocks(taps + round_up(sizeof(int32_t) * kDepth *
+                               static_cast<uint32_t>(tap_groups_of(conv, layout)))),
         weights(blocks + sizeof(Block) * static_cast<uint32_t>(blocks_of(conv))),
-        end(weights + uint64_t{kLanes * kDepth} * (has_pairs(conv) ? 2 : 1) *
-                          static_cast<uint32_t>(blocks_of(conv) * tap_groups_of(conv))) {}
+        end(weights + uint64_t{kLanes * kDepth} * (has_pairs(conv, layout) ? 2 : 1) *
+                          static_cast<uint32_t>(blocks_of(conv) * tap_groups_of(conv, layout))) {}
 };
 
-/// Where tap `t` has its weight: in which group, at which place in it.
-struct Slot {
-  int32_t group, place;
-};
-
-auto slot_of(bool three_by_three, int32_t t) -> Slot {
-  return three_by_three ? Slot{t / 3, t % 3} : Slot{t / kDepth, t % kDepth};
+/// Where the weight of tap `t` goes for a lane, from the weights of its block on.
+auto place_of(Depthwise const& d, Layout const& layout, int32_t lane, int32_t t) -> int32_t {
+  int32_t const together = d.three_by_three ? 3 : layout.taps();
+  int32_t const group = t / together * kLanes * kDepth;
+  return group + (lane * layout.taps() + t % together) * layout.value_bytes();
 }
 
-void pack_block(Convolution const& conv, Depthwise const& d, int32_t b, Block& block,
-                int8_t* weights) {
+void pack_block(Convolution const& conv, Layout const& layout, Depthwise const& d, int32_t b,
+                int8_t* weights, uint32_t* sums) {
   int8_t const* const from = conv.step.inputs[1].int8();
-  auto const channels = conv.step.channels();
-  int32_t const group_bytes = kLanes * kDepth;
   for (int32_t lane = 0; lane < kLanes; ++lane) {
-    int32_t const channel = d.columns > 1 ? lane % d.channels : b * kLanes + lane;
-    if (channel >= d.channels) {
-      clear_lane(block, lane);
-      continue;
-    }
-    int32_t sum = 0;
+    int32_t const channel = d.columns > 1 ? lane % d.channels : b * kLanes + layout.channel(lane);
+    if (channel >= d.channels) continue;
     for (int32_t t = 0; t < taps_of(conv); ++t) {
-      auto const [group, place] = slot_of(d.three_by_three, t);
       int8_t const value = from[ptrdiff_t{t} * d.channels + channel];
-      int8_t* const to = weights + group * group_bytes + lane * kDepth + place;
+      int8_t* const to = weights + place_of(d, layout, lane, t);
       to[0] = value;
-      if (d.pairs) to[d.tap_groups * group_bytes + 1] = value;
-      sum += value;
+      if (layout.words) to[1] = value < 0 ? -1 : 0;
+      if (d.pairs) to[d.tap_groups * kLanes * kDepth + 1] = value;
+      sums[lane] += static_cast<uint32_t>(value);
     }
-    set_lane(block, lane, channels[static_cast<size_t>(channel)], sum,
-             conv.step.inputs[0].zero_point, kOffset);
+  }
+}
+
+/// All channels again for each further column that a vector holds.
+void repeat_lanes(Step const& step, Block& block) {
+  auto const channels = step.channels();
+  for (int32_t lane = 0; lane < kLanes; ++lane) {
+    auto const once = static_cast<size_t>(lane) % channels.size();
+    set_lane(block, lane, {block.bias[once], channels[once].multiplier});
   }
 }
 
@@ -97,27 +99,27 @@ auto source_of(Convolution const& conv, int32_t columns, int32_t lane, int32_t t
 
 }  // namespace
 
-auto depthwise_fits(Step const& step) -> bool {
+auto depthwise_fits(Step const& step, Layout const& layout) -> bool {
   Convolution const conv(step);
   return conv.in[3] == conv.out[3] && taps_of(conv) <= kTapsMax && !overlaps(step) &&
-         depthwise_scratch_bytes(step) <= kCopyBytesMax && fits_blocks(step, taps_of(conv));
+         depthwise_scratch_bytes(step, layout) <= kCopyBytesMax && fits_blocks(step, taps_of(conv));
 }
 
-auto depthwise_packed_bytes(Step const& step) -> uint64_t {
-  return round_up(Places(Convolution(step)).end);
+auto depthwise_packed_bytes(Step const& step, Layout const& layout) -> uint64_t {
+  return round_up(Places(Convolution(step), layout).end);
 }
 
-void depthwise_pack(Step const& step, uint8_t* packed) {
+void depthwise_pack(Step const& step, Layout const& layout, uint8_t* packed) {
   Convolution const conv(step);
-  Places const places(conv);
-  std::memset(packed, 0, depthwise_packed_bytes(step));
+  Places const places(conv, layout);
+  std::memset(packed, 0, depthwise_packed_bytes(step, layout));
   auto& d = *reinterpret_cast<Depthwise*>(packed);
   d.channels = conv.out[3];
-  d.columns = columns_of(conv);
+  d.columns = columns_of(conv, layout);
   d.blocks = blocks_of(conv);
-  d.tap_groups = tap_groups_of(conv);
-  d.three_by_three = is_three_by_three(conv);
-  d.pairs = has_pairs(conv);
+  d.tap_groups = tap_groups_of(conv, layout);
+  d.three_by_three = is_three_by_three(conv, layout);
+  d.pairs = has_pairs(conv, layout);
   d.strip_lines = conv.strip_lines();
   d.pitch = conv.copy_pitch();
   d.finish = finish_of(step, conv.p.clamp);
@@ -134,27 +136,30 @@ void depthwise_pack(Step const& step, uint8_t* packed) {
         static_cast<int32_t>(t / conv.kernel_width * conv.p.dilation_height * d.pitch +
                              ptrdiff_t{t % conv.kernel_width} * conv.p.dilation_width * d.channels);
   auto* const blocks = reinterpret_cast<Block*>(packed + places.blocks);
-  for (int32_t b = 0; b < d.blocks; ++b)
-    pack_block(conv, d, b, blocks[b], const_cast<int8_t*>(d.weights(b)));
+  for (int32_t b = 0; b < d.blocks; ++b) {
+    uint32_t sums[kLanes] = {};
+    pack_block(conv, layout, d, b, const_cast<int8_t*>(d.weights(b)), sums);
+    set_lanes(step, layout, b, sums, blocks[b]);
+    if (d.columns > 1) repeat_lanes(step, blocks[b]);
+  }
 }
 
-auto depthwise_scratch_bytes(Step const& step) -> uint64_t {
+auto depthwise_scratch_bytes(Step const& step, Layout const& layout) -> uint64_t {
   Convolution const conv(step);
-  return conv.copy_bytes(conv.strip_lines() + kLinesTogether - 1) +
+  return conv.copy_bytes(layout, conv.strip_lines() + kLinesTogether - 1) +
          2 * kLanes * static_cast<uint64_t>(conv.out[3]);
 }
 
-void depthwise_run(Step const& step, void* scratch, DepthwiseStrip strip) {
+void depthwise_run(Step const& step, Layout const& layout, DepthwiseStrip strip, void* scratch) {
   Convolution const conv(step);
   auto const& d = *reinterpret_cast<Depthwise const*>(step.packed);
-  auto* const copy = static_cast<int8_t*>(scratch);
   auto const& out = conv.out;
   int8_t* output = step.output().int8();
   for (int32_t batch = 0; batch < out[0]; ++batch)
     for (int32_t y = 0; y < out[1]; y += d.strip_lines) {
       int32_t const lines = std::min(d.strip_lines, out[1] - y);
-      conv.copy(batch, conv.top(y), conv.window_height(lines), copy);
-      strip(d, conv, copy, lines, output);
+      conv.copy(layout, batch, conv.top(y), conv.window_height(lines), scratch);
+      strip(d, conv, scratch, lines, output);
       output += ptrdiff_t{lines} * out[2] * out[3];
     }
 }

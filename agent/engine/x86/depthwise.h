@@ -12,13 +12,13 @@ struct alignas(kMemoryAlignment) Depthwise {
   int32_t channels;
   int32_t columns;      // of output in a vector
   int32_t blocks;       // vectors that together hold all channels
-  int32_t tap_groups;   // of kDepth taps of the window
+  int32_t tap_groups;   // of taps of the window that are multiplied together
   bool three_by_three;  // stride 1 or 2 both ways, no dilation: a tap group is a line of the window
   bool pairs;           // weights of a second column follow: the same values, one tap further
   int32_t strip_lines;
   ptrdiff_t pitch;
   Finish finish;
-  uint32_t taps_at;     // int32_t[tap_groups * kDepth]: where each tap is; not for three_by_three
+  uint32_t taps_at;     // int32_t: where each tap is; not for three_by_three
   uint32_t blocks_at;   // Block[blocks]
   uint32_t weights_at;  // int8_t[blocks][1 or 2][tap_groups][kLanes * kDepth]
   alignas(kMemoryAlignment) uint8_t order[kLanes * kDepth];  // from four taps of sixteen channels
@@ -36,16 +36,19 @@ struct alignas(kMemoryAlignment) Depthwise {
   }
 };
 
-auto depthwise_fits(Step const& step) -> bool;
-auto depthwise_packed_bytes(Step const& step) -> uint64_t;
-void depthwise_pack(Step const& step, uint8_t* packed);
-auto depthwise_scratch_bytes(Step const& step) -> uint64_t;
+auto depthwise_fits(Step const& step, Layout const& layout) -> bool;
+auto depthwise_packed_bytes(Step const& step, Layout const& layout) -> uint64_t;
+void depthwise_pack(Step const& step, Layout const& layout, uint8_t* packed);
+auto depthwise_scratch_bytes(Step const& step, Layout const& layout) -> uint64_t;
 
 /// Computes `lines` lines of output from the copy of what they see.
 using DepthwiseStrip = void (*)(Depthwise const& depthwise, Convolution const& conv,
-                                int8_t const* copy, int32_t lines, int8_t* output);
-void depthwise_run(Step const& step, void* scratch, DepthwiseStrip strip);
+                                void const* copy, int32_t lines, int8_t* output);
+void depthwise_run(Step const& step, Layout const& layout, DepthwiseStrip strip, void* scratch);
 
-void depthwise_avx512(Step const& step, void* scratch);
+void depthwise_strip_avx512(Depthwise const& depthwise, Convolution const& conv, void const* copy,
+                            int32_t lines, int8_t* output);
+void depthwise_strip_avx2(Depthwise const& depthwise, Convolution const& conv, void const* copy,
+                          int32_t lines, int8_t* output);
 
 }  // namespace godwit::engine::x86

@@ -1,7 +1,6 @@
 // Fully connected layers as matrix products: rows are read where they lie unless their last step
 // would read past the input.
 #include <algorithm>
-#include <cstring>
 
 #include "agent/engine/x86/conv.h"
 #include "agent/engine/x86/walk.h"
@@ -18,7 +17,7 @@ struct Dense {
       : depth(step.inputs[1].shape[1]), rows(step.inputs[0].shape.elements / depth) {}
 
   auto runs() const -> Runs { return {1, depth, depth, 1}; }
-  auto copies() const -> bool { return depth % kDepth != 0; }
+  auto copies(Layout const& layout) const -> bool { return layout.words || depth % kDepth != 0; }
   auto pitch() const -> ptrdiff_t { return (depth + kDepth - 1) / kDepth * kDepth; }
 };
 
@@ -32,32 +31,38 @@ auto fully_connected_packed_bytes(Step const& step) -> uint64_t {
   return matrix_bytes(step.inputs[1].shape[0], Dense(step).runs());
 }
 
-void fully_connected_pack(Step const& step, uint8_t* packed) {
+void fully_connected_pack(Step const& step, Layout const& layout, uint8_t* packed) {
   Dense const dense(step);
   constexpr int32_t kStart = 0;
   auto const clamp = step.op.params<proto::FullyConnectedParams>().clamp;
-  pack_matrix(step, finish_of(step, clamp), dense.runs(), &kStart, dense.rows, packed);
+  pack_matrix(step, layout, finish_of(step, clamp), dense.runs(), &kStart, dense.rows, packed);
 }
 
-auto fully_connected_scratch_bytes(Step const& step) -> uint64_t {
+auto fully_connected_scratch_bytes(Step const& step, Layout const& layout) -> uint64_t {
   Dense const dense(step);
-  return kSumsBytes + (dense.copies() ? static_cast<uint64_t>(kRowsMax * dense.pitch()) : 0);
+  auto const copy = static_cast<uint64_t>(kRowsMax * dense.pitch() * layout.value_bytes());
+  return kSumsBytes + (dense.copies(layout) ? copy : 0);
 }
 
-void fully_connected_run(Step const& step, void* scratch, MultiplyRows multiply) {
+void fully_connected_run(Step const& step, Layout const& layout, MultiplyRows multiply,
+                         void* scratch) {
   Dense const dense(step);
   auto const& matrix = *reinterpret_cast<Matrix const*>(step.packed);
-  auto* const copy = reinterpret_cast<int8_t*>(static_cast<uint8_t*>(scratch) + kSumsBytes);
+  auto* const copy = static_cast<uint8_t*>(scratch) + kSumsBytes;
+  ptrdiff_t const pitch = dense.pitch() * layout.value_bytes();
   int8_t const* input = step.inputs[0].int8();
   int8_t* output = step.output().int8();
   for (int32_t row = 0; row < dense.rows; row += kRowsMax) {
     int32_t const count = std::min(kRowsMax, dense.rows - row);
-    int8_t const* rows[kRowsMax];
+    void const* rows[kRowsMax];
     for (int32_t i = 0; i < count; ++i, input += dense.depth) {
       rows[i] = input;
-      if (!dense.copies()) continue;
-      rows[i] = copy + i * dense.pitch();
-      std::memcpy(copy + i * dense.pitch(), input, static_cast<size_t>(dense.depth));
+      if (!dense.copies(layout)) continue;
+      rows[i] = copy + i * pitch;
+      if (layout.words)
+        std::copy_n(input, dense.depth, reinterpret_cast<int16_t*>(copy + i * pitch));
+      else
+        std::copy_n(input, dense.depth, reinterpret_cast<int8_t*>(copy + i * pitch));
     }
     multiply(matrix, rows, count, output, matrix.channels, static_cast<int32_t*>(scratch));
     output += ptrdiff_t{count} * matrix.channels;

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "agent/engine/fixed_point.h"
-
 namespace godwit::engine::x86 {
 
 namespace {
@@ -18,10 +16,10 @@ auto blocks_of(int32_t channels) -> int32_t {
 }
 
 /// A width that leaves no group nearly empty.
-auto width_for(int32_t blocks, int32_t rows) -> int32_t {
-  if (rows == 1) return std::min(blocks, kRowWidth);
-  if (blocks <= kTileWidth) return blocks;
-  return blocks % 4 && blocks % 3 == 0 ? 3 : kTileWidth;
+auto width_for(Layout const& layout, int32_t blocks, int32_t rows) -> int32_t {
+  int32_t const most = rows == 1 ? layout.row_width : layout.tile_width;
+  if (blocks <= most) return blocks;
+  return most == 4 && blocks % 4 && blocks % 3 == 0 ? 3 : most;
 }
 
 struct Places {
@@ -35,19 +33,23 @@ struct Places {
                           static_cast<uint32_t>(runs.steps() * kDepth)) {}
 };
 
-/// The weights of one step of one block; adds to the sum of each channel.
-void pack_step(Step const& step, Runs const& runs, int32_t first_channel, int32_t channels,
-               int32_t depth_step, int8_t* out, int32_t* sums) {
+/// Weights of one step of one block, lane by lane; adds to the sum of each lane.
+void pack_step(Step const& step, Layout const& layout, Runs const& runs, int32_t block,
+               int32_t depth_step, int8_t* out, uint32_t* sums) {
+  auto const channels = static_cast<int32_t>(step.channels().size());
   int32_t const run = depth_step / runs.steps_per_run();
   int32_t const first = depth_step % runs.steps_per_run() * kDepth;
   int32_t const values = std::min(kDepth, runs.run_bytes - first);
-  auto const* weights = step.inputs[1].int8() + first_channel * runs.channel_stride +
-                        (ptrdiff_t{run} * runs.run_bytes + first) * runs.depth_stride;
-  for (int32_t lane = 0; lane < channels; ++lane, weights += runs.channel_stride)
-    for (int32_t i = 0; i < values; ++i) {
-      out[lane * kDepth + i] = weights[i * runs.depth_stride];
-      sums[lane] += weights[i * runs.depth_stride];
+  ptrdiff_t const start = (ptrdiff_t{run} * runs.run_bytes + first) * runs.depth_stride;
+  for (int32_t lane = 0; lane < kLanes; ++lane) {
+    int32_t const channel = block * kLanes + layout.channel(lane);
+    if (channel >= channels) continue;
+    auto const* weights = step.inputs[1].int8() + start + channel * runs.channel_stride;
+    for (int32_t i = 0; i < values; ++i, weights += runs.depth_stride) {
+      out[layout.place(lane, i)] = *weights;
+      sums[lane] += static_cast<uint32_t>(*weights);
     }
+  }
 }
 
 /// Nothing is scaled to nothing by any shift: the common ones are cheaper.
@@ -57,28 +59,27 @@ auto effective(proto::Multiplier m) -> proto::Multiplier {
 
 }  // namespace
 
+auto fits_factor(proto::Multiplier multiplier, int64_t largest) -> bool {
+  int32_t const shift = effective(multiplier).shift;
+  // Values may wrap as they will, but not what is shifted to the left, nor the result.
+  return shift < 0 || largest <= INT64_C(0x3fffffff) >> (shift + 1);
+}
+
 auto fits_blocks(Step const& step, int64_t depth) -> bool {
   // What a sum may be, whatever the weights are: activations less zero point lie in [-255, 255].
   int64_t const products = depth * 255 * 128;
   auto const channels = step.channels();
-  for (size_t i = 0; i < channels.size(); ++i) {
-    auto const channel = channels[i];
-    int32_t const shift = effective(channel.multiplier).shift;
-    // Sums may wrap as they will, but not what is shifted to the left, nor the result.
-    if (shift >= 0 &&
-        std::abs(int64_t{channel.bias}) + products > INT64_C(0x3fffffff) >> (shift + 1))
+  for (size_t i = 0; i < channels.size(); ++i)
+    if (auto const c = channels[i];
+        !fits_factor(c.multiplier, std::abs(int64_t{c.bias}) + products))
       return false;
-  }
   return true;
 }
 
-void set_lane(Block& block, int32_t lane, Channel const& channel, int32_t weight_sum,
-              int32_t zero_point, int32_t offset) {
+void set_lane(Block& block, int32_t lane, Channel const& channel) {
   auto const m = effective(channel.multiplier);
   int32_t const right = -m.shift;
-  auto const moved = static_cast<int32_t>(static_cast<uint32_t>(weight_sum) *
-                                          static_cast<uint32_t>(offset + zero_point));
-  block.bias[lane] = wrap_subtract(channel.bias, moved);
+  block.bias[lane] = channel.bias;
   block.multiplier[lane] = m.value;
   block.left[lane] = right > 0 ? 0 : m.shift + 1;
   int64_t const round =
@@ -91,8 +92,18 @@ void set_lane(Block& block, int32_t lane, Channel const& channel, int32_t weight
   (lane % 2 ? block.shift_odd : block.shift_even)[half] = lane % 2 ? shift - 32 : shift;
 }
 
-void clear_lane(Block& block, int32_t lane) {
-  set_lane(block, lane, {.bias = 0, .multiplier = {.value = 0, .shift = -1}}, 0, 0, 0);
+void set_lanes(Step const& step, Layout const& layout, int32_t index, uint32_t const* weight_sums,
+               Block& block) {
+  auto const channels = step.channels();
+  auto const moved = static_cast<uint32_t>(layout.offset() + step.inputs[0].zero_point);
+  for (int32_t lane = 0; lane < kLanes; ++lane) {
+    auto const i = static_cast<size_t>(index * kLanes + layout.channel(lane));
+    // Lanes past the last channel are computed but never stored.
+    auto channel = i < channels.size() ? channels[i] : Channel{0, {.value = 0, .shift = -1}};
+    channel.bias =
+        static_cast<int32_t>(static_cast<uint32_t>(channel.bias) - weight_sums[lane] * moved);
+    set_lane(block, lane, channel);
+  }
 }
 
 auto finish_of(Step const& step, proto::Clamp clamp) -> Finish {
@@ -108,7 +119,7 @@ auto matrix_bytes(int32_t channels, Runs const& runs) -> uint64_t {
   return round_up(Places(channels, runs).end);
 }
 
-void pack_matrix(Step const& step, Finish const& finish, Runs const& runs,
+void pack_matrix(Step const& step, Layout const& layout, Finish const& finish, Runs const& runs,
                  int32_t const* run_offsets, int32_t rows, uint8_t* packed) {
   auto const channels = static_cast<int32_t>(step.channels().size());
   Places const places(channels, runs);
@@ -116,7 +127,7 @@ void pack_matrix(Step const& step, Finish const& finish, Runs const& runs,
   auto& matrix = *reinterpret_cast<Matrix*>(packed);
   matrix.channels = channels;
   matrix.blocks = blocks_of(channels);
-  matrix.width = width_for(matrix.blocks, rows);
+  matrix.width = width_for(layout, matrix.blocks, rows);
   matrix.steps = runs.steps();
   matrix.finish = finish;
   matrix.offsets_at = static_cast<uint32_t>(places.offsets);
@@ -132,18 +143,12 @@ void pack_matrix(Step const& step, Finish const& finish, Runs const& runs,
   for (int32_t b = 0; b < matrix.blocks; ++b) {
     int32_t const group = b / matrix.width * matrix.width;
     int32_t const width = std::min(matrix.width, matrix.blocks - group);
-    int32_t const used = std::min(kLanes, channels - b * kLanes);
-    int32_t sums[kLanes] = {};
+    uint32_t sums[kLanes] = {};
     for (int32_t s = 0; s < matrix.steps; ++s) {
       ptrdiff_t const at = ptrdiff_t{group} * matrix.steps + ptrdiff_t{s} * width + (b - group);
-      pack_step(step, runs, b * kLanes, used, s, weights + at * kLanes * kDepth, sums);
+      pack_step(step, layout, runs, b, s, weights + at * kLanes * kDepth, sums);
     }
-    for (int32_t lane = 0; lane < kLanes; ++lane)
-      if (lane < used)
-        set_lane(blocks[b], lane, step.channels()[static_cast<size_t>(b * kLanes + lane)],
-                 sums[lane], step.inputs[0].zero_point, kOffset);
-      else
-        clear_lane(blocks[b], lane);
+    set_lanes(step, layout, b, sums, blocks[b]);
   }
 }
 

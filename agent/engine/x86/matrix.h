@@ -8,7 +8,31 @@ namespace godwit::engine::x86 {
 
 constexpr int32_t kLanes = 16;    // output channels side by side: a block
 constexpr int32_t kDepth = 4;     // values that one instruction multiplies and adds: a step
-constexpr int32_t kOffset = 128;  // activations are multiplied as uint8
+constexpr int32_t kOffset = 128;  // of activations that are multiplied as uint8
+
+/// What an instruction set multiplies, and in what order.
+struct Layout {
+  bool words;       // int16 by int16 in pairs; otherwise uint8 by int8 in fours
+  bool half_lanes;  // vectors hold half a block: channels 0-3 and 8-11, then 4-7 and 12-15, which
+                    // is how packing to bytes takes them
+  int32_t tile_width;  // blocks that are multiplied together with rows
+  int32_t row_width;   // and with one row only
+
+  auto offset() const -> int32_t { return words ? 0 : kOffset; }
+  /// The channel of a block that a lane holds.
+  auto channel(int32_t lane) const -> int32_t {
+    return half_lanes && lane >= 4 && lane < 12 ? lane ^ 12 : lane;
+  }
+  /// Where value `i` of a step is for a lane.
+  auto place(int32_t lane, int32_t i) const -> int32_t {
+    return words ? i / 2 * 2 * kLanes + lane * 2 + i % 2 : lane * kDepth + i;
+  }
+  auto taps() const -> int32_t { return words ? 2 : kDepth; }    // that one instruction multiplies
+  auto value_bytes() const -> int32_t { return words ? 2 : 1; }  // of an activation
+};
+constexpr Layout kAvx512Layout = {false, false, 4, 8};
+constexpr Layout kAvxVnniLayout = {false, true, 1, 1};
+constexpr Layout kAvx2Layout = {true, true, 1, 1};
 
 /// How the sums of a block become outputs. The two roundings of the reference are one, in 64 bits:
 ///   ((sum << left) * multiplier + round - (negative ? tie : 0)) >> shift
@@ -34,16 +58,17 @@ struct Finish {
                  // an activation function mostly clamps off
 };
 
+/// Whether values of at most this magnitude can be scaled by a block.
+auto fits_factor(proto::Multiplier multiplier, int64_t largest) -> bool;
 /// Whether every sum of `depth` products can be requantised by blocks. Holds for all models but
 /// those of factors far above 1.
 auto fits_blocks(Step const& step, int64_t depth) -> bool;
 
-/// One lane of a block. `weight_sum` is the sum of the channel's weights, `offset` what was added
-/// to each activation before they were multiplied.
-void set_lane(Block& block, int32_t lane, Channel const& channel, int32_t weight_sum,
-              int32_t zero_point, int32_t offset);
-/// A lane that is computed but never stored.
-void clear_lane(Block& block, int32_t lane);
+void set_lane(Block& block, int32_t lane, Channel const& channel);
+/// All lanes of block `index` of a step's channels. `weight_sums` are the sums of each lane's
+/// weights, by which biases make up for the zero point and for what was added to activations.
+void set_lanes(Step const& step, Layout const& layout, int32_t index, uint32_t const* weight_sums,
+               Block& block);
 auto finish_of(Step const& step, proto::Clamp clamp) -> Finish;
 
 /// Where the activations of a row lie: `count` runs of `run_bytes`, each at its own distance from
@@ -83,21 +108,24 @@ struct alignas(kMemoryAlignment) Matrix {
   }
 };
 
-constexpr int32_t kRowsMax = 8;    // multiplied together
-constexpr int32_t kRowWidth = 8;   // blocks of a matrix that meets one row only
-constexpr int32_t kTileWidth = 4;  // and of one that meets more
-constexpr uint64_t kSumsBytes = sizeof(int32_t) * kLanes * kRowsMax * kRowWidth;
+constexpr int32_t kRowsMax = 8;   // multiplied together
+constexpr int32_t kWidthMax = 8;  // blocks, likewise
+constexpr uint64_t kSumsBytes = sizeof(int32_t) * kLanes * kRowsMax * kWidthMax;
 
 auto matrix_bytes(int32_t channels, Runs const& runs) -> uint64_t;
 /// `run_offsets` says where each run begins in a row.
-void pack_matrix(Step const& step, Finish const& finish, Runs const& runs,
+void pack_matrix(Step const& step, Layout const& layout, Finish const& finish, Runs const& runs,
                  int32_t const* run_offsets, int32_t rows, uint8_t* packed);
 
-/// Rows times a matrix: `rows` point at activations (int8); row i goes to output + i * stride.
-/// `sums` is scratch memory of kSumsBytes.
-using MultiplyRows = void (*)(Matrix const& matrix, int8_t const* const* rows, int32_t count,
+/// Rows times a matrix: `rows` point at activations, `offsets` count them; row i goes to
+/// output + i * stride. `sums` is scratch memory of kSumsBytes.
+using MultiplyRows = void (*)(Matrix const& matrix, void const* const* rows, int32_t count,
                               int8_t* output, ptrdiff_t stride, int32_t* sums);
-void multiply_rows_avx512(Matrix const& matrix, int8_t const* const* rows, int32_t count,
+void multiply_rows_avx512(Matrix const& matrix, void const* const* rows, int32_t count,
                           int8_t* output, ptrdiff_t stride, int32_t* sums);
+void multiply_rows_avxvnni(Matrix const& matrix, void const* const* rows, int32_t count,
+                           int8_t* output, ptrdiff_t stride, int32_t* sums);
+void multiply_rows_avx2(Matrix const& matrix, void const* const* rows, int32_t count,
+                        int8_t* output, ptrdiff_t stride, int32_t* sums);
 
 }  // namespace godwit::engine::x86

@@ -1,6 +1,9 @@
 // The paths on x86-64: what each instruction set brings, and how to know that it is here.
+#include <cpuid.h>
+
 #include "agent/engine/x86/conv.h"
 #include "agent/engine/x86/depthwise.h"
+#include "agent/engine/x86/elementwise.h"
 
 namespace godwit::engine {
 
@@ -9,38 +12,93 @@ namespace {
 using proto::Opcode;
 using namespace x86;
 
-/// The processor has them and the operating system keeps their registers (libgcc asks xgetbv).
+// That the operating system keeps the registers is part of the answer: libgcc asks xgetbv.
 auto has_avx512() -> bool {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-         __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni");
+         __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni") &&
+         __builtin_cpu_supports("bmi2");
 }
 
-void conv_avx512(Step const& step, void* scratch) {
-  conv_run(step, scratch, multiply_rows_avx512);
+auto has_avx2() -> bool {
+  return __builtin_cpu_supports("avx2");
 }
 
-void fully_connected_avx512(Step const& step, void* scratch) {
-  fully_connected_run(step, scratch, multiply_rows_avx512);
+/// Word 7.1.eax, bit 4: libgcc of g++ 12 does not know the name.
+auto has_avxvnni() -> bool {
+  uint32_t eax, ebx, ecx, edx;
+  if (!has_avx2() || !__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx)) return false;
+  return eax >> 4 & 1;
 }
 
-// The first kernel of an operator that fits is taken: a depthwise convolution of one input channel
-// is a matrix product.
+/// Kernels of a layout; `Multiply` and `Strip` are those of the instruction set.
+template <Layout kLayout, MultiplyRows kMultiply>
+constexpr Kernel kConv = {
+    Opcode::conv_2d,
+    [](Step const& step, void* scratch) { conv_run(step, kLayout, kMultiply, scratch); },
+    [](Step const& step) { return conv_scratch_bytes(step, kLayout); },
+    conv_packed_bytes,
+    [](Step const& step, uint8_t* packed) { conv_pack(step, kLayout, packed); },
+    [](Step const& step) { return conv_fits(step, kLayout); }};
+
+/// A depthwise convolution of one input channel is a matrix product.
+constexpr auto as_depthwise(Kernel kernel) -> Kernel {
+  kernel.code = Opcode::depthwise_conv_2d;
+  return kernel;
+}
+
+template <Layout kLayout, DepthwiseStrip kStrip>
+constexpr Kernel kDepthwise = {
+    Opcode::depthwise_conv_2d,
+    [](Step const& step, void* scratch) { depthwise_run(step, kLayout, kStrip, scratch); },
+    [](Step const& step) { return depthwise_scratch_bytes(step, kLayout); },
+    [](Step const& step) { return depthwise_packed_bytes(step, kLayout); },
+    [](Step const& step, uint8_t* packed) { depthwise_pack(step, kLayout, packed); },
+    [](Step const& step) { return depthwise_fits(step, kLayout); }};
+
+template <Layout kLayout, MultiplyRows kMultiply>
+constexpr Kernel kFullyConnected = {
+    Opcode::fully_connected,
+    [](Step const& step, void* scratch) { fully_connected_run(step, kLayout, kMultiply, scratch); },
+    [](Step const& step) { return fully_connected_scratch_bytes(step, kLayout); },
+    fully_connected_packed_bytes,
+    [](Step const& step, uint8_t* packed) { fully_connected_pack(step, kLayout, packed); },
+    fully_connected_fits};
+
+// The first kernel of an operator that fits a step is taken.
 constexpr Kernel kAvx512Kernels[] = {
-    {Opcode::conv_2d, conv_avx512, conv_scratch_bytes, conv_packed_bytes, conv_pack, conv_fits},
-    {Opcode::depthwise_conv_2d, conv_avx512, conv_scratch_bytes, conv_packed_bytes, conv_pack,
-     conv_fits},
-    {Opcode::depthwise_conv_2d, depthwise_avx512, depthwise_scratch_bytes, depthwise_packed_bytes,
-     depthwise_pack, depthwise_fits},
-    {Opcode::fully_connected, fully_connected_avx512, fully_connected_scratch_bytes,
-     fully_connected_packed_bytes, fully_connected_pack, fully_connected_fits},
+    kConv<kAvx512Layout, multiply_rows_avx512>,
+    as_depthwise(kConv<kAvx512Layout, multiply_rows_avx512>),
+    kDepthwise<kAvx512Layout, depthwise_strip_avx512>,
+    kFullyConnected<kAvx512Layout, multiply_rows_avx512>,
+    {Opcode::add, add_avx512, nullptr, add_packed_bytes, add_pack, add_fits},
+    {Opcode::average_pool_2d, average_pool_avx512, nullptr, nullptr, nullptr, average_pool_fits},
+    {Opcode::max_pool_2d, max_pool_avx512, nullptr, nullptr, nullptr, max_pool_fits},
+    {Opcode::mean, mean_avx512, nullptr, mean_packed_bytes, mean_pack, mean_fits},
 };
 constexpr Path kAvx512 = {"avx512", has_avx512, kAvx512Kernels};
+
+// What it does not have is taken from AVX2.
+constexpr Kernel kAvxVnniKernels[] = {
+    kConv<kAvxVnniLayout, multiply_rows_avxvnni>,
+    as_depthwise(kConv<kAvxVnniLayout, multiply_rows_avxvnni>),
+    kFullyConnected<kAvxVnniLayout, multiply_rows_avxvnni>,
+};
+constexpr Path kAvxVnni = {"avxvnni", has_avxvnni, kAvxVnniKernels};
+
+constexpr Kernel kAvx2Kernels[] = {
+    kConv<kAvx2Layout, multiply_rows_avx2>,
+    as_depthwise(kConv<kAvx2Layout, multiply_rows_avx2>),
+    kDepthwise<kAvx2Layout, depthwise_strip_avx2>,
+    kFullyConnected<kAvx2Layout, multiply_rows_avx2>,
+    {Opcode::add, add_avx2, nullptr, add_packed_bytes, add_pack, add_fits},
+};
+constexpr Path kAvx2 = {"avx2", has_avx2, kAvx2Kernels};
 
 }  // namespace
 
 auto paths() -> std::span<Path const* const> {
-  static constexpr Path const* kPaths[] = {&kAvx512, &kPortable};
+  static constexpr Path const* kPaths[] = {&kAvx512, &kAvxVnni, &kAvx2, &kPortable};
   return kPaths;
 }
 

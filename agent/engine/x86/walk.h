@@ -50,9 +50,14 @@ struct Convolution {
     return static_cast<int32_t>(std::clamp<int64_t>(target / line, 1, out[1]));
   }
   auto copy_pitch() const -> ptrdiff_t { return ptrdiff_t{window_width()} * in[3]; }
-  auto copy_bytes(int32_t lines) const -> uint64_t {
-    return static_cast<uint64_t>(window_height(lines)) * static_cast<uint64_t>(copy_pitch()) +
-           kCopyMargin;
+  auto copy_bytes(Layout const& layout, int32_t lines) const -> uint64_t {
+    return (static_cast<uint64_t>(window_height(lines)) * static_cast<uint64_t>(copy_pitch()) +
+            kCopyMargin) *
+           static_cast<uint64_t>(layout.value_bytes());
+  }
+  void copy(Layout const& layout, int32_t batch, int32_t first, int32_t lines, void* to) const {
+    layout.words ? copy(batch, first, lines, static_cast<int16_t*>(to))
+                 : copy(batch, first, lines, static_cast<int8_t*>(to));
   }
 
   /// The input line by which output line `y` begins; it may lie before the input.
@@ -62,22 +67,22 @@ struct Convolution {
   }
 
   /// Copies `lines` input lines from line `first` on, with what the padding around them reads as.
-  void copy(int32_t batch, int32_t first, int32_t lines, int8_t* to) const {
-    int32_t const zero_point = step.inputs[0].zero_point;
-    auto const pitch = static_cast<size_t>(copy_pitch());
+  template <typename Value>
+  void copy(int32_t batch, int32_t first, int32_t lines, Value* to) const {
+    auto const zero_point = static_cast<Value>(step.inputs[0].zero_point);
+    ptrdiff_t const pitch = copy_pitch();
     int32_t const width = window_width();
     int32_t const left = std::min(p.window.pad_left, width);
-    int32_t const middle = std::min(in[2], width - left);
-    auto const left_bytes = static_cast<size_t>(ptrdiff_t{left} * in[3]);
-    auto const middle_bytes = static_cast<size_t>(ptrdiff_t{middle} * in[3]);
+    ptrdiff_t const before = ptrdiff_t{left} * in[3];
+    ptrdiff_t const inside = ptrdiff_t{std::min(in[2], width - left)} * in[3];
     for (int32_t y = first; y < first + lines; ++y, to += pitch) {
       if (y < 0 || y >= in[1]) {
-        std::memset(to, zero_point, pitch);
+        std::fill_n(to, pitch, zero_point);
         continue;
       }
-      std::memset(to, zero_point, left_bytes);
-      std::memcpy(to + left_bytes, line(batch, y), middle_bytes);
-      std::memset(to + left_bytes + middle_bytes, zero_point, pitch - left_bytes - middle_bytes);
+      std::fill_n(to, before, zero_point);
+      std::copy_n(line(batch, y), inside, to + before);
+      std::fill_n(to + before + inside, pitch - before - inside, zero_point);
     }
   }
 };

@@ -1,0 +1,103 @@
+// Vector pieces that the AVX2 kernels share. Only for files built with its flags.
+#pragma once
+
+#include <immintrin.h>
+
+#include "agent/engine/x86/matrix.h"
+
+namespace godwit::engine::x86 {
+
+#define GODWIT_INLINE __attribute__((always_inline)) inline
+
+GODWIT_INLINE auto load256(void const* from) -> __m256i {
+  return _mm256_loadu_si256(static_cast<__m256i const*>(from));
+}
+
+/// Sums of a block: half_lanes of a Layout tell which channels are where.
+struct Halves {
+  __m256i low, high;
+};
+
+/// Requantises sums of one block, two rows at a time. There is no arithmetic shift of 64 bits: what
+/// is shifted has 2^63 added, and that much, shifted, is taken off with the zero point.
+class Avx2Finish {
+ public:
+  GODWIT_INLINE Avx2Finish(Block const& block, Finish const& finish)
+      : low_(block, finish.zero_point, 0),
+        high_(block, finish.zero_point, 1),
+        least_(_mm256_set1_epi8(static_cast<int8_t>(finish.clamp.low))),
+        most_(_mm256_set1_epi8(static_cast<int8_t>(finish.clamp.high))) {}
+
+  /// With the zero point added.
+  template <bool kGeneral>
+  GODWIT_INLINE auto scaled(Halves const& sums) const -> Halves {
+    return {low_.template scaled<kGeneral>(sums.low), high_.template scaled<kGeneral>(sums.high)};
+  }
+
+  /// The 16 outputs of each of two blocks of scaled sums, one after another.
+  GODWIT_INLINE auto bytes(Halves const& a, Halves const& b) const -> __m256i {
+    auto const bytes =
+        _mm256_packs_epi16(_mm256_packs_epi32(a.low, a.high), _mm256_packs_epi32(b.low, b.high));
+    auto const ordered = _mm256_permute4x64_epi64(bytes, _MM_SHUFFLE(3, 1, 2, 0));
+    return _mm256_min_epi8(_mm256_max_epi8(ordered, least_), most_);
+  }
+
+ private:
+  struct Half {
+    GODWIT_INLINE Half(Block const& block, int32_t zero_point, int half)
+        : left(load256(block.left + 8 * half)),
+          multiplier(load256(block.multiplier + 8 * half)),
+          multiplier_odd(_mm256_srli_epi64(multiplier, 32)),
+          round_even(_mm256_xor_si256(load256(block.round_even + 4 * half), top())),
+          round_odd(_mm256_xor_si256(load256(block.round_odd + 4 * half), top())),
+          tied_even(_mm256_sub_epi64(round_even, load256(block.tie_even + 4 * half))),
+          tied_odd(_mm256_sub_epi64(round_odd, load256(block.tie_odd + 4 * half))),
+          shift_even(load256(block.shift_even + 4 * half)),
+          shift_odd(load256(block.shift_odd + 4 * half)),
+          moved(_mm256_sub_epi32(_mm256_blend_epi32(_mm256_srlv_epi64(top(), shift_even),
+                                                    _mm256_srlv_epi64(top(), shift_odd), 0xaa),
+                                 _mm256_set1_epi32(zero_point))) {}
+
+    static GODWIT_INLINE auto top() -> __m256i { return _mm256_set1_epi64x(INT64_MIN); }
+
+    static GODWIT_INLINE auto rounded(__m256i product, __m256i round, __m256i tied) -> __m256i {
+      auto const chosen = _mm256_blendv_pd(_mm256_castsi256_pd(round), _mm256_castsi256_pd(tied),
+                                           _mm256_castsi256_pd(product));
+      return _mm256_add_epi64(product, _mm256_castpd_si256(chosen));
+    }
+
+    template <bool kGeneral>
+    GODWIT_INLINE auto scaled(__m256i sums) const -> __m256i {
+      if constexpr (kGeneral) sums = _mm256_sllv_epi32(sums, left);
+      auto even = _mm256_mul_epi32(sums, multiplier);
+      auto odd = _mm256_mul_epi32(_mm256_srli_epi64(sums, 32), multiplier_odd);
+      even = kGeneral ? rounded(even, round_even, tied_even) : _mm256_add_epi64(even, round_even);
+      odd = kGeneral ? rounded(odd, round_odd, tied_odd) : _mm256_add_epi64(odd, round_odd);
+      auto const shifted = _mm256_blend_epi32(_mm256_srlv_epi64(even, shift_even),
+                                              _mm256_srlv_epi64(odd, shift_odd), 0xaa);
+      return _mm256_sub_epi32(shifted, moved);
+    }
+
+    __m256i left, multiplier, multiplier_odd;
+    __m256i round_even, round_odd, tied_even, tied_odd;
+    __m256i shift_even, shift_odd;
+    __m256i moved;
+  };
+
+  Half low_, high_;
+  __m256i least_, most_;
+};
+
+GODWIT_INLINE void store_lanes(int8_t* output, __m128i bytes, int32_t lanes) {
+  if (lanes == kLanes) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(output), bytes);
+  } else if (lanes == kLanes / 2) {
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(output), bytes);
+  } else {
+    alignas(16) int8_t stored[kLanes];
+    _mm_store_si128(reinterpret_cast<__m128i*>(stored), bytes);
+    for (int32_t i = 0; i < lanes; ++i) output[i] = stored[i];
+  }
+}
+
+}  // namespace godwit::engine::x86

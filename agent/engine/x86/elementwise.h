@@ -1,0 +1,46 @@
+// ADD, pools and MEAN: what the instruction sets share. Factors are packed as blocks whose lanes
+// are all alike.
+#pragma once
+
+#include "agent/engine/x86/matrix.h"
+
+namespace godwit::engine::x86 {
+
+struct Add {
+  Block first, second;  // `bias` takes the zero point off
+  Block output;
+  Finish finish;
+};
+
+/// Inputs of the output's shape; an output may lie where an input is, exactly.
+auto add_fits(Step const& step) -> bool;
+auto add_packed_bytes(Step const& step) -> uint64_t;
+void add_pack(Step const& step, uint8_t* packed);
+
+/// The part of a window that lies inside the input.
+struct Area {
+  int32_t top, bottom, left, right;  // half open
+
+  auto count() const -> int32_t { return (bottom - top) * (right - left); }
+};
+auto window_area(proto::PoolParams const& p, Shape const& input, int32_t y, int32_t x) -> Area;
+
+auto average_pool_fits(Step const& step) -> bool;
+auto max_pool_fits(Step const& step) -> bool;
+
+struct Mean {
+  Block block;
+  Finish finish;
+};
+/// Over height and width.
+auto mean_fits(Step const& step) -> bool;
+auto mean_packed_bytes(Step const& step) -> uint64_t;
+void mean_pack(Step const& step, uint8_t* packed);
+
+void add_avx2(Step const& step, void* scratch);
+void add_avx512(Step const& step, void* scratch);
+void average_pool_avx512(Step const& step, void* scratch);
+void max_pool_avx512(Step const& step, void* scratch);
+void mean_avx512(Step const& step, void* scratch);
+
+}  // namespace godwit::engine::x86
