@@ -7,10 +7,9 @@ import pathlib
 import signal
 import sys
 import time
-from datetime import datetime
 
-from . import report, stack
-from .process import Failure, run
+from . import report, stack, summary
+from .process import Failure, run, wait_until
 
 MODEL = "ic"
 DEVICES = [f"cam-{number}" for number in range(1, 6)]
@@ -27,6 +26,22 @@ class Demo:
         self.work = folder / "work"
         self.seen: list[tuple[str, bool]] = []
         self.rollouts: list[dict] = []
+        self.deltas: list[dict] = []
+        self.devices_at_end: dict[str, int] = {}
+        self.seconds = 0.0
+        self.steps = [
+            ("set up", "0. A private installation: certificates, keys, PostgreSQL, Mosquitto, server, five agents", self.set_up),
+            ("1.0.0 installs in phases", "1. 1.0.0 (ic-1): compile, sign, push; from nothing to 1.0.0 in phases",
+             self.first_install),
+            ("1.1.0 comes by delta", "2. 1.1.0 (ic-2): phases 20 % -> 100 %, as a delta", self.by_delta),
+            ("1.1.1 fails its self-test", "3a. 1.1.1: damaged weights; the canary must be stopped by its self-test, "
+             "before the trial", self.bad_for_self_test),
+            ("1.1.2 is rolled back by its gate", "3b. 1.1.2: damaged weights, golden outputs of its own; the canary must be "
+             "stopped by the health gate, in its trial", self.bad_for_gate),
+            ("1.2.0 comes in full", "4a. 1.2.0 (ic-3, a larger network)", self.larger_network),
+            ("1.3.0 needs no download", "4b. 1.3.0 (ic-4, byte for byte ic-2)", self.back_by_slot),
+        ]
+        self.done = {name: False for name, _, _ in self.steps}
 
     def see(self, what: str, holds: bool):
         """One thing that must be observed; printed at once, counted at the end."""
@@ -35,32 +50,37 @@ class Demo:
 
     def run(self):
         started = time.monotonic()
-        step("0. A private installation: certificates, keys, PostgreSQL, Mosquitto, server, five agents")
+        try:
+            for name, title, act in self.steps:
+                print(f"\n== {title}", flush=True)
+                before = len(self.seen)
+                act()
+                self.done[name] = all(holds for _, holds in self.seen[before:])
+            self.devices_at_end = self.running()
+        finally:
+            self.seconds = time.monotonic() - started
+        summary.show(self)
+
+    # The steps -------------------------------------------------------------------------------------------------------
+
+    models = stack.SOURCE / "tests" / "data" / "models"
+
+    def set_up(self):
         self.work.mkdir(parents=True)
-        data = stack.SOURCE / "tests" / "data"
-        replay = data / "golden"
+        replay = stack.SOURCE / "tests" / "data" / "golden"
         self.fleet.prepare()
         self.fleet.start_server()
         self.fleet.add_agents(DEVICES, MODEL, replay / "ic.in.bin", replay / "ic.labels.u8")
         print(f"    server {self.fleet.url}, devices {', '.join(DEVICES)}")
-        self.first_install(data / "models")
-        self.by_delta(data / "models")
-        self.bad_releases()
-        self.larger_network(data / "models")
-        self.back_by_slot(data / "models")
-        self.summary(time.monotonic() - started)
+        self.see("five devices are enrolled, online, and run nothing", self.running() == {"nothing": 5})
 
-    # The steps -------------------------------------------------------------------------------------------------------
-
-    def first_install(self, models: pathlib.Path):
-        step("1. 1.0.0 (ic-1): compile, sign, push; from nothing to 1.0.0 in phases")
-        self.publish("1.0.0", self.compile(models, "ic-1"), notes="first release")
+    def first_install(self):
+        self.publish("1.0.0", self.compile("ic-1"), notes="first release")
         _, rows = self.roll_out("1.0.0")
         self.see_everywhere("1.0.0", rows, "full")
 
-    def by_delta(self, models: pathlib.Path):
-        step("2. 1.1.0 (ic-2): phases 20 % -> 100 %, as a bsdiff delta")
-        self.publish("1.1.0", self.compile(models, "ic-2"), parent="1.0.0", notes="retrained")
+    def by_delta(self):
+        self.publish("1.1.0", self.compile("ic-2"), parent="1.0.0", notes="retrained")
         _, rows = self.roll_out("1.1.0")
         delta = self.delta("1.0.0", "1.1.0")
         print(f"    delta {report.size(delta['size_bytes'])} beside {report.size(delta['full_size_bytes'])} for the full release "
@@ -69,44 +89,44 @@ class Demo:
         self.see("every device received the delta's bytes and no more",
                  all(row["bytes_received"] == delta["size_bytes"] for row in rows))
 
-    def bad_releases(self):
-        good = self.work / "ic-2.gwm"
-        for letter, version, golden, state, codes, why in (
-                ("a", "1.1.1", "--keep-golden", "failed", (CODE_SELF_TEST,), "its self-test, before the trial"),
-                ("b", "1.1.2", "--fresh-golden", "rolled_back", CODES_GATE, "the health gate, in its trial")):
-            step(f"3{letter}. {version}: damaged weights; the canary must be stopped by {why}")
-            bad = self.work / f"bad-{letter}.gwm"
-            run([self.programs / "godwit-test-damage", good, "-o", bad, golden])
-            self.publish(version, bad, parent="1.1.0", notes=f"bad on purpose ({golden[2:]})")
-            rollout, rows = self.roll_out(version, ends="failed")
-            started = [row for row in rows if row["state"] not in ("queued", "cancelled")]
-            self.see("one device was tried and no other", len(started) == 1)
-            self.see(f"it ended {state} with code {' or '.join(map(str, codes))}",
-                     len(started) == 1 and started[0]["state"] == state and started[0]["code"] in codes)
-            self.see("the rollout stopped by itself", rollout["state"] == "failed")
-            self.see("all five devices run 1.1.0", self.running() == {"1.1.0": 5})
-            print(f"    {rollout['status']}")
+    def bad_for_self_test(self):
+        self.bad_release("1.1.1", "--keep-golden", "failed", (CODE_SELF_TEST,))
 
-    def larger_network(self, models: pathlib.Path):
-        step("4. 1.2.0 (ic-3, a larger network), then 1.3.0 (ic-4, byte for byte ic-2)")
-        self.publish("1.2.0", self.compile(models, "ic-3"), parent="1.1.0", notes="larger network")
+    def bad_for_gate(self):
+        self.bad_release("1.1.2", "--fresh-golden", "rolled_back", CODES_GATE)
+
+    def bad_release(self, version: str, golden: str, state: str, codes: tuple):
+        bad = self.work / f"bad-{version}.gwm"
+        run([self.programs / "godwit-test-damage", self.work / "ic-2.gwm", "-o", bad, golden])
+        self.publish(version, bad, parent="1.1.0", notes=f"bad on purpose ({golden[2:]})")
+        rollout, rows = self.roll_out(version, ends="failed")
+        started = summary.tried(rows)
+        self.see("one device was tried and no other", len(started) == 1)
+        self.see(f"it ended {state} with code {' or '.join(map(str, codes))}",
+                 len(started) == 1 and started[0]["state"] == state and started[0]["code"] in codes)
+        self.see("the rollout stopped by itself", rollout["state"] == "failed")
+        self.see("all five devices run 1.1.0", self.running() == {"1.1.0": 5})
+        print(f"    {rollout['status']}")
+
+    def larger_network(self):
+        self.publish("1.2.0", self.compile("ic-3"), parent="1.1.0", notes="larger network")
         _, rows = self.roll_out("1.2.0")
         delta = self.delta("1.1.0", "1.2.0")
         print(f"    why the full release: {delta['reason']}")
         self.see("the delta was made, compared, and not offered", delta["state"] == "rejected" and bool(delta["reason"]))
         self.see_everywhere("1.2.0", rows, "full")
 
-    def back_by_slot(self, models: pathlib.Path):
-        self.publish("1.3.0", self.compile(models, "ic-4"), parent="1.2.0", notes="back to the smaller network")
+    def back_by_slot(self):
+        self.publish("1.3.0", self.compile("ic-4"), parent="1.2.0", notes="back to the smaller network")
         _, rows = self.roll_out("1.3.0")
         self.see_everywhere("1.3.0", rows, "slot")
         self.see("nothing was downloaded", all(row["bytes_received"] == 0 for row in rows))
 
     # What an operator does -------------------------------------------------------------------------------------------
 
-    def compile(self, models: pathlib.Path, name: str) -> pathlib.Path:
+    def compile(self, name: str) -> pathlib.Path:
         out = self.work / f"{name}.gwm"
-        self.fleet.cli("model", "compile", models / f"{name}.tflite", "-o", out)
+        self.fleet.cli("model", "compile", self.models / f"{name}.tflite", "-o", out)
         facts = dict(line.split("\t", 1) for line in self.fleet.cli("model", "inspect", out).splitlines() if "\t" in line)
         print(f"    {name}.tflite compiled: {facts['size']}, arena {facts['arena'].split(' (')[0]}, {facts['work']}, "
               f"golden {facts['golden']}")
@@ -126,13 +146,20 @@ class Demo:
         made = json.loads(self.fleet.cli("rollout", "create", MODEL, version, "--name", f"ic-{version}",
                                          "--phases", "20,100", "-o", "json"))
         sys.stdout.flush()
-        self.fleet.cli("rollout", "watch", made["id"], "--timeout", 300, capture=False,
-                       expect=(0,) if ends == "succeeded" else (5,))
+        self.watch(made["id"], (0,) if ends == "succeeded" else (5,))
         rollout = self.fleet.api.get(f"/api/v1/rollouts/{made['id']}")
         rows = self.fleet.api.all(f"/api/v1/rollouts/{made['id']}/attempts")
-        self.rollouts.append({"rollout": rollout, "attempts": rows})
+        full = self.fleet.api.get(f"/api/v1/models/{MODEL}/releases/{version}")["size_bytes"]
+        self.rollouts.append({"rollout": rollout, "attempts": rows, "full_size_bytes": full})
         report.attempts(rows)
         return rollout, rows
+
+    def watch(self, number: int, expect: tuple):
+        """A live table on a terminal, elsewhere a line for each change."""
+        code = self.fleet.cli("rollout", "watch", number, "--timeout", 300, capture=False, expect=(130, *expect))
+        if code == 130:  # somebody pressed q: the rollout goes on, and so do we
+            print("    the rollout goes on", flush=True)
+            wait_until(f"end of rollout {number}", lambda: self.fleet.api.get(f"/api/v1/rollouts/{number}")["ended_at"], 300)
 
     # What must be seen -----------------------------------------------------------------------------------------------
 
@@ -158,84 +185,82 @@ class Demo:
         self.see(f"accuracy on the 249 images is {ACCURACY[version]} on each (seen: {', '.join(scores)})",
                  scores == [ACCURACY[version]])
 
-    def summary(self, seconds: float):
-        step("Summary")
-        rows = [["release", "rollout", "devices", "received", "full size x devices", "by", "seconds", "rollbacks"]]
-        for item in self.rollouts:
-            rollout, tries = item["rollout"], [row for row in item["attempts"] if row["state"] not in ("queued", "cancelled")]
-            full = self.fleet.api.get(f"/api/v1/models/{MODEL}/releases/{rollout['version']}")["size_bytes"]
-            rows.append([rollout["version"], rollout["state"], str(len(tries)),
-                         report.size(sum(row["bytes_received"] for row in tries)), report.size(full * len(tries)),
-                         ",".join(sorted({row["transport"] or "-" for row in tries})), f"{duration(rollout):.1f}",
-                         str(sum(row["state"] == "rolled_back" for row in tries))])
-        report.table(rows)
-        missed = [what for what, holds in self.seen if not holds]
-        print(f"    {len(self.seen) - len(missed)} of {len(self.seen)} observations hold, {seconds:.0f} s")
-        for what in missed:
-            print(f"    FAIL  {what}")
 
-
-def duration(rollout: dict) -> float:
-    times = [datetime.fromisoformat(rollout[key].replace("Z", "+00:00")) for key in ("started_at", "ended_at")]
-    return (times[1] - times[0]).total_seconds()
-
-
-def step(title: str):
-    print(f"\n== {title}", flush=True)
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__, epilog=summary.FORM,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", action="store_true", help="leave everything running; print the URLs and a token")
     parser.add_argument("--clean", action="store_true", help="end what an earlier --keep left, remove its folder, and stop")
     parser.add_argument("--dir", type=pathlib.Path, default=pathlib.Path(f"/tmp/godwit-demo-{os.getuid()}"),
                         help="where everything lies (default: %(default)s)")
     parser.add_argument("--programs", type=pathlib.Path, default=stack.SOURCE / "build" / "release" / "bin",
                         help="the folder of the built programs (default: build/release/bin)")
-    parser.add_argument("--json-summary", type=pathlib.Path, metavar="FILE", help="write all that was observed there")
-    options = parser.parse_args()
+    parser.add_argument("--json-summary", type=pathlib.Path, metavar="FILE", help="write the figures there, whatever happens")
+    return parser.parse_args()
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    options = arguments()
     folder = options.dir.resolve()
     sys.stdout.reconfigure(line_buffering=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
     try:
         if options.clean:
             stack.remove(folder)
             return 0
         stack.create(folder)
-        demo = Demo(folder, options.programs.resolve())
-        done = False
-        try:
-            demo.run()
-            done = all(holds for _, holds in demo.seen)
-        finally:
-            if options.json_summary:
-                options.json_summary.write_text(json.dumps(
-                    {"observed": [{"what": what, "holds": holds} for what, holds in demo.seen],
-                     "rollouts": demo.rollouts}, indent=2))
-            if options.keep:
-                print_handles(demo)
-            else:
-                demo.fleet.stop()
-                if done:
-                    stack.remove(folder)
-                else:
-                    print(f"    the logs are kept in {folder}; remove them with scripts/demo --clean")
-        return 0 if done else 1
+        return play(Demo(folder, options.programs.resolve()), options)
     except Failure as failure:
         print(f"demo: {failure}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        print("demo: interrupted; all that it started is ended, its folder removed", file=sys.stderr)
         return 130
+
+
+def play(demo: Demo, options: argparse.Namespace) -> int:
+    """From the empty folder to the exit code; leaves behind what it was asked to keep, or the logs of a failure."""
+    folder = demo.fleet.folder
+    gone = False
+    try:
+        demo.run()
+    except KeyboardInterrupt:
+        gone = True
+        raise
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # once is enough: what follows ends by itself
+        total = summary.as_object(demo)
+        if options.json_summary:
+            options.json_summary.write_text(json.dumps(total, indent=2) + "\n")
+        if options.keep and not gone:
+            print_handles(demo)
+        elif total["ok"] or gone:
+            stack.remove(folder)
+        else:
+            demo.fleet.stop()
+            print(f"    the logs are kept in {folder}; remove them with scripts/demo --clean")
+    return 0 if total["ok"] else 1
 
 
 def print_handles(demo: Demo):
     fleet = demo.fleet
+    where = "" if fleet.folder == pathlib.Path(f"/tmp/godwit-demo-{os.getuid()}") else f" --dir {fleet.folder}"
     print(f"""
-Everything is left running under {fleet.folder}. To use it:
+Everything is left running under {fleet.folder}.
+    operators   {fleet.url}
+    devices     {fleet.device_url}, mqtts://127.0.0.1:{fleet.broker.device_port}
+    token       {fleet.token}
+To use it:
     export GODWIT_SERVER={fleet.url} GODWIT_CA={fleet.pki}/server-ca.crt GODWIT_TOKEN=$(cat {fleet.folder}/token)
     {demo.programs}/godwit device list
     curl --cacert $GODWIT_CA -H "Authorization: Bearer $GODWIT_TOKEN" {fleet.url}/api/v1/rollouts
-To end it: scripts/demo --clean""")
+To end it: scripts/demo --clean{where}""")
 
 
 if __name__ == "__main__":

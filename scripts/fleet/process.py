@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import random
 import signal
 import socket
 import subprocess
@@ -13,9 +14,16 @@ class Failure(Exception):
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Of 127.0.0.1, and below those that outgoing connections take: it stays free while its owner is restarted."""
+    for _ in range(1000):
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
+    raise Failure("no free port between 20000 and 32000 on 127.0.0.1")
 
 
 def wait_until(what: str, condition, seconds: float = 30, interval: float = 0.05):
@@ -102,3 +110,16 @@ def run(arguments, environment=None, stdin: bytes | None = None, expect=(0,)) ->
         words = (done.stderr + done.stdout).decode(errors="replace").strip()
         raise Failure(f"{' '.join(map(str, arguments))}: exit code {done.returncode}\n{words}")
     return done
+
+
+def call(arguments, environment=None) -> int:
+    """Runs to the end with our own terminal; its exit code. Ctrl-C reaches it too, and it puts the terminal in order."""
+    child = subprocess.Popen([*map(str, arguments)], env={**os.environ, **(environment or {})})
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        try:
+            child.wait(5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+        raise

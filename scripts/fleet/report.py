@@ -20,6 +20,16 @@ def upper_bound(bucket: int) -> int:
     return ((bucket % 16 + 17) << (exponent - 4)) - 1
 
 
+def percentile(buckets: dict[int, int], percent: int) -> int | None:
+    """The upper bound of the bucket that holds it."""
+    left = -(-sum(buckets.values()) * percent // 100)
+    for bucket in sorted(buckets):
+        left -= buckets[bucket]
+        if left <= 0:
+            return upper_bound(bucket)
+    return None
+
+
 def table(rows: list[list[str]]):
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:

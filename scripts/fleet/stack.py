@@ -1,15 +1,15 @@
 """The whole installation: certificates, keys, database, broker, server, agents."""
 
+import fcntl
 import json
 import os
 import pathlib
 import shutil
-import subprocess
 
 from .api import Api
 from .broker import Broker
 from .postgres import Postgres
-from .process import Failure, Process, free_port, run, wait_until
+from .process import Failure, Process, call, free_port, run, wait_until
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 
@@ -27,6 +27,8 @@ class Stack:
         self.server = Process(folder, "server")
         self.agents: dict[str, Process] = {}
         self.token = ""
+        self.url = ""
+        self.device_url = ""
         self.api: Api | None = None
 
     def prepare(self):
@@ -49,6 +51,7 @@ class Stack:
 
     def _write_server_config(self):
         operator_port, device_port = free_port(), free_port()
+        self.url, self.device_url = (f"https://127.0.0.1:{port}" for port in (operator_port, device_port))
         pki, trust = self.pki, self.trust
         tls = {"address": "127.0.0.1", "certificate": str(pki / "server.crt"), "key": str(pki / "server.key")}
         self._server_config.write_text(json.dumps({
@@ -62,10 +65,9 @@ class Stack:
             "trust": {"image_root": str(trust / "image" / "root.json"),
                       "director_root": str(trust / "director" / "root.json"),
                       "director_key": str(trust / "director.key"), "sealing_key": str(trust / "server-seal.key")},
-            "advertise": {"device_url": f"https://127.0.0.1:{device_port}", "mqtt_host": "127.0.0.1",
+            "advertise": {"device_url": self.device_url, "mqtt_host": "127.0.0.1",
                           "mqtt_port": self.broker.device_port},
         }, indent=2))
-        self.url = f"https://127.0.0.1:{operator_port}"
 
     def start_server(self):
         self.server.start([self.programs / "godwit-server", "run", "--config", self._server_config])
@@ -83,7 +85,7 @@ class Stack:
         command = [self.programs / "godwit", *arguments]
         if capture:
             return run(command, environment, expect=expect).stdout.decode()
-        code = subprocess.run([*map(str, command)], env={**os.environ, **environment}, check=False).returncode
+        code = call(command, environment)
         if expect is not None and code not in expect:
             raise Failure(f"godwit {' '.join(map(str, arguments))}: exit code {code}, not {expect}")
         return code
@@ -123,22 +125,55 @@ class Stack:
         self.postgres.stop()
 
 
+ORDER = ("agent", "server", "mosquitto", "postgres")  # in which they are ended
+MARK = ".godwit-fleet"
+
+
+def _processes(folder: pathlib.Path) -> list[Process]:
+    """What earlier runs started under this folder, in the order in which it is to be ended."""
+    files = [path for path in folder.rglob("*.pid") if path.stem in ORDER]
+    return [Process(path.parent, path.stem) for path in sorted(files, key=lambda path: ORDER.index(path.stem))]
+
+
+_held = {}  # folder -> its open mark, locked for as long as this process lives
+
+
+def _hold(folder: pathlib.Path):
+    """Failure if another process works in this folder. The lock ends with our process, however that ends."""
+    if folder in _held:
+        return
+    mark = open(folder / MARK, "a")
+    try:
+        fcntl.lockf(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise Failure(f"a demo is at work in {folder}: wait for its end, end it with Ctrl-C, "
+                      "or name another folder with --dir") from None
+    _held[folder] = mark
+
+
 def remove(folder: pathlib.Path):
     """Ends what an earlier run left running under this folder (only that), and removes the folder."""
     if not folder.exists():
         return
-    if not (folder / ".godwit-fleet").exists():
-        raise Failure(f"{folder} was not made by this script (no .godwit-fleet inside): not removed")
-    order = ("agent", "server", "mosquitto", "postgres")
-    files = sorted(folder.rglob("*.pid"), key=lambda path: order.index(path.stem) if path.stem in order else 0)
-    for path in files:
-        if path.stem in order:
-            Process(path.parent, path.stem).stop()
+    if not (folder / MARK).is_file() or folder.stat().st_uid != os.geteuid():
+        raise Failure(f"{folder} was not made by this script and this user (by its {MARK}): not removed")
+    _hold(folder)
+    for process in _processes(folder):
+        process.stop()
     shutil.rmtree(folder)
+    _held.pop(folder).close()
 
 
 def create(folder: pathlib.Path):
     """Makes the folder anew, such that the users of PostgreSQL and Mosquitto can enter it."""
+    running = [process.name for process in _processes(folder) if process.pid() is not None]
+    if (folder / MARK).exists():
+        _hold(folder)
+    if running:
+        raise Failure(f"an earlier run is still there in {folder} ({', '.join(sorted(set(running)))}): "
+                      "end it with scripts/demo --clean, or name another folder with --dir")
     remove(folder)
-    folder.mkdir(mode=0o711, parents=True)
-    (folder / ".godwit-fleet").write_text("Made by Godwit's scripts; removed by scripts/demo --clean.\n")
+    folder.mkdir(parents=True)
+    folder.chmod(0o711)
+    (folder / MARK).write_text("Made by Godwit's scripts; removed by scripts/demo --clean.\n")
+    _hold(folder)
