@@ -1,6 +1,7 @@
 # The one CMake helper: a static library per folder, programs, tests, fuzzers, and the flags they share.
 
 option(GODWIT_TESTS "Build the tests" ON)
+option(GODWIT_BENCH "Make the runners of scripts/bench known (they are built when asked for)" OFF)
 option(GODWIT_FUZZ "Build the fuzzers (clang and libFuzzer) instead of the tests" OFF)
 option(GODWIT_DEVICE_ONLY "Build only what runs on a device (cross builds)" OFF)
 option(GODWIT_HARDEN "Link-time optimisation and hardening flags" OFF)

@@ -61,7 +61,8 @@ def attempts(rows: list[dict]):
         health = shown["health"]
         buckets = dict(map(tuple, health["latency_us"]))
         first, last = min(buckets), max(buckets)
-        spread = [buckets.get(bucket, 0) for bucket in range(first, last + 1)]
+        width = -(-(last + 1 - first) // 40)  # so many buckets a bar
+        spread = [sum(buckets.get(bucket, 0) for bucket in range(at, at + width)) for at in range(first, last + 1, width)]
         print(f"    {shown['device']}: {health['inferences']} inferences, {health['correct']} of {health['labelled']} right; "
               f"latency {upper_bound(first)}..{upper_bound(last)} us [{bars(spread)}]; "
               f"outputs by class {health['outputs']} [{bars(health['outputs'])}]")

@@ -1,0 +1,182 @@
+"""Patches between releases: ours beside bsdiff, xdelta3, zstd, xz and detools; sizes, processor time, memory."""
+
+import dataclasses
+import hashlib
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+from peers import PINNED, VENV, Peers
+from schema import SOURCE, Report
+
+HISTORY = [("ic-1", "ic-2"), ("ic-2", "ic-3"), ("ic-3", "ic-4"), ("sww-1", "sww-2"), ("vww-1", "vww-2")]
+# Bytes at most, container and all.
+LIMITS = {"mlp_adam_int8": 1_435_000, "mlp_sgd_int8": 412_000, "mlp_head_int8": 12_500, "cnn_adam_int8": 111_000,
+          "cnn_sgd_int8": 97_000, "cnn_head_int8": 15_400}
+MEAN_OF_BSDIFF, MEAN_OF_BEST, WORST_OF_BSDIFF = 46, 52, 82  # per cent
+LARGE_BYTES = 4 << 20  # from this size on, making a patch has goals of its own
+CREATE_CPU_RATIO, CREATE_MEMORY_RATIO = 10, 2.5
+APPLY_MB_PER_S = 5
+
+
+def add_arguments(parser):
+    parser.add_argument("--pairs", type=pathlib.Path, metavar="DIR",
+                        help="pairs outside the repository: DIR/NAME/old and new; DIR/PREFIX.layout.json tells their tensors")
+    parser.add_argument("--pair", action="append", metavar="NAME", help="only this one; may be repeated")
+    parser.add_argument("--no-history", action="store_true", help="leave out the real release history")
+
+
+@dataclasses.dataclass
+class Cost:
+    cpu_s: float
+    peak_kib: int
+    wall_s: float
+
+
+@dataclasses.dataclass
+class Pair:
+    name: str
+    old: pathlib.Path
+    new: pathlib.Path
+    layout: pathlib.Path | None = None
+
+
+def measured(command: list) -> Cost:
+    began = time.monotonic()
+    child = subprocess.Popen([*map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    words = child.stderr.read().decode(errors="replace")
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    child.stderr.close()
+    if child.returncode:
+        raise SystemExit(f"bench: {' '.join(map(str, command))}: {words.strip()}")
+    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss, time.monotonic() - began)
+
+
+class Bench:
+    def __init__(self, options, programs: pathlib.Path, work: pathlib.Path):
+        self.options, self.godwit, self.work = options, programs / "godwit", work
+        self.report = Report("delta")
+        self.peers = Peers(["detools"])
+        self.of_bsdiff: dict[str, float] = {}
+        self.of_best: dict[str, float] = {}
+
+    # Pairs -----------------------------------------------------------------------------------------------------------
+
+    def given(self) -> list[Pair]:
+        folder = self.options.pairs
+        if not folder:
+            return []
+        layouts = sorted(folder.glob("*.layout.json"), key=lambda path: -len(path.name))
+        return [Pair(old.parent.name, old, old.with_name("new"), next(
+            (layout for layout in layouts if old.parent.name.startswith(layout.name.partition(".")[0])), None))
+            for old in sorted(folder.glob("*/old"))]
+
+    def history(self) -> list[Pair]:
+        models, found = SOURCE / "tests" / "data" / "models", []
+        for old, new in HISTORY:
+            found.append(Pair(f"{old} to {new}, .tflite", models / f"{old}.tflite", models / f"{new}.tflite"))
+            compiled = [self.work / f"{name}.gwm" for name in (old, new)]
+            for name, out in zip((old, new), compiled):
+                measured([self.godwit, "model", "compile", models / f"{name}.tflite", "-o", out])
+            found.append(Pair(f"{old} to {new}, compiled", *compiled))
+        return found
+
+    # Rivals ----------------------------------------------------------------------------------------------------------
+
+    def rivals(self, pair: Pair) -> dict[str, tuple[int, Cost]]:
+        out = self.work / "rival"
+        size = max(pair.old.stat().st_size, pair.new.stat().st_size)
+        commands = {
+            "bsdiff": ["bsdiff", pair.old, pair.new, out],
+            "xdelta3 -9": ["xdelta3", "-9", "-e", "-f", "-B", max(size, 1 << 19), "-s", pair.old, pair.new, out],
+            "zstd -19 --patch-from": ["zstd", "-19", "--single-thread", "--long=31", "-fq", f"--patch-from={pair.old}", pair.new, "-o", out],
+            "xz -9 (in full)": ["sh", "-c", 'xz -9 -T1 -c "$1" >"$2"', "sh", pair.new, out],
+        }
+        if self.peers.has("detools"):
+            commands[f"detools {PINNED['detools']} lzma"] = [VENV / "bin" / "detools", "create_patch", "-c", "lzma", pair.old, pair.new, out]
+        found = {}
+        for name, command in commands.items():
+            out.unlink(missing_ok=True)
+            cost = measured(command)
+            found[name] = (out.stat().st_size, cost)
+        return found
+
+    # Ours ------------------------------------------------------------------------------------------------------------
+
+    def ours(self, pair: Pair, form: str) -> tuple[int, Cost, Cost]:
+        """Size, making, applying; what comes out is compared."""
+        patch, again = self.work / f"ours.{form}", self.work / "again"
+        layout = ["--layout", pair.layout] if pair.layout and form == "godwit" and self.knows_layouts() else []
+        made = measured([self.godwit, "delta", "create", pair.old, pair.new, patch, "--format", form, *layout])
+        applied = measured([self.godwit, "delta", "apply", pair.old, patch, again])
+        if digest(again) != digest(pair.new):
+            raise SystemExit(f"bench: {pair.name}: our {form} patch gives another file")
+        return patch.stat().st_size, made, applied
+
+    def knows_layouts(self) -> bool:
+        done = subprocess.run([self.godwit, "delta", "create", "--help"], capture_output=True, text=True, check=True)
+        return "--layout" in done.stdout
+
+    def pair(self, pair: Pair):
+        print(f"bench: {pair.name}", file=sys.stderr)
+        add, rivals = self.report, self.rivals(pair)
+        size, made, applied = self.ours(pair, "godwit")
+        bsdiff = rivals["bsdiff"][0]
+        best = min(rivals, key=lambda name: rivals[name][0])
+        self.of_bsdiff[pair.name] = size / bsdiff
+        self.of_best[pair.name] = size / rivals[best][0]
+        if pair.name in LIMITS:
+            add.at_most(f"{pair.name}, size", size, "bytes", LIMITS[pair.name], "bsdiff", bsdiff)
+            add.beside(f"{pair.name}, size", size, "bytes", f"best: {best}", rivals[best][0])
+        else:
+            add.beside(f"{pair.name}, size", size, "bytes", "bsdiff", bsdiff)
+            add.add(f"{pair.name}, size", size, "bytes", f"best: {best}", rivals[best][0], rivals[best][0] / size,
+                    "smaller than every rival", size < rivals[best][0])
+        self.classic(pair, bsdiff)
+        large = pair.new.stat().st_size >= LARGE_BYTES
+        cost = rivals["bsdiff"][1]
+        add.beside(f"{pair.name}, making it: processor time", made.cpu_s, "s", "bsdiff", cost.cpu_s, CREATE_CPU_RATIO if large else None)
+        add.beside(f"{pair.name}, making it: peak memory", made.peak_kib, "KiB", "bsdiff", cost.peak_kib,
+                   CREATE_MEMORY_RATIO if large else None)
+        if large:
+            add.at_least(f"{pair.name}, applying it", pair.new.stat().st_size / 1e6 / max(applied.cpu_s, 1e-3), "MB/s", APPLY_MB_PER_S)
+
+    def classic(self, pair: Pair, bsdiff: int):
+        """Our BSDIFF40, applied by Debian's bspatch too."""
+        size, _, _ = self.ours(pair, "bsdiff")
+        again = self.work / "again"
+        measured(["bspatch", pair.old, again, self.work / "ours.bsdiff"])
+        same = digest(again) == digest(pair.new)
+        self.report.add(f"{pair.name}, our BSDIFF40, applied by bspatch", size, "bytes", "bsdiff", bsdiff, bsdiff / size,
+                        "the same file", same)
+
+    def means(self):
+        six = [name for name in LIMITS if name in self.of_bsdiff]
+        if len(six) < len(LIMITS):
+            return
+        def mean(ratios):
+            return 100 * math.exp(sum(math.log(ratios[name]) for name in six) / len(six))
+        self.report.at_most("six int8 pairs, geometric mean of our size / bsdiff's", mean(self.of_bsdiff), "%", MEAN_OF_BSDIFF)
+        self.report.at_most("six int8 pairs, geometric mean of our size / the best rival's", mean(self.of_best), "%", MEAN_OF_BEST)
+        self.report.at_most("six int8 pairs, the worst of our size / bsdiff's", 100 * max(self.of_bsdiff[name] for name in six), "%",
+                            WORST_OF_BSDIFF)
+
+    def run(self) -> Report:
+        pairs = self.given() + ([] if self.options.no_history else self.history())
+        for pair in pairs:
+            if not self.options.pair or pair.name in self.options.pair:
+                self.pair(pair)
+        self.means()
+        return self.report
+
+
+def digest(path: pathlib.Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+def run(options, programs: pathlib.Path, work: pathlib.Path) -> Report:
+    return Bench(options, programs, work).run()

@@ -1,0 +1,204 @@
+"""Inference of every int8 model, our paths in turns with LiteRT (XNNPACK), ONNX Runtime and TFLite Micro."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import golden
+from peers import PINNED, Peers
+from rounds import Runner, take_turns
+from schema import SOURCE, Report
+
+# Least ratio to the faster peer; every other model: never slower.
+GOALS = {"vww_96_int8": 1.8, "person_detect_int8": 1.4, "kws_dscnn_int8": 1.25, "sww_int8": 1.35, "ic_resnet8_int8": 1.1,
+         "ic_large_int8": 1.08, "ad01_int8": 1.05, "mobilenet_v2_224_int8": 1.2, "lstm_mnist_int8": 1.3, "micro_speech_lstm": 1.3}
+GOALS |= {"vww-2": GOALS["vww_96_int8"], "sww-2": GOALS["sww_int8"], "ic-2": GOALS["ic_resnet8_int8"]}  # the same files
+LSTM = {"lstm_mnist_int8": (28, 28, 20), "micro_speech_lstm": (49, 257, 80)}  # steps, inputs, units
+AVX2_OF_VNNI, PORTABLE_OF_REFERENCE = 0.45, 3
+TEXT_BYTES_MAX = 200_000
+
+
+class Bench:
+    def __init__(self, options, programs: pathlib.Path, work: pathlib.Path):
+        self.options, self.programs, self.work = options, programs, work
+        self.report = Report("engine")
+        self.peers = Peers(["numpy", "ai-edge-litert", "onnx", "onnxruntime", "tflite-micro"])
+        self.limit: Runner | None = None
+
+    def runner(self, name: str, command: list, environment: dict | None = None) -> Runner:
+        return Runner(name, command, self.options.core, environment)
+
+    # What runs -------------------------------------------------------------------------------------------------------
+
+    def compile(self, model: pathlib.Path, *flags) -> pathlib.Path | None:
+        out = self.work / f"{model.stem}{''.join(flags)}.gwm"
+        done = subprocess.run([self.programs / "godwit", "model", "compile", model, "-o", out, *flags],
+                              capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(f"bench: {model.name}: {done.stderr.strip()}", file=sys.stderr)
+            return None
+        return out
+
+    def paths(self) -> list[str]:
+        """Those that run here, the fastest first."""
+        return subprocess.run([self.programs / "bench_engine", "--paths"], capture_output=True, text=True, check=True).stdout.split()
+
+    def ours(self, compiled: pathlib.Path, paths: list[str]) -> list[Runner]:
+        return [self.runner(path, [self.programs / "bench_engine", compiled], {"GODWIT_ENGINE_PATH": path}) for path in paths]
+
+    def litert(self, model: pathlib.Path) -> Runner | None:
+        library = self.peers.library("ai-edge-litert", "ai_edge_litert/libLiteRt.so")
+        if not library:
+            return None
+        name = f"LiteRT {PINNED['ai-edge-litert']} (XNNPACK)"
+        first = self.runner(name, [self.programs / "bench_litert", library, model])
+        if first.facts is None:  # It may be only a detail of the file that it refuses.
+            fixed = self.work / f"{model.stem}.fixed.tflite"
+            if self.peers.python("to_onnx.py", model, fixed, "fixed").returncode == 0:
+                second = self.runner(name, [self.programs / "bench_litert", library, fixed])
+                return second if second.facts is not None else first
+        return first
+
+    def onnxruntime(self, model: pathlib.Path) -> list[Runner]:
+        library = self.peers.library("onnxruntime", "onnxruntime/capi/libonnxruntime.so.*")
+        if not library or not self.peers.has("onnx", "numpy", "ai-edge-litert"):
+            return []
+        found = []
+        for form in ("float", "int8") if model.stem in LSTM else ("u8", "s8"):
+            graph = self.work / f"{model.stem}.{form}.onnx"
+            how = ["lstm", graph, *LSTM[model.stem], form] if model.stem in LSTM else [model, graph, form]
+            done = self.peers.python("to_onnx.py", *how)
+            if done.returncode:
+                print(f"bench: {model.name} for ONNX Runtime: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+                return []
+            label = f"ONNX Runtime {PINNED['onnxruntime']} {form}" + (", LSTM alone" if model.stem in LSTM else "")
+            found.append(self.runner(label, [self.programs / "bench_onnxruntime", library, graph, *done.stdout.split()]))
+        return found
+
+    def reference(self, model: pathlib.Path) -> Runner | None:
+        if not self.peers.has("tflite-micro", "numpy"):
+            return None
+        script = pathlib.Path(__file__).with_name("tflm_rounds.py")
+        return self.runner("TFLite Micro reference", [self.peers.packages.parents[2] / "bin" / "python", script, model])
+
+    # What is said ----------------------------------------------------------------------------------------------------
+
+    def model(self, model: pathlib.Path):
+        compiled = self.compile(model)
+        if not compiled:
+            self.report.add(f"{model.stem}: not compiled", None, "us")
+            return
+        ours = [runner for runner in self.ours(compiled, self.paths()) if runner.facts is not None]
+        rivals = [runner for runner in (self.litert(model), *self.onnxruntime(model)) if runner]
+        reference = self.reference(model)
+        limit = self.runner("limit", [self.programs / "bench_limit"])
+        take_turns([*ours, *rivals, *([reference] if reference else []), limit], self.options.rounds)
+        for runner in [*rivals, *([reference] if reference else [])]:
+            if runner.median is None:
+                print(f"bench: {model.name}: {runner.name}: {runner.reason}", file=sys.stderr)
+        self.rows(model.stem, ours, rivals, reference)
+        self.share(model.stem, compiled, ours[0].median, limit)
+        self.resident(model.stem, ours[0], rivals)
+
+    def rows(self, name: str, ours: list[Runner], rivals: list[Runner], reference: Runner | None):
+        best = ours[0]
+        timed = sorted((rival for rival in rivals if rival.median is not None), key=lambda rival: rival.median)
+        if not timed:
+            self.report.add(f"{name}, {best.name}", best.median, "us")
+        for place, rival in enumerate(timed):
+            self.report.beside(f"{name}, {best.name}", best.median, "us", rival.name, rival.median,
+                               GOALS.get(name, 1.0) if place == 0 else None)
+        for runner in ours[1:]:
+            if runner.name == "avx2" and best.name == "avx512vnni":
+                self.report.beside(f"{name}, avx2", runner.median, "us", "our avx512vnni", best.median, AVX2_OF_VNNI)
+        for runner in ours:
+            if runner.name == "portable" and reference:
+                self.report.beside(f"{name}, portable", runner.median, "us", reference.name, reference.median,
+                                   PORTABLE_OF_REFERENCE)
+        without = self.without_removal(name)
+        if without is not None:
+            fastest = timed[0] if timed else None
+            self.report.beside(f"{name}, constant channels kept", without, "us", fastest and fastest.name,
+                               fastest and fastest.median, 1.35)
+
+    def without_removal(self, name: str) -> float | None:
+        """Only of the model whose goal asks for it, and if the compiler can be told to keep them."""
+        if name not in ("vww_96_int8", "vww-2"):
+            return None
+        compiled = self.compile(self.found[name], "--keep-constant-channels")
+        if not compiled:
+            return None
+        runner = self.ours(compiled, self.paths()[:1])[0]
+        take_turns([runner], self.options.rounds)
+        return runner.median
+
+    def share(self, name: str, compiled: pathlib.Path, us: float, limit: Runner):
+        """How much of what the processor's int8 products could do in that time the model's own products are."""
+        text = subprocess.run([self.programs / "godwit", "model", "inspect", compiled], capture_output=True, text=True,
+                              check=True).stdout
+        work = re.search(r"^work\t(\d+) multiply-adds", text, re.M)
+        if limit.median is None or not work:
+            return
+        macs = int(work[1])
+        self.report.add(f"{name}, share of {limit.facts['instruction']} at {limit.facts['macs'] / limit.median / 1e3:.0f} GMAC/s",
+                        100 * macs / limit.facts["macs"] * limit.median / us, "%")
+
+    def resident(self, name: str, ours: Runner, rivals: list[Runner]):
+        if not self.options.size:
+            return
+        bound = (ours.facts["model_bytes"] + ours.facts["arena_bytes"]) / 1024 + 1024
+        for rival in rivals:
+            if rival.facts is not None:
+                self.report.beside(f"{name}, resident of the process", ours.facts["resident_kib"], "KiB", rival.name,
+                                   rival.facts["resident_kib"])
+        self.report.at_most(f"{name}, resident over an empty process", ours.facts["resident_kib"] - self.empty_kib, "KiB", round(bound))
+        self.report.add(f"{name}, load and validate", ours.facts["load_us"], "us")
+
+    def sizes(self):
+        text = subprocess.run(["nm", "-S", "-C", "--defined-only", self.programs / "bench_engine"], capture_output=True, text=True,
+                              check=True).stdout
+        total = sum(int(match[1], 16) for match in re.finditer(r"^\S+ (\S+) [tTwWrR] .*godwit::engine::", text, re.M))
+        peers = [self.peers.library("ai-edge-litert", "ai_edge_litert/libLiteRt.so"),
+                 self.peers.library("onnxruntime", "onnxruntime/capi/libonnxruntime.so.*")]
+        for library in filter(None, peers):
+            self.report.at_most("engine, code and constants of all paths", total, "bytes", TEXT_BYTES_MAX, library.name,
+                                library.stat().st_size)
+        if not any(peers):
+            self.report.at_most("engine, code and constants of all paths", total, "bytes", TEXT_BYTES_MAX)
+
+    def run(self) -> Report:
+        self.found = golden.models(self.options.models)
+        chosen = self.options.model or list(self.found)
+        if self.options.size:
+            empty = self.runner("empty", [self.programs / "bench_limit"])
+            self.empty_kib = empty.facts["resident_kib"] if empty.facts else 0
+            empty.end()
+        if self.options.golden:
+            for path in self.paths():
+                golden.check(self, path)
+        if not self.options.golden_only:
+            for name in chosen:
+                if name not in self.found:
+                    raise SystemExit(f"bench: there is no model {name} in {self.options.models}")
+                print(f"bench: {name}", file=sys.stderr)
+                self.model(self.found[name])
+        if self.options.size:
+            self.sizes()
+        return self.report
+
+
+def add_arguments(parser):
+    parser.add_argument("--models", type=pathlib.Path, default=SOURCE / "tests" / "data" / "models", metavar="DIR",
+                        help="int8 .tflite files, also below DIR/history (default: tests/data/models)")
+    parser.add_argument("--model", action="append", metavar="NAME", help="only this one; may be repeated")
+    parser.add_argument("--golden", type=pathlib.Path, metavar="DIR",
+                        help="compare every row of NAME.in.bin.zst with NAME.out.bin.zst, byte for byte, on every path")
+    parser.add_argument("--golden-only", action="store_true", help="and time nothing")
+    parser.add_argument("--size", action="store_true", help="size of code and of processes too")
+    parser.add_argument("--rounds", type=int, default=7, help="of 0.15 s for each rival (default: %(default)s)")
+    parser.add_argument("--core", type=int, default=1, help="the core to which all are pinned (default: %(default)s)")
+
+
+def run(options, programs: pathlib.Path, work: pathlib.Path) -> Report:
+    return Bench(options, programs, work).run()

@@ -1,0 +1,50 @@
+// Our engine as a runner (rounds.h): bench_engine MODEL.gwm; GODWIT_ENGINE_PATH chooses the path.
+//   bench_engine --facts MODEL.gwm    input_bytes=N output_bytes=N
+//   bench_engine --paths              those that run here, the fastest first
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "agent/engine/engine.h"
+#include "tests/bench/rounds.h"
+
+namespace {
+
+using namespace godwit;
+using bench::give_up;
+
+auto read(char const* path) -> std::vector<uint8_t> {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) give_up(std::string("cannot read ") + path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc == 2 && !std::strcmp(argv[1], "--paths")) {
+    for (auto const& path : engine::path_names())
+      if (engine::check_options({.path = path})) std::puts(path.c_str());
+    return 0;
+  }
+  bool const facts_only = argc == 3 && !std::strcmp(argv[1], "--facts");
+  if (argc != 2 && !facts_only)
+    give_up("usage: bench_engine [--facts] MODEL.gwm, or bench_engine --paths");
+  auto const model = read(argv[argc - 1]);
+  char const* const path = std::getenv("GODWIT_ENGINE_PATH");
+  double const began = bench::now_us();
+  auto engine = engine::Engine::load(model, {.path = path ? path : ""});
+  double const load_us = bench::now_us() - began;
+  if (!engine) give_up(engine.error().what);
+  if (facts_only) {
+    std::printf("input_bytes=%zu output_bytes=%zu\n", engine->input_bytes(),
+                engine->output_bytes());
+    return 0;
+  }
+  std::vector<uint8_t> input(engine->input_bytes()), output(engine->output_bytes());
+  bench::fill(input.data(), input.size());
+  std::string const facts = "\"load_us\": " + std::to_string(load_us) +
+                            ", \"arena_bytes\": " + std::to_string(engine->arena_bytes()) +
+                            ", \"model_bytes\": " + std::to_string(model.size());
+  bench::serve_rounds(facts, [&] { engine->run(input, output); });
+}
