@@ -6,6 +6,7 @@
 #include <boost/beast/http/read.hpp>
 
 #include "proto/base/limits.h"
+#include "server/http/deadline.h"
 #include "server/http/offload.h"
 #include "server/http/problem.h"
 #include "server/http/tls.h"
@@ -26,6 +27,7 @@ constexpr uint32_t kCloseTimeoutMs = 2'000;
 constexpr size_t kBodyChunkBytes = 16u << 10;
 constexpr size_t kDiscardedBytesMax = 16u << 20;
 constexpr size_t kUploadChunkBytes = 256u << 10;
+constexpr char kTooSlow[] = "the body came too slowly";
 
 auto overloaded(Offloaded outcome, Request const& request) -> Response {
   if (outcome == Offloaded::refused)
@@ -146,17 +148,24 @@ auto Session::read_head(Parser& parser) -> net::awaitable<bool> {
   parser.header_limit(kHeaderBytesMax);
   parser.body_limit(boost::none);  // read_body and the upload handlers hold limits of their own
   idle_ = true;
-  expire_after(serving_.config.idle_timeout_ms);
   error_code error;
-  co_await http::async_read_header(stream_, buffer_, parser,
-                                   net::redirect_error(net::use_awaitable, error));
+  bool late = false;
+  {
+    Deadline const deadline(beast::get_lowest_layer(stream_), serving_.config.idle_timeout_ms);
+    co_await http::async_read_header(stream_, buffer_, parser,
+                                     net::redirect_error(net::use_awaitable, error));
+    late = deadline.over();
+  }
   idle_ = false;
   if (!error) co_return true;
-  if (!is_malformed(error)) co_return false;
+  // One that has said nothing yet is only idle.
+  late = late && (parser.got_some() || buffer_.size() > 0);
+  if (!late && !is_malformed(error)) co_return false;
   auto const id = next_request_id();
   auto const too_long = error == http::error::header_limit || error == http::error::buffer_overflow;
-  auto const response = too_long ? problem(431, "invalid", "the header is too long", id)
-                                 : problem(invalid("malformed request: " + error.message()), id);
+  auto const response = late       ? problem(408, "retry", "the header came too slowly", id)
+                        : too_long ? problem(431, "invalid", "the header is too long", id)
+                                   : problem(invalid("malformed request: " + error.message()), id);
   dispatcher_.count(nullptr, "", response.status, 0);
   bool const sent = co_await send(response, false, false);
   if (sent) co_await discard_input();
@@ -231,14 +240,13 @@ auto Session::read_body(Parser& parser, Request& request)
     co_return problem(413, "invalid", too_large, id);
   bool const expected = co_await continue_if_expected(parser);
   if (!expected) co_return std::nullopt;
-  expire_after(serving_.config.request_timeout_ms);
+  Deadline const deadline(beast::get_lowest_layer(stream_), serving_.config.request_timeout_ms);
   Bytes chunk;
   while (!parser.is_done()) {
     chunk.resize(kBodyChunkBytes);
     error_code error;
     auto const size = co_await read_chunk(parser, chunk, error);
-    if (error == beast::error::timeout)
-      co_return problem(408, "retry", "the body came too slowly", id);
+    if (error && deadline.over()) co_return problem(408, "retry", kTooSlow, id);
     if (is_malformed(error)) co_return problem(invalid("malformed body: " + error.message()), id);
     if (error) co_return std::nullopt;
     if (request.body.size() + size > limits::kRequestBodyBytesMax)
@@ -262,9 +270,17 @@ auto Session::read_upload(Parser& parser, Dispatcher::Routed& routed)
   if (!expected) co_return std::nullopt;
   Bytes chunk(kUploadChunkBytes);
   while (!parser.is_done()) {
-    expire_after(serving_.config.request_timeout_ms);
     error_code error;
-    auto const size = co_await read_chunk(parser, chunk, error);
+    size_t size = 0;
+    bool late = false;
+    {
+      Deadline const deadline(beast::get_lowest_layer(stream_), serving_.config.request_timeout_ms);
+      size = co_await read_chunk(parser, chunk, error);
+      late = error && deadline.over();
+    }
+    if (late) co_return problem(408, "retry", kTooSlow, request.request_id);
+    if (is_malformed(error))
+      co_return problem(invalid("malformed body: " + error.message()), request.request_id);
     if (error) co_return std::nullopt;
     Result<> written;
     auto write = [&] { written = upload.write(ByteView(chunk).first(size)); };

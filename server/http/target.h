@@ -15,8 +15,8 @@ struct Target {
   std::map<std::string, std::string, std::less<>> query;
 };
 
-/// Origin form only. `invalid` for anything malformed, control characters, "." and ".." segments,
-/// and a parameter given twice.
+/// Origin form only. `invalid` for anything malformed, control characters, text that is not UTF-8,
+/// "." and ".." segments, and a parameter given twice.
 auto parse_target(std::string_view text) -> Result<Target>;
 /// Percent-decoding; in queries '+' is a space.
 auto percent_decode(std::string_view text, bool plus_is_space) -> Result<std::string>;

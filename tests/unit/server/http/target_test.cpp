@@ -25,5 +25,14 @@ TEST(Target, TricksAreRefused) {
     EXPECT_FALSE(parse_target(text)) << text;
 }
 
+TEST(Target, IsUtf8) {
+  for (auto const* text : {"/%c3%a9", "/%e2%82%ac", "/%f0%9f%90%a6", "/%ed%9f%bf", "/%f4%8f%bf%bf"})
+    EXPECT_TRUE(parse_target(text)) << text;
+  for (auto const* text :
+       {"/%ff", "/%c3", "/%c3/", "/%c0%af", "/%c1%bf", "/%e0%9f%bf", "/%ed%a0%80", "/%f0%8f%bf%bf",
+        "/%f4%90%80%80", "/%f5%80%80%80", "/%80", "/%e2%82", "/a?%ff=1", "/a?x=%fe"})
+    EXPECT_FALSE(parse_target(text)) << text;
+}
+
 }  // namespace
 }  // namespace godwit::server
