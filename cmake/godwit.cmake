@@ -80,13 +80,17 @@ function(godwit_test name)
 endfunction()
 
 # godwit_fuzzer(NAME [DEPENDS ...]): NAME.cpp defines LLVMFuzzerTestOneInput. Under the fuzz preset it is a
-# libFuzzer program; in every other build it replays tests/fuzz/corpus/NAME as a test.
+# libFuzzer program (target `fuzzers`: all of them); in every other build it replays tests/fuzz/corpus/NAME as a test.
 function(godwit_fuzzer name)
   cmake_parse_arguments(ARG "" "" "DEPENDS" ${ARGN})
   add_executable(fuzz_${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/${name}.cpp)
   target_link_libraries(fuzz_${name} PRIVATE godwit_flags ${ARG_DEPENDS})
   set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
   if(GODWIT_FUZZ)
+    if(NOT TARGET fuzzers)
+      add_custom_target(fuzzers)
+    endif()
+    add_dependencies(fuzzers fuzz_${name})
     target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
   else()
     target_sources(fuzz_${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/replay_main.cpp)
