@@ -35,11 +35,26 @@ auto equal_rows(Bytes const& actual, Bytes const& expected, size_t width) -> siz
   return equal;
 }
 
+/// Images of 32x32x3 as images of 96x96x3: each pixel three times in both directions.
+auto enlarged(Bytes const& images) -> Bytes {
+  constexpr size_t kSide = 32, kTimes = 3, kChannels = 3;
+  Bytes out;
+  out.reserve(images.size() * kTimes * kTimes);
+  for (size_t line = 0; line < images.size(); line += kSide * kChannels)
+    for (size_t again = 0; again < kTimes; ++again)
+      for (size_t pixel = 0; pixel < kSide; ++pixel)
+        for (size_t copy = 0; copy < kTimes; ++copy)
+          out.insert(out.end(), &images[line + pixel * kChannels],
+                     &images[line + pixel * kChannels] + kChannels);
+  return out;
+}
+
 struct Pair {
   std::string model;
   std::string inputs;
   std::string outputs;
   size_t rows;
+  bool enlarge = false;
 };
 
 class Reference : public testing::TestWithParam<Pair> {};
@@ -49,7 +64,8 @@ TEST_P(Reference, EveryRowIsEqual) {
   auto const compiled = compiler::compile_tflite(read_file("models/" + pair.model), {});
   ASSERT_TRUE(compiled) << compiled.error().what;
   auto const& model = compiled->model;
-  auto const inputs = read_file("golden/" + pair.inputs);
+  auto inputs = read_file("golden/" + pair.inputs);
+  if (pair.enlarge) inputs = enlarged(inputs);
   auto const expected = read_file("golden/" + pair.outputs);
   for (auto const& path : engine::path_names()) {
     engine::EngineOptions const options{.path = path};
@@ -72,19 +88,21 @@ TEST_P(Reference, EveryRowIsEqual) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, Reference,
-                         testing::Values(Pair{"ic-1.tflite", "ic.in.bin", "ic-1.out.bin", 249},
-                                         Pair{"ic-2.tflite", "ic.in.bin", "ic-2.out.bin", 249},
-                                         Pair{"ic-3.tflite", "ic.in.bin", "ic-3.out.bin", 249},
-                                         Pair{"ic-4.tflite", "ic.in.bin", "ic-2.out.bin", 249},
-                                         Pair{"sww-1.tflite", "sww.in.bin", "sww-1.out.bin", 64}),
-                         [](auto const& test) {
-                           auto name = test.param.model;
-                           std::replace_if(
-                               name.begin(), name.end(), [](char c) { return !std::isalnum(c); },
-                               '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Models, Reference,
+    testing::Values(Pair{"ic-1.tflite", "ic.in.bin", "ic-1.out.bin", 249},
+                    Pair{"ic-2.tflite", "ic.in.bin", "ic-2.out.bin", 249},
+                    Pair{"ic-3.tflite", "ic.in.bin", "ic-3.out.bin", 249},
+                    Pair{"ic-4.tflite", "ic.in.bin", "ic-2.out.bin", 249},
+                    Pair{"vww-1.tflite", "ic.in.bin", "vww-1.out.bin", 249, true},
+                    Pair{"vww-2.tflite", "ic.in.bin", "vww-2.out.bin", 249, true},
+                    Pair{"sww-1.tflite", "sww.in.bin", "sww-1.out.bin", 64}),
+    [](auto const& test) {
+      auto name = test.param.model;
+      std::replace_if(
+          name.begin(), name.end(), [](char c) { return !std::isalnum(c); }, '_');
+      return name;
+    });
 
 }  // namespace
 }  // namespace godwit
