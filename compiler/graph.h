@@ -13,6 +13,11 @@ struct Graph {
   std::vector<uint32_t> outputs;
 };
 
+/// What an operator makes, or an input: neither a constant nor a state.
+inline auto is_activation(proto::TensorSpec const& tensor) -> bool {
+  return !tensor.data && !tensor.state;
+}
+
 /// The parameters of an operator as the struct of its code.
 template <typename T>
 auto params_of(proto::OperatorSpec const& op) -> T {

@@ -9,7 +9,7 @@ namespace {
 using proto::Opcode;
 
 auto is_int8(proto::TensorSpec const& tensor) -> bool {
-  return tensor.type == proto::TensorType::int8 && !tensor.data;
+  return tensor.type == proto::TensorType::int8 && is_activation(tensor);
 }
 
 auto same_channels(proto::TensorSpec const& in, proto::TensorSpec const& out) -> bool {

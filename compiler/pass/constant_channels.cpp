@@ -21,7 +21,7 @@ class Groups {
   explicit Groups(Graph const& graph) {
     uint32_t next = 0;
     for (auto const& tensor : graph.tensors) {
-      if (tensor.data) break;
+      if (!is_activation(tensor)) break;
       first_.push_back(next);
       next += channel_count(tensor);
     }
@@ -79,14 +79,14 @@ class Removal {
     auto const kind = channels_of(graph_, op);
     if (kind == Channels::opaque) {
       for (uint32_t value : op.inputs)
-        if (!graph_.tensors[value].data) groups_.keep_all(value);
+        if (is_activation(graph_.tensors[value])) groups_.keep_all(value);
       for (uint32_t value : op.outputs) groups_.keep_all(value);
     }
     if (kind != Channels::paired) return;
     uint32_t const out = op.outputs[0];
     for (uint32_t c = 0; c < groups_.channels(out); ++c)
       for (uint32_t value : op.inputs)
-        if (!graph_.tensors[value].data)
+        if (is_activation(graph_.tensors[value]))
           groups_.join(groups_.of(out, c), groups_.of(value, input_channel(graph_, op, c)));
   }
 

@@ -45,7 +45,7 @@ class Analysis {
  public:
   explicit Analysis(Graph const& graph) : graph_(graph) {
     for (auto const& tensor : graph.tensors)
-      if (!tensor.data) values_.emplace_back(channel_count(tensor));
+      if (is_activation(tensor)) values_.emplace_back(channel_count(tensor));
   }
 
   auto run() -> Intervals {
