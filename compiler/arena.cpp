@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <random>
 
 #include "proto/format/model.h"
 
@@ -9,44 +10,140 @@ namespace godwit::compiler {
 
 namespace {
 
-auto aligned(uint32_t size_bytes) -> uint32_t {
-  constexpr auto kAlignment = static_cast<uint32_t>(proto::kTensorAlignment);
-  return (size_bytes + kAlignment - 1) / kAlignment * kAlignment;
-}
+constexpr uint32_t kRoundsMax = 4000;
+constexpr uint32_t kPlacementsMax = 400'000;  // over all rounds: bounds the time for large graphs
+constexpr uint32_t kAlignment = proto::kTensorAlignment;
 
-auto weight(Lifetime const& value) -> uint64_t {
-  return uint64_t{value.size_bytes} * (value.last - value.first + 1);
+auto aligned(uint32_t size_bytes) -> uint32_t {
+  return (size_bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
 
 auto meet(Lifetime const& a, Lifetime const& b) -> bool {
   return a.first <= b.last && b.first <= a.last;
 }
 
+/// What one value forbids another: to begin between `before` bytes below its own beginning and
+/// `after` bytes above it, both excluded.
+struct Neighbour {
+  uint32_t value;
+  uint32_t before;
+  uint32_t after;
+  bool same_place;
+};
+
+class Planner {
+ public:
+  Planner(std::vector<Lifetime> const& values, std::vector<Overlap> const& overlaps)
+      : values_(values), neighbours_(values.size()) {
+    auto const count = static_cast<uint32_t>(values.size());
+    for (uint32_t a = 0; a < count; ++a)
+      for (uint32_t b = 0; b < count; ++b)
+        if (a != b && meet(values[a], values[b]))
+          neighbours_[a].push_back(
+              {b, aligned(values[a].size_bytes), aligned(values[b].size_bytes), false});
+    for (auto const& overlap : overlaps) {
+      uint32_t const distance =
+          std::min(aligned(overlap.distance_bytes), aligned(values[overlap.output].size_bytes));
+      auto& of_output = find(overlap.output, overlap.input);
+      of_output.before = distance;
+      of_output.same_place = overlap.same_place;
+      auto& of_input = find(overlap.input, overlap.output);
+      of_input.after = distance;
+      of_input.same_place = overlap.same_place;
+    }
+  }
+
+  auto best() const -> ArenaPlan {
+    auto [order, plan] = best_of_sorted();
+    if (values_.size() < 2) return plan;
+    std::minstd_rand random(1);
+    auto const count = static_cast<uint32_t>(values_.size());
+    uint32_t const rounds = std::min(kRoundsMax, kPlacementsMax / count);
+    for (uint32_t round = 0; round < rounds; ++round) {
+      auto moved = order;
+      auto const from = moved.begin() + random() % count;
+      uint32_t const value = *from;
+      moved.erase(from);
+      moved.insert(moved.begin() + random() % count, value);
+      auto tried = place(moved);
+      if (tried.size_bytes > plan.size_bytes) continue;
+      order = std::move(moved);
+      plan = std::move(tried);
+    }
+    return plan;
+  }
+
+ private:
+  using Order = std::vector<uint32_t>;
+
+  auto find(uint32_t value, uint32_t other) -> Neighbour& {
+    auto& all = neighbours_[value];
+    auto const found =
+        std::find_if(all.begin(), all.end(), [&](Neighbour const& n) { return n.value == other; });
+    CHECK(found != all.end());
+    return *found;
+  }
+
+  auto best_of_sorted() const -> std::pair<Order, ArenaPlan> {
+    using Key = uint64_t (*)(Lifetime const&);
+    constexpr Key kKeys[] = {
+        [](Lifetime const& v) { return uint64_t{v.size_bytes} * (v.last - v.first + 1); },
+        [](Lifetime const& v) { return uint64_t{v.size_bytes}; },
+        [](Lifetime const& v) { return uint64_t{v.first}; },
+        [](Lifetime const& v) { return UINT64_MAX - v.first; }};
+    std::pair<Order, ArenaPlan> best;
+    for (Key const key : kKeys) {
+      Order order(values_.size());
+      std::iota(order.begin(), order.end(), 0u);
+      std::stable_sort(order.begin(), order.end(),
+                       [&](uint32_t a, uint32_t b) { return key(values_[a]) > key(values_[b]); });
+      auto plan = place(order);
+      if (best.first.empty() || plan.size_bytes < best.second.size_bytes)
+        best = {std::move(order), std::move(plan)};
+    }
+    return best;
+  }
+
+  auto place(Order const& order) const -> ArenaPlan {
+    constexpr uint32_t kNowhere = UINT32_MAX;
+    ArenaPlan plan{.offsets = std::vector<uint32_t>(values_.size(), kNowhere), .size_bytes = 0};
+    for (uint32_t value : order) {
+      uint32_t best = kNowhere;
+      auto const consider = [&](uint32_t offset) {
+        if (offset < best && allowed(value, offset, plan.offsets)) best = offset;
+      };
+      consider(0);
+      for (auto const& n : neighbours_[value]) {
+        uint32_t const other = plan.offsets[n.value];
+        if (other == kNowhere) continue;
+        consider(other + n.after);
+        if (n.same_place) consider(other);
+      }
+      plan.offsets[value] = best;
+      plan.size_bytes = std::max(plan.size_bytes, best + aligned(values_[value].size_bytes));
+    }
+    return plan;
+  }
+
+  auto allowed(uint32_t value, uint32_t offset, std::vector<uint32_t> const& offsets) const
+      -> bool {
+    for (auto const& n : neighbours_[value]) {
+      uint64_t const other = offsets[n.value];
+      if (other == UINT32_MAX || (n.same_place && other == offset)) continue;
+      if (uint64_t{offset} + n.before > other && offset < other + n.after) return false;
+    }
+    return true;
+  }
+
+  std::vector<Lifetime> const& values_;
+  std::vector<std::vector<Neighbour>> neighbours_;
+};
+
 }  // namespace
 
-auto plan_arena(std::vector<Lifetime> const& values) -> ArenaPlan {
-  std::vector<size_t> order(values.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return weight(values[a]) > weight(values[b]); });
-  ArenaPlan plan{.offsets = std::vector<uint32_t>(values.size()), .size_bytes = 0};
-  std::vector<size_t> placed;  // by offset
-  for (size_t i : order) {
-    uint32_t const size = aligned(values[i].size_bytes);
-    uint32_t offset = 0;
-    for (size_t other : placed) {
-      if (!meet(values[i], values[other])) continue;
-      if (plan.offsets[other] >= offset + size) break;  // The gap before it is large enough.
-      offset = std::max(offset, plan.offsets[other] + aligned(values[other].size_bytes));
-    }
-    plan.offsets[i] = offset;
-    plan.size_bytes = std::max(plan.size_bytes, offset + size);
-    auto const after =
-        std::upper_bound(placed.begin(), placed.end(), offset,
-                         [&](uint32_t at, size_t k) { return at < plan.offsets[k]; });
-    placed.insert(after, i);
-  }
-  return plan;
+auto plan_arena(std::vector<Lifetime> const& values, std::vector<Overlap> const& overlaps)
+    -> ArenaPlan {
+  return Planner(values, overlaps).best();
 }
 
 auto live_bytes_max(std::vector<Lifetime> const& values) -> uint32_t {

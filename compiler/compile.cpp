@@ -7,6 +7,7 @@
 #include "agent/engine/sha256.h"
 #include "compiler/arena.h"
 #include "compiler/lower.h"
+#include "compiler/overlap.h"
 #include "compiler/pass/constant_channels.h"
 #include "compiler/pass/fold.h"
 
@@ -23,7 +24,7 @@ auto size_bytes(proto::TensorSpec const& tensor) -> uint32_t {
 auto lifetimes(Graph const& graph) -> std::vector<Lifetime> {
   std::vector<Lifetime> out;
   for (auto const& tensor : graph.tensors)
-    if (!tensor.data) out.push_back({size_bytes(tensor), 0, 0});
+    if (is_activation(tensor)) out.push_back({size_bytes(tensor), 0, 0});
   for (uint32_t i = 0; i < graph.operators.size(); ++i) {
     for (uint32_t value : graph.operators[i].outputs) out[value].first = out[value].last = i;
     for (uint32_t value : graph.operators[i].inputs)
@@ -39,7 +40,7 @@ auto plan_memory(Graph& graph) -> Result<uint32_t> {
   uint64_t total = 0;
   for (auto const& value : values) total += value.size_bytes;
   if (total > UINT32_MAX) return invalid("the activations of the graph are too large");
-  auto const plan = plan_arena(values);
+  auto const plan = plan_arena(values, find_overlaps(graph, values));
   if (plan.size_bytes > proto::kArenaBytesMax)
     return invalid("the graph needs an arena of " + std::to_string(plan.size_bytes) + " bytes; " +
                    std::to_string(proto::kArenaBytesMax) + " are possible");
