@@ -5,48 +5,14 @@
 
 #include "agent/engine/golden.h"
 #include "agent/engine/sha256.h"
-#include "compiler/arena.h"
 #include "compiler/lower.h"
-#include "compiler/overlap.h"
+#include "compiler/memory.h"
 #include "compiler/pass/constant_channels.h"
 #include "compiler/pass/fold.h"
 
 namespace godwit::compiler {
 
 namespace {
-
-auto size_bytes(proto::TensorSpec const& tensor) -> uint32_t {
-  uint32_t size = proto::element_bytes(tensor.type);
-  for (uint32_t extent : tensor.shape) size *= extent;  // bounded when the file was read
-  return size;
-}
-
-auto lifetimes(Graph const& graph) -> std::vector<Lifetime> {
-  std::vector<Lifetime> out;
-  for (auto const& tensor : graph.tensors)
-    if (is_activation(tensor)) out.push_back({size_bytes(tensor), 0, 0});
-  for (uint32_t i = 0; i < graph.operators.size(); ++i) {
-    for (uint32_t value : graph.operators[i].outputs) out[value].first = out[value].last = i;
-    for (uint32_t value : graph.operators[i].inputs)
-      if (value < out.size()) out[value].last = i;
-  }
-  auto const end = static_cast<uint32_t>(graph.operators.size());
-  for (uint32_t value : graph.outputs) out[value].last = end;
-  return out;
-}
-
-auto plan_memory(Graph& graph) -> Result<uint32_t> {
-  auto const values = lifetimes(graph);
-  uint64_t total = 0;
-  for (auto const& value : values) total += value.size_bytes;
-  if (total > UINT32_MAX) return invalid("the activations of the graph are too large");
-  auto const plan = plan_arena(values, find_overlaps(graph, values));
-  if (plan.size_bytes > proto::kArenaBytesMax)
-    return invalid("the graph needs an arena of " + std::to_string(plan.size_bytes) + " bytes; " +
-                   std::to_string(proto::kArenaBytesMax) + " are possible");
-  for (size_t i = 0; i < values.size(); ++i) graph.tensors[i].arena_offset = plan.offsets[i];
-  return plan.size_bytes;
-}
 
 /// How much the outputs of a seed tell: rows that differ, then values off the ends of the range.
 auto score(engine::Engine& engine, uint64_t seed, uint32_t rows) -> uint64_t {

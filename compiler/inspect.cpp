@@ -41,7 +41,49 @@ auto lifetimes(proto::ModelView const& model) -> std::vector<Lifetime> {
   return values;
 }
 
+/// Marks the cells of a line that a value touches.
+void mark(std::string& line, proto::ModelView const& model, uint32_t value, char as) {
+  auto const tensor = model.tensor(value);
+  uint64_t const cells = line.size();
+  uint64_t const arena = std::max<uint64_t>(model.arena_bytes(), 1);
+  uint64_t const last = (uint64_t{tensor.offset} + tensor.size_bytes - 1) * cells / arena;
+  for (uint64_t cell = tensor.offset * cells / arena; cell <= last && cell < cells; ++cell)
+    line[cell] = as == '#' && line[cell] == '=' ? '%' : as;
+}
+
 }  // namespace
+
+auto draw_arena(proto::ModelView const& model, uint32_t columns) -> std::vector<std::string> {
+  auto const values = lifetimes(model);
+  std::vector<std::string> lines;
+  for (uint32_t i = 0; i < model.operator_count(); ++i) {
+    std::string line(columns, ' ');
+    auto const op = model.op(i);
+    for (uint32_t value = 0; value < values.size(); ++value)
+      if (values[value].first <= i && i <= values[value].last) mark(line, model, value, '.');
+    for (uint32_t k = 0; k < op.input_count(); ++k)
+      if (op.input(k) < values.size()) mark(line, model, op.input(k), '=');
+    for (uint32_t k = 0; k < op.output_count(); ++k) mark(line, model, op.output(k), '#');
+    lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+auto peak_operator(proto::ModelView const& model) -> uint32_t {
+  auto const values = lifetimes(model);
+  uint32_t peak = 0;
+  uint64_t most = 0;
+  for (uint32_t i = 0; i < model.operator_count(); ++i) {
+    uint64_t live = 0;
+    for (auto const& value : values)
+      if (value.first <= i && i <= value.last) live += value.size_bytes;
+    if (live > most) {
+      most = live;
+      peak = i;
+    }
+  }
+  return peak;
+}
 
 auto cost_of(proto::ModelView const& model) -> ModelCost {
   ModelCost cost;

@@ -20,6 +20,13 @@ struct ModelCost {
   uint32_t live_bytes_max = 0;  // no arena without overlaps is smaller
 };
 
+/// The arena while each operator runs, one line for each, lowest offset first: '#' written by it,
+/// '=' read by it, '%' both (an output over an input that dies), '.' kept for later, ' ' free.
+auto draw_arena(proto::ModelView const& model, uint32_t columns) -> std::vector<std::string>;
+
+/// The operator during which the most bytes are alive.
+auto peak_operator(proto::ModelView const& model) -> uint32_t;
+
 auto cost_of(proto::ModelView const& model) -> ModelCost;
 
 }  // namespace godwit::compiler

@@ -142,6 +142,18 @@ auto summary(proto::ModelView const& model, compiler::ModelCost const& cost, uin
   return table;
 }
 
+/// The arena over time, and the operator that decides how large it is.
+void draw_memory(Context& context, proto::ModelView const& model, compiler::ModelCost const& cost) {
+  constexpr uint32_t kColumns = 64;
+  context.out
+      << "\nARENA OVER TIME ('#' written, '=' read, '%' written over what was read, '.' kept)\n";
+  auto const lines = compiler::draw_arena(model, kColumns);
+  auto const peak = compiler::peak_operator(model);
+  for (uint32_t i = 0; i < lines.size(); ++i)
+    context.out << '|' << lines[i] << "| " << cost.operators[i].name
+                << (i == peak ? "  <- peak" : "") << '\n';
+}
+
 auto inspect(Context& context, Arguments const& args) -> Result<> {
   TRY(Bytes const bytes, read_file(args.compiled, limits::kModelBytesMax));
   TRY(auto const model, proto::parse_model(bytes).within(args.compiled));
@@ -159,6 +171,7 @@ auto inspect(Context& context, Arguments const& args) -> Result<> {
                    std::to_string(op.constant_bytes)});
   context.out << '\n';
   for (auto const& line : operators.lines(false)) context.out << line << '\n';
+  draw_memory(context, model, cost);
   return {};
 }
 

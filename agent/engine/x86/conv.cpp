@@ -26,7 +26,8 @@ auto runs_of(Convolution const& conv) -> Runs {
 }
 
 auto copies(Convolution const& conv, Layout const& layout) -> bool {
-  return layout.words || !conv.lies_inside() || runs_of(conv).run_bytes % kDepth != 0;
+  return layout.words || !conv.lies_inside() || runs_of(conv).run_bytes % kDepth != 0 ||
+         overlaps(conv.step);
 }
 
 auto pitch(Convolution const& conv, Layout const& layout) -> ptrdiff_t {
@@ -53,7 +54,7 @@ struct alignas(kMemoryAlignment) Strips {
 auto conv_fits(Step const& step, Layout const& layout) -> bool {
   Convolution const conv(step);
   auto const runs = runs_of(conv);
-  return (!is_depthwise(step) || conv.in[3] == 1) && runs.count <= kRunsMax && !overlaps(step) &&
+  return (!is_depthwise(step) || conv.in[3] == 1) && runs.count <= kRunsMax &&
          conv_scratch_bytes(step, layout) <= kCopyBytesMax &&
          fits_blocks(step, int64_t{runs.count} * runs.run_bytes);
 }

@@ -101,7 +101,7 @@ auto source_of(Convolution const& conv, int32_t columns, int32_t lane, int32_t t
 
 auto depthwise_fits(Step const& step, Layout const& layout) -> bool {
   Convolution const conv(step);
-  return conv.in[3] == conv.out[3] && taps_of(conv) <= kTapsMax && !overlaps(step) &&
+  return conv.in[3] == conv.out[3] && taps_of(conv) <= kTapsMax &&
          depthwise_scratch_bytes(step, layout) <= kCopyBytesMax && fits_blocks(step, taps_of(conv));
 }
 

@@ -87,8 +87,8 @@ struct Convolution {
   }
 };
 
-/// An output that is written while the input is still needed: such steps are left to the portable
-/// kernels, which finish with what lies below an output before they write it.
+/// An output that is written over the input while the step runs (docs/engine.md, "Overlap"): a
+/// strip is written only when all that it and later strips need of the lines below it was copied.
 inline auto overlaps(Step const& step) -> bool {
   auto const& in = step.inputs[0];
   auto const& out = step.output();

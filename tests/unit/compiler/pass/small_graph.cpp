@@ -1,5 +1,7 @@
 #include "tests/unit/compiler/pass/small_graph.h"
 
+#include <algorithm>
+
 namespace godwit::compiler {
 
 namespace {
@@ -162,26 +164,29 @@ auto SmallGraph::finish(std::vector<uint32_t> outputs) -> Graph {
 }
 
 auto to_model(Graph graph) -> Bytes {
-  uint32_t offset = 0;
+  bool planned = false;
+  for (auto const& tensor : graph.tensors) planned |= tensor.arena_offset != 0;
+  uint32_t end = 0;
   for (auto& tensor : graph.tensors) {
     if (tensor.data) continue;
     uint32_t size = 1;
     for (uint32_t extent : tensor.shape) size *= extent;
-    tensor.arena_offset = offset;
-    offset += (size + 15) / 16 * 16;
+    if (!planned) tensor.arena_offset = end;
+    end = std::max(end, tensor.arena_offset + (size + 15) / 16 * 16);
   }
   proto::ModelSpec spec;
   spec.tensors = std::move(graph.tensors);
   spec.operators = std::move(graph.operators);
   spec.input_count = graph.input_count;
   spec.outputs = std::move(graph.outputs);
-  spec.arena_bytes = offset;
+  spec.arena_bytes = end;
   return write_model(spec);
 }
 
-auto outputs_of(Graph const& graph, uint32_t seed, uint32_t rows) -> Bytes {
+auto outputs_of(Graph const& graph, uint32_t seed, uint32_t rows, std::string const& path)
+    -> Bytes {
   auto const model = to_model(graph);
-  auto engine = engine::Engine::load(model);
+  auto engine = engine::Engine::load(model, {.path = path});
   if (!engine) throw std::runtime_error(engine.error().what);
   std::minstd_rand random(seed);
   Bytes all;

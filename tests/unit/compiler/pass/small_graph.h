@@ -54,10 +54,11 @@ class SmallGraph {
   std::vector<proto::TensorSpec> constants_;
 };
 
-/// Every activation in a place of its own.
+/// Every activation in a place of its own, unless some place is planned already.
 auto to_model(Graph graph) -> Bytes;
 
 /// Outputs of `rows` random rows, and of rows of the lowest and the highest values.
-auto outputs_of(Graph const& graph, uint32_t seed, uint32_t rows) -> Bytes;
+auto outputs_of(Graph const& graph, uint32_t seed, uint32_t rows, std::string const& path = "")
+    -> Bytes;
 
 }  // namespace godwit::compiler
