@@ -110,8 +110,8 @@ class Bench:
             self.report.beside(f"{name}, {best.name}", best.median, "us", rival.name, rival.median,
                                GOALS.get(name, 1.0) if place == 0 else None)
         for runner in ours[1:]:
-            if runner.name == "avx2" and best.name == "avx512vnni":
-                self.report.beside(f"{name}, avx2", runner.median, "us", "our avx512vnni", best.median, AVX2_OF_VNNI)
+            if runner.name == "avx2" and best.name.startswith("avx512"):
+                self.report.beside(f"{name}, avx2", runner.median, "us", f"our {best.name}", best.median, AVX2_OF_VNNI)
         for runner in ours:
             if runner.name == "portable" and reference:
                 self.report.beside(f"{name}, portable", runner.median, "us", reference.name, reference.median,

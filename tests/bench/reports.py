@@ -19,7 +19,7 @@ GOAL_PER_SECOND = 10_000
 
 
 def add_arguments(parser):
-    parser.add_argument("--devices", type=int, default=8000, help="each makes five reports (default: %(default)s)")
+    parser.add_argument("--devices", type=int, default=10_000, help="each makes five reports (default: %(default)s)")
     parser.add_argument("--at-once", type=int, default=800, help="devices that report at the same time (default: %(default)s)")
     parser.add_argument("--dir", type=pathlib.Path, default=pathlib.Path(f"/tmp/godwit-bench-{os.getuid()}"),
                         help="where database and broker lie (default: %(default)s)")

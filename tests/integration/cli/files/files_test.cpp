@@ -1,0 +1,128 @@
+// Commands that work on files alone, as scripts of others call them: rows in and out, patches, exit
+// codes.
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/support/process.h"
+
+namespace godwit::test {
+namespace {
+
+class Files : public testing::Test {
+ protected:
+  /// In a folder of its own, with `godwit` in the path, DATA set, and standard error in the output.
+  auto shell(std::string const& line) const -> Finished {
+    return run({"env", "-i", "PATH=" GODWIT_BIN ":/usr/bin:/bin", "DATA=" GODWIT_TEST_DATA,
+                "HOME=" + folder_.path().string(), "bash", "-c",
+                "cd '" + folder_.path().string() + "' && { " + line + "\n} 2>&1 </dev/null"});
+  }
+  void good(std::string const& line) const {
+    auto const finished = shell(line);
+    EXPECT_EQ(finished.exit_code, 0) << line << "\n" << finished.output;
+  }
+  /// Ends with that code, says that, and leaves no file of the name `made`, nor a part of one.
+  void refused(std::string const& line, int exit_code, std::string const& words) const {
+    auto const finished = shell(line);
+    EXPECT_EQ(finished.exit_code, exit_code) << line << "\n" << finished.output;
+    EXPECT_NE(finished.output.find(words), std::string::npos) << line << "\n" << finished.output;
+    EXPECT_EQ(shell("ls -A | grep '^made'").exit_code, 1) << line;
+  }
+
+ private:
+  TemporaryFolder folder_{"files"};
+};
+
+TEST_F(Files, RunGivesARowOfOutputsForEachRowOfInputs) {
+  good("godwit model compile $DATA/models/ic-1.tflite -o ic.gwm");
+  good("godwit model run ic.gwm --input $DATA/golden/ic.in.bin --output out");
+  good("cmp out $DATA/golden/ic-1.out.bin");
+  good("head -c 3072 $DATA/golden/ic.in.bin >one");
+  good("godwit model run ic.gwm --input one --output out && [ $(stat -c %s out) = 10 ]");
+  good("cmp out <(head -c 10 $DATA/golden/ic-1.out.bin)");
+  // A model that remembers nothing gives the same either way.
+  good("godwit model run ic.gwm --input $DATA/golden/ic.in.bin --output out --keep-state");
+  good("cmp out $DATA/golden/ic-1.out.bin");
+}
+
+TEST_F(Files, RunRefusesWithoutWritingAnything) {
+  good("godwit model compile $DATA/models/ic-1.tflite -o ic.gwm");
+  good("head -c 3071 $DATA/golden/ic.in.bin >part; head -c 5000 ic.gwm >cut; mkdir folder");
+  struct Case {
+    char const* arguments;
+    int exit_code;
+    char const* words;
+  };
+  for (auto const& [arguments, exit_code, words] : {
+           Case{"ic.gwm --input part --output made", 1, "no multiple of the model's row of 3072"},
+           Case{"ic.gwm --input absent --output made", 1, "absent: No such file"},
+           Case{"absent --input part --output made", 1, "absent: No such file"},
+           Case{"folder --input part --output made", 1, "folder: Is a directory"},
+           Case{"cut --input part --output made", 1, "cut: "},
+           Case{"$DATA/models/ic-1.tflite --input part --output made", 1, "not a compiled model"},
+           Case{"ic.gwm --input $DATA/golden/ic.in.bin --output absent/made", 1, "No such file"},
+           Case{"ic.gwm --input $DATA/golden/ic.in.bin --output folder", 1, "folder: "},
+           Case{"ic.gwm --input part", 2, "--output is required"},
+           Case{"ic.gwm --input part --output made --rows 3", 2, "--rows"},
+       })
+    refused(std::string("godwit model run ") + arguments, exit_code, words);
+}
+
+TEST_F(Files, PatchesOfBothFormatsGiveTheNewFile) {
+  good("cp $DATA/models/ic-1.tflite a; cp $DATA/models/ic-2.tflite b; : >empty; echo words >words");
+  for (std::string const format : {"", " --format godwit", " --format bsdiff"}) {
+    for (std::string const pair :
+         {"a b", "b a", "a a", "empty a", "a empty", "empty empty", "words a"}) {
+      auto const old_file = pair.substr(0, pair.find(' '));
+      auto const new_file = pair.substr(pair.find(' ') + 1);
+      good("godwit delta create " + pair + " patch" + format);
+      good("godwit delta apply " + old_file + " patch made && cmp made " + new_file);
+      good("godwit delta inspect patch");
+    }
+  }
+}
+
+TEST_F(Files, PatchesGoToDebiansToolsAndComeFromThem) {
+  good("cp $DATA/models/ic-1.tflite a; cp $DATA/models/ic-2.tflite b");
+  good("godwit delta create a b ours --format bsdiff && bspatch a made ours && cmp made b");
+  good("bsdiff a b theirs && godwit delta apply a theirs made && cmp made b");
+}
+
+TEST_F(Files, PatchesThatDoNotFitChangeNothing) {
+  good(
+      "cp $DATA/models/ic-1.tflite a; cp $DATA/models/ic-2.tflite b; cp $DATA/models/sww-1.tflite "
+      "c");
+  good("godwit delta create a b patch; godwit delta create a b classic --format bsdiff");
+  good("head -c 300 patch >cut; head -c 300 classic >cut-classic; (cat patch; echo) >long");
+  struct Case {
+    char const* arguments;
+    int exit_code;
+    char const* words;
+  };
+  for (auto const& [arguments, exit_code, words] : {
+           Case{"apply c patch made", 7, "made for another old file"},
+           Case{"apply a cut made", 1, "cut: "},
+           Case{"apply a cut-classic made", 1, "cut-classic: "},
+           Case{"apply a long made", 1, "long: "},
+           Case{"apply a b made", 1, "neither a BSDIFF40 nor a Godwit patch"},
+           Case{"apply absent patch made", 1, "absent: No such file"},
+           Case{"create a absent made", 1, "absent: No such file"},
+           Case{"create a b absent/made", 1, "No such file"},
+           Case{"create a b made --format xdelta", 2, "--format"},
+           Case{"create a b", 2, "PATCH is required"},
+           Case{"inspect a", 1, "neither a BSDIFF40 nor a Godwit patch"},
+       })
+    refused(std::string("godwit delta ") + arguments, exit_code, words);
+}
+
+TEST_F(Files, WhatIsThereIsReplacedWholeOrNotAtAll) {
+  good(
+      "cp $DATA/models/ic-1.tflite a; cp $DATA/models/ic-2.tflite b; godwit delta create a b "
+      "patch");
+  good("godwit delta apply a patch a && cmp a b");  // onto the old file itself
+  good(
+      "echo before >kept; godwit delta apply b patch kept; [ $? = 7 ] && [ $(cat kept) = before ]");
+}
+
+}  // namespace
+}  // namespace godwit::test
