@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "agent/engine/engine.h"
 #include "agent/engine/golden.h"
 #include "agent/engine/sha256.h"
 #include "compiler/lower.h"

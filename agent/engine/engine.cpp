@@ -1,11 +1,9 @@
 #include "agent/engine/engine.h"
 
 #include <algorithm>
-#include <bit>
-#include <cstring>
 #include <new>
 
-#include "agent/engine/program.h"
+#include "agent/engine/golden.h"
 
 namespace godwit::engine {
 
@@ -38,22 +36,11 @@ struct Block {
 };
 
 auto refused(Status status, EngineOptions const& options) -> Error {
-  if (status == Status::too_large) return corrupt("an operator needs too much memory");
+  if (status == Status::too_large) return corrupt(to_string(status));
   std::string names;
   for (auto const& name : path_names()) names += (names.empty() ? "" : ", ") + name;
   return invalid("engine path \"" + std::string(options.path) + "\": " + to_string(status) +
                  "; it has " + names);
-}
-
-/// Rows are little-endian; tensors are in the processor's order.
-void copy_values(uint8_t* to, uint8_t const* from, Output const& tensor) {
-  auto const width = proto::element_bytes(tensor.type);
-  if (std::endian::native == std::endian::little || width == 1) {
-    std::memcpy(to, from, tensor.size_bytes);
-    return;
-  }
-  for (uint32_t i = 0; i < tensor.size_bytes; i += width)
-    std::reverse_copy(from + i, from + i + width, to + i);
 }
 
 }  // namespace
@@ -142,12 +129,12 @@ auto Engine::path() const -> std::string_view {
 void Engine::run(ByteView input, std::span<uint8_t> output) {
   CHECK(input.size() == state_->input_bytes && output.size() == state_->output_bytes);
   for (auto const& place : state_->input_places) {
-    copy_values(place.data, input.data(), place);
+    copy_little_endian(place.data, input.data(), place.size_bytes, place.type);
     input = input.subspan(place.size_bytes);
   }
   state_->program.run();
   for (auto const& place : state_->output_places) {
-    copy_values(output.data(), place.data, place);
+    copy_little_endian(output.data(), place.data, place.size_bytes, place.type);
     output = output.subspan(place.size_bytes);
   }
 }
@@ -162,6 +149,16 @@ void Engine::restore_state(ByteView state) {
   auto const place = state_->program.state();
   CHECK(state.size() == place.size());
   std::copy(state.begin(), state.end(), place.begin());
+}
+
+auto golden_hash(Engine& engine, uint64_t seed, uint32_t rows) -> Sha256 {
+  return golden_hash(engine.state_->program, seed, rows);
+}
+
+auto check_golden(ByteView model, EngineOptions const& options) -> Result<> {
+  TRY(auto const engine, Engine::load(model, options));
+  auto const status = check_golden(engine.state_->program);
+  return status == Status::good ? Result<>() : corrupt(to_string(status));
 }
 
 auto argmax(Engine const& engine, ByteView output) -> uint32_t {

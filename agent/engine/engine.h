@@ -62,10 +62,15 @@ class Engine {
   void restore_state(ByteView state);
 
  private:
+  friend auto golden_hash(Engine& engine, uint64_t seed, uint32_t rows) -> Sha256;
+  friend auto check_golden(ByteView model, EngineOptions const& options) -> Result<>;
   struct State;
   explicit Engine(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// SHA-256 of all outputs of `rows` golden inputs of a seed (golden.h).
+auto golden_hash(Engine& engine, uint64_t seed, uint32_t rows) -> Sha256;
 
 /// Runs the model's own golden inputs (made from the seed it holds) and compares the SHA-256 of all
 /// outputs with the one it holds. `corrupt` when they differ or the model holds none.

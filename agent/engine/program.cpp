@@ -74,8 +74,13 @@ auto find_kernel(Choice const& choice, Step const& step) -> Kernel const& {
   for (auto const* path : choice.paths)
     if (path->runs_here())
       if (auto const* const kernel = find_kernel(*path, step)) return *kernel;
-  CHECK(!"an operator without a portable kernel");
-  __builtin_unreachable();
+  check_failed("every operator has a portable kernel", __FILE__, __LINE__);
+}
+
+auto named(Path const& path, std::string_view name) -> bool {
+  for (size_t i = 0; i < name.size(); ++i)
+    if (path.name[i] != name[i]) return false;  // also at the end of a shorter name
+  return path.name[name.size()] == '\0';
 }
 
 auto packed_bytes(Kernel const& kernel, Step const& step) -> uint64_t {
@@ -119,7 +124,12 @@ auto to_string(Status status) -> char const* {
     case Status::path_not_here:
       return "this processor cannot run that path";
     case Status::too_large:
-      return "needs too much memory";
+      return "an operator needs too much memory";
+    case Status::no_golden:
+      return "the model holds no golden outputs";
+    case Status::golden_differs:
+      return "the golden outputs differ: this model does not compute here what it computed when it "
+             "was compiled";
   }
   return "unknown";
 }
@@ -127,7 +137,7 @@ auto to_string(Status status) -> char const* {
 auto choose_path(std::string_view name) -> Choice {
   auto const all = paths();
   for (size_t i = 0; i < all.size(); ++i) {
-    if (!name.empty() && name != all[i]->name) continue;
+    if (!name.empty() && !named(*all[i], name)) continue;
     if (all[i]->runs_here()) return {Status::good, all.subspan(i)};
     if (!name.empty()) return {Status::path_not_here, {}};
   }
@@ -156,6 +166,14 @@ auto measure(proto::ModelView const& model, Choice const& choice) -> Measure {
   sizes.state_bytes = aligned(model.state_bytes());
   sizes.work_bytes = scratch_offset(model) + aligned(scratch);
   return {Status::good, sizes};
+}
+
+void copy_little_endian(uint8_t* to, uint8_t const* from, size_t size_bytes,
+                        proto::TensorType type) {
+  if (to != from) std::memcpy(to, from, size_bytes);
+  auto const width = proto::element_bytes(type);
+  if (std::endian::native == std::endian::little || width == 1) return;
+  for (size_t i = 0; i < size_bytes; i += width) std::reverse(to + i, to + i + width);
 }
 
 auto Memory::in(uint8_t* block, Sizes const& sizes) -> Memory {

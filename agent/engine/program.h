@@ -13,6 +13,8 @@ enum class Status : uint8_t {
   unknown_path,   // no path of this name was built in
   path_not_here,  // this processor cannot run it
   too_large,      // needs more memory than any model may
+  no_golden,      // the model holds no golden outputs
+  golden_differs,
 };
 auto to_string(Status status) -> char const*;
 
@@ -48,6 +50,11 @@ struct Memory {
   /// The regions one after another in a block of sizes.total() bytes.
   static auto in(uint8_t* block, Sizes const& sizes) -> Memory;
 };
+
+/// Values of a type between the processor's order and little-endian, in which rows are exchanged.
+/// Both may be the same memory.
+void copy_little_endian(uint8_t* to, uint8_t const* from, size_t size_bytes,
+                        proto::TensorType type);
 
 class Program {
  public:

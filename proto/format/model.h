@@ -144,9 +144,32 @@ class ModelView {
   Rounding rounding_ = Rounding::twice;
 };
 
+/// What is wrong with a model. All texts are constants: telling it needs no heap.
+struct ModelFault {
+  enum class Kind : uint8_t {
+    none,
+    corrupt,  // malformed
+    newer,    // well-formed, and needs a newer engine
+  };
+  Kind kind = Kind::none;
+  std::string_view
+      part{};  // "section", "tensor" or "operator": the one of number `index`; or empty
+  uint32_t index = 0;
+  std::string_view subject{};  // the operator's name; or empty
+  char const* reason = "";
+
+  auto good() const -> bool { return kind == Kind::none; }
+  auto in(std::string_view what, uint32_t number) const -> ModelFault {
+    return good() ? *this : ModelFault{kind, what, number, subject, reason};
+  }
+};
+
 /// Checks everything: sections, every index and size, where tensors lie, that each value is made
-/// before it is read, and each operator's own rules. `corrupt` with the place and the reason;
-/// `invalid` for a well-formed model that needs a newer engine.
+/// before it is read, and each operator's own rules. `model` holds nothing to rely on if a fault is
+/// returned.
+auto parse_model(ByteView bytes, ModelView& model) -> ModelFault;
+
+/// The same; `corrupt` with the place and the reason, `invalid` for what needs a newer engine.
 auto parse_model(ByteView bytes) -> Result<ModelView>;
 
 }  // namespace godwit::proto

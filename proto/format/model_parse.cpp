@@ -1,5 +1,5 @@
 // Turns untrusted bytes into a ModelView, or says what is wrong with them. Every read below is of
-// a section whose size was checked first.
+// a section whose size was checked first. No heap and no library: firmware links this alone.
 #include <cmath>
 
 #include "proto/base/limits.h"
@@ -24,9 +24,27 @@ auto printable(std::string_view text) -> bool {
   return true;
 }
 
-auto at(std::string_view what, uint32_t index) -> std::string {
-  return std::string(what) + " " + std::to_string(index);
+auto same(ByteView bytes, std::string_view text) -> bool {
+  for (size_t i = 0; i < text.size(); ++i)
+    if (bytes[i] != static_cast<uint8_t>(text[i])) return false;
+  return bytes.size() == text.size();
 }
+
+using Kind = ModelFault::Kind;
+
+constexpr ModelFault kGood{};
+
+auto corrupt(char const* reason) -> ModelFault {
+  return {.kind = Kind::corrupt, .reason = reason};
+}
+
+auto newer(char const* reason) -> ModelFault {
+  return {.kind = Kind::newer, .reason = reason};
+}
+
+/// Returns what is wrong from this function, if anything is.
+#define CHECKED(...) \
+  if (auto const fault = (__VA_ARGS__); !fault.good()) return fault
 
 auto zero_point_fits(TensorType type, int32_t value) -> bool {
   switch (type) {
@@ -45,38 +63,36 @@ auto zero_point_fits(TensorType type, int32_t value) -> bool {
 
 class ModelParser {
  public:
-  explicit ModelParser(ByteView bytes) : bytes_(bytes) {}
+  ModelParser(ByteView bytes, ModelView& model) : bytes_(bytes), model_(model) {}
 
-  auto parse() -> Result<ModelView> {
-    TRY_VOID(read_header());
-    TRY_VOID(read_sections());
-    TRY_VOID(read_plan());
-    TRY_VOID(count_records());
-    for (uint32_t i = 0; i < model_.tensor_count_; ++i)
-      TRY_VOID(check_tensor(i).within(at("tensor", i)));
-    TRY_VOID(check_operators());
-    TRY_VOID(check_outputs());
-    TRY_VOID(check_golden());
-    return model_;
+  auto parse() -> ModelFault {
+    CHECKED(read_header());
+    CHECKED(read_sections());
+    CHECKED(read_plan());
+    CHECKED(count_records());
+    for (uint32_t i = 0; i < model_.tensor_count_; ++i) CHECKED(check_tensor(i).in("tensor", i));
+    CHECKED(check_operators());
+    CHECKED(check_outputs());
+    CHECKED(check_golden());
+    return kGood;
   }
 
  private:
-  auto read_header() -> Result<> {
+  auto read_header() -> ModelFault {
     if (bytes_.size() > limits::kModelBytesMax) return corrupt("larger than any model may be");
     if (bytes_.size() < layout::kHeaderBytes ||
-        as_text(bytes_.first(layout::kMagic.size())) != layout::kMagic)
+        !same(bytes_.first(layout::kMagic.size()), layout::kMagic))
       return corrupt("not a compiled model");
     auto const version = little<uint16_t>(bytes_, 8);
     if (version == 0) return corrupt("format version 0");
     if (version > kModelFormatVersion)
-      return invalid("the model has format version " + std::to_string(version) +
-                     ", this engine knows " + std::to_string(kModelFormatVersion));
+      return newer("the model has a later format version than this engine knows");
     section_count_ = little<uint32_t>(bytes_, 12);
     if (section_count_ > layout::kSectionsMax) return corrupt("too many sections");
     if (little<uint64_t>(bytes_, 16) != bytes_.size()) return corrupt("truncated or extended");
     if (little<uint16_t>(bytes_, 10) != 0 || !zero(bytes_.subspan(24, 8)))
       return corrupt("reserved bytes of the header are not zero");
-    return {};
+    return kGood;
   }
 
   auto section_field(uint32_t kind) -> ByteView* {
@@ -104,7 +120,7 @@ class ModelParser {
     }
   }
 
-  auto read_sections() -> Result<> {
+  auto read_sections() -> ModelFault {
     size_t end = layout::kHeaderBytes + section_count_ * layout::kSectionEntryBytes;
     if (bytes_.size() < end) return corrupt("section table past the end");
     for (uint32_t i = 0; i < section_count_; ++i) {
@@ -112,23 +128,23 @@ class ModelParser {
       auto const flags = little<uint32_t>(bytes_, entry + 4);
       auto const offset = little<uint64_t>(bytes_, entry + 8);
       auto const size = little<uint64_t>(bytes_, entry + 16);
-      if (flags > layout::kRequired) return corrupt(at("section", i) + ": unknown flags");
+      if (flags > layout::kRequired) return corrupt("unknown flags").in("section", i);
       if (offset % layout::kSectionAlignment || offset < end || offset > bytes_.size() ||
           size > bytes_.size() - offset)
-        return corrupt(at("section", i) + ": out of order or past the end");
+        return corrupt("out of order or past the end").in("section", i);
       end = static_cast<size_t>(offset + size);
       auto* const field = section_field(little<uint32_t>(bytes_, entry));
       if (!field && flags == layout::kRequired)
-        return invalid(at("section", i) + " is required and of a kind that this engine lacks");
+        return newer("required, and of a kind that this engine lacks").in("section", i);
       if (!field) continue;
-      if (size == 0) return corrupt(at("section", i) + ": empty");
-      if (!field->empty()) return corrupt(at("section", i) + ": a second one of its kind");
+      if (size == 0) return corrupt("empty").in("section", i);
+      if (!field->empty()) return corrupt("a second one of its kind").in("section", i);
       *field = bytes_.subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
     }
-    return {};
+    return kGood;
   }
 
-  auto read_plan() -> Result<> {
+  auto read_plan() -> ModelFault {
     auto const plan = model_.outputs_;
     if (plan.size() < layout::kPlanBytes) return corrupt("no plan section");
     model_.arena_bytes_ = little<uint32_t>(plan, 0);
@@ -137,7 +153,7 @@ class ModelParser {
     auto const rounding = little<uint32_t>(plan, 12);
     if (model_.arena_bytes_ > kArenaBytesMax) return corrupt("plan: arena too large");
     if (rounding > 1) return corrupt("plan: unknown rounding");
-    if (rounding == 1) return invalid("plan: this engine does not round once");
+    if (rounding == 1) return newer("plan: this engine does not round once");
     model_.state_bytes_ = little<uint32_t>(plan, 16);
     if (model_.state_bytes_ > kStateBytesMax) return corrupt("plan: state too large");
     if (!zero(plan.subspan(20, 4))) return corrupt("plan: reserved bytes are not zero");
@@ -146,10 +162,10 @@ class ModelParser {
     if (model_.output_count_ == 0 || model_.output_count_ > kTensorsMax ||
         model_.outputs_.size() != 4 * size_t{model_.output_count_})
       return corrupt("plan: wrong size for its outputs");
-    return {};
+    return kGood;
   }
 
-  auto count_records() -> Result<> {
+  auto count_records() -> ModelFault {
     if (model_.tensors_.size() % layout::kTensorBytes ||
         model_.tensors_.size() / layout::kTensorBytes > kTensorsMax)
       return corrupt("tensors: wrong size");
@@ -163,10 +179,10 @@ class ModelParser {
         static_cast<uint32_t>(model_.operators_.size() / layout::kOperatorBytes);
     if (model_.input_count_ == 0 || model_.input_count_ > model_.tensor_count_)
       return corrupt("plan: more inputs than tensors, or none");
-    return {};
+    return kGood;
   }
 
-  auto check_tensor(uint32_t i) const -> Result<> {
+  auto check_tensor(uint32_t i) const -> ModelFault {
     auto const record = model_.tensors_.subspan(i * layout::kTensorBytes, layout::kTensorBytes);
     uint64_t const name_end = uint64_t{little<uint32_t>(record, 0)} + little<uint16_t>(record, 4);
     if (name_end > model_.names_.size()) return corrupt("name past the end");
@@ -202,7 +218,7 @@ class ModelParser {
     return model_.constants_.size();
   }
 
-  auto check_tensor_values(Tensor const& tensor) const -> Result<> {
+  auto check_tensor_values(Tensor const& tensor) const -> ModelFault {
     if (!printable(tensor.name)) return corrupt("name is not printable ASCII");
     if (tensor.offset % kTensorAlignment ||
         uint64_t{tensor.offset} + tensor.size_bytes > space(tensor.place))
@@ -216,10 +232,10 @@ class ModelParser {
     for (uint32_t i = 0; i < tensor.scale_count; ++i)
       if (!std::isfinite(tensor.scale(i)) || tensor.scale(i) <= 0)
         return corrupt("a scale is not a positive number");
-    return {};
+    return kGood;
   }
 
-  auto check_operators() -> Result<> {
+  auto check_operators() -> ModelFault {
     uint64_t made = model_.input_count_;
     for (uint32_t i = 0; i < model_.operator_count_; ++i)
       made += model_.operators_[i * layout::kOperatorBytes + 3];
@@ -227,18 +243,18 @@ class ModelParser {
     activations_ = static_cast<uint32_t>(made);
     for (uint32_t i = 0; i < model_.tensor_count_; ++i)
       if ((model_.tensor(i).place == Place::arena) != (i < activations_))
-        return corrupt(at("tensor", i) + ": in the wrong place for its number");
+        return corrupt("in the wrong place for its number").in("tensor", i);
     made_ = model_.input_count_;
     for (uint32_t i = 0; i < model_.operator_count_; ++i)
-      TRY_VOID(check_one_operator(i).within(at("operator", i)));
-    return {};
+      CHECKED(check_one_operator(i).in("operator", i));
+    return kGood;
   }
 
-  auto check_one_operator(uint32_t i) -> Result<> {
+  auto check_one_operator(uint32_t i) -> ModelFault {
     auto const record =
         model_.operators_.subspan(i * layout::kOperatorBytes, layout::kOperatorBytes);
     auto const* const expected = arity(static_cast<Opcode>(little<uint16_t>(record, 0)));
-    if (!expected) return invalid("a kind that this engine lacks");
+    if (!expected) return newer("a kind that this engine lacks");
     auto const params = little<uint16_t>(record, 4);
     if (!expected->inputs.holds(record[2]) || !expected->outputs.holds(record[3]) ||
         params != expected->params)
@@ -256,41 +272,42 @@ class ModelParser {
     }
     for (uint32_t k = 0; k < op.output_count(); ++k)
       if (op.output(k) != made_++) return corrupt("writes a tensor out of order");
-    if (auto const* const fault = check_operator(model_, op))
-      return corrupt(std::string(to_string(op.code())) + ": " + fault);
-    return {};
+    if (auto const* const reason = check_operator(model_, op))
+      return {.kind = Kind::corrupt, .subject = to_string(op.code()), .reason = reason};
+    return kGood;
   }
 
-  auto check_outputs() const -> Result<> {
+  auto check_outputs() const -> ModelFault {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < model_.output_count_; ++i) {
       if (model_.output(i) >= activations_) return corrupt("plan: an output is nobody's result");
       bytes += model_.tensor(model_.output(i)).size_bytes;
     }
     if (bytes > kTensorBytesMax) return corrupt("plan: outputs too large");
-    return {};
+    return kGood;
   }
 
-  auto check_golden() const -> Result<> {
+  auto check_golden() const -> ModelFault {
     if (!model_.metadata_.empty() && model_.metadata_.size() != layout::kMetadataBytes)
       return corrupt("metadata: wrong size");
-    if (model_.golden_.empty()) return {};
+    if (model_.golden_.empty()) return kGood;
     if (model_.golden_.size() != layout::kGoldenBytes) return corrupt("golden: wrong size");
     auto const rows = little<uint32_t>(model_.golden_, 8);
     if (rows == 0 || rows > kGoldenRowsMax) return corrupt("golden: wrong number of rows");
     if (!zero(model_.golden_.subspan(12, 4))) return corrupt("golden: reserved bytes are not zero");
-    return {};
+    return kGood;
   }
 
   ByteView bytes_;
-  ModelView model_;
+  ModelView& model_;
   uint32_t section_count_ = 0;
   uint32_t activations_ = 0;  // tensors below this number live in the arena
   uint32_t made_ = 0;         // tensors below this number have a value at this point of the run
 };
 
-auto parse_model(ByteView bytes) -> Result<ModelView> {
-  return ModelParser(bytes).parse();
+auto parse_model(ByteView bytes, ModelView& model) -> ModelFault {
+  model = {};
+  return ModelParser(bytes, model).parse();
 }
 
 }  // namespace godwit::proto

@@ -206,7 +206,7 @@ auto check_softmax(ModelView const& model, Operator const& op) -> Fault {
 
 struct Rule {
   Opcode code;
-  char const* name;
+  std::string_view name;
   Arity arity;
   Fault (*check)(ModelView const&, Operator const&);
 };

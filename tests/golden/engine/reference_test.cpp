@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <fstream>
 
-#include "agent/engine/golden.h"
+#include "agent/engine/engine.h"
 #include "compiler/compile.h"
 
 namespace godwit {
