@@ -1,4 +1,5 @@
-// Vector pieces that the AVX2 kernels share. Only for files built with its flags.
+// Vector pieces that the AVX2 kernels share. Only for files built with its
+// flags.
 #pragma once
 
 #include <immintrin.h>
@@ -13,13 +14,18 @@ GODWIT_INLINE auto load256(void const* from) -> __m256i {
   return _mm256_loadu_si256(static_cast<__m256i const*>(from));
 }
 
+GODWIT_INLINE void store256(void* to, __m256i value) {
+  _mm256_storeu_si256(static_cast<__m256i*>(to), value);
+}
+
 /// Sums of a block: half_lanes of a Layout tell which channels are where.
 struct Halves {
   __m256i low, high;
 };
 
-/// Requantises sums of one block, two rows at a time. There is no arithmetic shift of 64 bits: what
-/// is shifted has 2^63 added, and that much, shifted, is taken off with the zero point.
+/// Requantises sums of one block, two rows at a time. There is no arithmetic
+/// shift of 64 bits: what is shifted has 2^63 added, and that much, shifted, is
+/// taken off with the zero point.
 class Avx2Finish {
  public:
   GODWIT_INLINE Avx2Finish(Block const& block, Finish const& finish)
@@ -47,18 +53,31 @@ class Avx2Finish {
     GODWIT_INLINE Half(Block const& block, int32_t zero_point, int half)
         : left(load256(block.left + 8 * half)),
           multiplier(load256(block.multiplier + 8 * half)),
-          multiplier_odd(_mm256_srli_epi64(multiplier, 32)),
-          round_even(_mm256_xor_si256(load256(block.round_even + 4 * half), top())),
-          round_odd(_mm256_xor_si256(load256(block.round_odd + 4 * half), top())),
-          tied_even(_mm256_sub_epi64(round_even, load256(block.tie_even + 4 * half))),
-          tied_odd(_mm256_sub_epi64(round_odd, load256(block.tie_odd + 4 * half))),
-          shift_even(load256(block.shift_even + 4 * half)),
-          shift_odd(load256(block.shift_odd + 4 * half)),
-          moved(_mm256_sub_epi32(_mm256_blend_epi32(_mm256_srlv_epi64(top(), shift_even),
-                                                    _mm256_srlv_epi64(top(), shift_odd), 0xaa),
-                                 _mm256_set1_epi32(zero_point))) {}
-
-    static GODWIT_INLINE auto top() -> __m256i { return _mm256_set1_epi64x(INT64_MIN); }
+          multiplier_odd(_mm256_srli_epi64(multiplier, 32)) {
+      auto const zero = _mm256_setzero_si256();
+      auto const one = _mm256_set1_epi64x(1);
+      auto const top = _mm256_set1_epi64x(INT64_MIN);
+      auto const shift = load256(block.shift + 8 * half);
+      auto const full_odd = _mm256_srli_epi64(shift, 32);
+      shift_even = _mm256_blend_epi32(shift, zero, 0xaa);
+      shift_odd = _mm256_sub_epi64(full_odd, _mm256_set1_epi64x(32));  // stays in the upper half
+      // What rounds twice and knows ties is what does not shift left.
+      auto const twice_even = _mm256_cmpeq_epi64(_mm256_blend_epi32(left, zero, 0xaa), zero);
+      auto const twice_odd = _mm256_cmpeq_epi64(_mm256_srli_epi64(left, 32), zero);
+      auto const round = [&](__m256i full, __m256i twice) __attribute__((always_inline)) {
+        auto const last = _mm256_sllv_epi64(one, _mm256_sub_epi64(full, one));
+        auto const first = _mm256_and_si256(twice, _mm256_set1_epi64x(INT64_C(1) << 30));
+        return _mm256_xor_si256(_mm256_add_epi64(last, first), top);
+      };
+      auto const tie = _mm256_set1_epi64x(INT64_C(1) << 31);
+      round_even = round(shift_even, twice_even);
+      round_odd = round(full_odd, twice_odd);
+      tied_even = _mm256_sub_epi64(round_even, _mm256_and_si256(twice_even, tie));
+      tied_odd = _mm256_sub_epi64(round_odd, _mm256_and_si256(twice_odd, tie));
+      moved = _mm256_sub_epi32(_mm256_blend_epi32(_mm256_srlv_epi64(top, shift_even),
+                                                  _mm256_srlv_epi64(top, shift_odd), 0xaa),
+                               _mm256_set1_epi32(zero_point));
+    }
 
     static GODWIT_INLINE auto rounded(__m256i product, __m256i round, __m256i tied) -> __m256i {
       auto const chosen = _mm256_blendv_pd(_mm256_castsi256_pd(round), _mm256_castsi256_pd(tied),

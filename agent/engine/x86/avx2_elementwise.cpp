@@ -6,44 +6,34 @@ namespace godwit::engine::x86 {
 
 namespace {
 
-/// Sixteen values in the order of halves, less their zero point.
-GODWIT_INLINE auto widened(int8_t const* values, Block const& block) -> Halves {
-  auto const bytes = _mm_shuffle_epi32(_mm_loadu_si128(reinterpret_cast<__m128i const*>(values)),
-                                       _MM_SHUFFLE(3, 1, 2, 0));
-  auto const bias = load256(block.bias);
-  return {_mm256_add_epi32(_mm256_cvtepi8_epi32(bytes), bias),
-          _mm256_add_epi32(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(bytes, bytes)), bias)};
-}
-
+/// Scaled sums of sixteen values, in the order of halves. Values are looked up
+/// one by one: gathers are no faster.
 class Sum {
  public:
-  GODWIT_INLINE explicit Sum(Add const& add)
-      : add_(add),
-        first_(add.first, kNoZeroPoint),
-        second_(add.second, kNoZeroPoint),
-        output_(add.output, add.finish) {}
+  GODWIT_INLINE explicit Sum(Add const& add) : add_(add), finish_(add.output, add.finish) {}
 
   /// Sums of 32 values.
   template <bool kGeneral>
   GODWIT_INLINE void store(int8_t const* a, int8_t const* b, int8_t* out) const {
-    auto const bytes =
-        output_.bytes(scaled<kGeneral>(a, b), scaled<kGeneral>(a + kLanes, b + kLanes));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), bytes);
+    auto const bytes = finish_.bytes(finish_.scaled<kGeneral>(sums(a, b)),
+                                     finish_.scaled<kGeneral>(sums(a + kLanes, b + kLanes)));
+    store256(out, bytes);
   }
 
  private:
-  static constexpr Finish kNoZeroPoint{};
-
-  template <bool kGeneral>
-  GODWIT_INLINE auto scaled(int8_t const* a, int8_t const* b) const -> Halves {
-    auto const first = first_.scaled<true>(widened(a, add_.first));
-    auto const second = second_.scaled<true>(widened(b, add_.second));
-    return output_.scaled<kGeneral>(
-        {_mm256_add_epi32(first.low, second.low), _mm256_add_epi32(first.high, second.high)});
+  GODWIT_INLINE auto sums(int8_t const* a, int8_t const* b) const -> Halves {
+    return {_mm256_set_m128i(four(a + 8, b + 8), four(a, b)),
+            _mm256_set_m128i(four(a + 12, b + 12), four(a + 4, b + 4))};
+  }
+  GODWIT_INLINE auto four(int8_t const* a, int8_t const* b) const -> __m128i {
+    return _mm_setr_epi32(one(a[0], b[0]), one(a[1], b[1]), one(a[2], b[2]), one(a[3], b[3]));
+  }
+  GODWIT_INLINE auto one(int8_t a, int8_t b) const -> int32_t {
+    return add_.first.values[static_cast<uint8_t>(a)] + add_.second.values[static_cast<uint8_t>(b)];
   }
 
   Add const& add_;
-  Avx2Finish first_, second_, output_;
+  Avx2Finish finish_;
 };
 
 template <bool kGeneral>

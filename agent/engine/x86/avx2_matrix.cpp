@@ -7,36 +7,45 @@ namespace {
 
 struct MultiplyWords {
   using Value = int16_t;
+  static constexpr int kDepth = 2;
 
-  template <int kRows>
-  static GODWIT_INLINE void add(int8_t const* weights, int16_t const* const* rows, ptrdiff_t offset,
-                                Halves* sums) {
-#pragma GCC unroll 2
-    for (int pair = 0; pair < 2; ++pair) {
-      auto const low = widened(weights + pair * 2 * kLanes);
-      auto const high = widened(weights + pair * 2 * kLanes + kLanes);
-#pragma GCC unroll 8
-      for (int i = 0; i < kRows; ++i) {
-        int32_t values;
-        __builtin_memcpy(&values, rows[i] + offset + 2 * pair, sizeof(values));
-        auto const a = _mm256_set1_epi32(values);
-        sums[i].low = _mm256_add_epi32(sums[i].low, _mm256_madd_epi16(a, low));
-        sums[i].high = _mm256_add_epi32(sums[i].high, _mm256_madd_epi16(a, high));
-      }
-    }
+  static GODWIT_INLINE auto weights(int8_t const* from) -> __m256i {
+    return _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<__m128i const*>(from)));
   }
-
- private:
-  static GODWIT_INLINE auto widened(int8_t const* weights) -> __m256i {
-    return _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<__m128i const*>(weights)));
+  static GODWIT_INLINE auto activations(__m256i values) -> __m256i { return values; }
+  static GODWIT_INLINE auto add(__m256i sum, __m256i a, __m256i w) -> __m256i {
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(a, w));
+    asm(""
+        : "+x"(sum));  // Or g++ adds products to each other first, and has no
+                       // registers left.
+    return sum;
   }
 };
 
+template <bool kGeneral>
+void finish_rows(Block const& block, Finish const& finish, int32_t const* sums, int32_t rows,
+                 int32_t lanes, int8_t* output, ptrdiff_t stride) {
+  Avx2Finish const f(block, finish);
+  for (int32_t i = 0; i < rows; i += 2, sums += 2 * kLanes, output += 2 * stride) {
+    auto const a = f.scaled<kGeneral>({load256(sums), load256(sums + 8)});
+    auto const b = f.scaled<kGeneral>({load256(sums + kLanes), load256(sums + kLanes + 8)});
+    auto const bytes = f.bytes(a, b);
+    store_lanes(output, _mm256_castsi256_si128(bytes), lanes);
+    if (i + 1 < rows) store_lanes(output + stride, _mm256_extracti128_si256(bytes, 1), lanes);
+  }
+}
+
 }  // namespace
 
+void finish_block_avx2(Block const& block, Finish const& finish, int32_t const* sums, int32_t rows,
+                       int32_t lanes, int8_t* output, ptrdiff_t stride) {
+  finish.general ? finish_rows<true>(block, finish, sums, rows, lanes, output, stride)
+                 : finish_rows<false>(block, finish, sums, rows, lanes, output, stride);
+}
+
 void multiply_rows_avx2(Matrix const& matrix, void const* const* rows, int32_t count,
-                        int8_t* output, ptrdiff_t stride, int32_t*) {
-  multiply_blocks<MultiplyWords>(matrix, rows, count, output, stride);
+                        int8_t* output, ptrdiff_t stride, int32_t* sums) {
+  multiply_blocks<MultiplyWords>(matrix, rows, count, output, stride, sums);
 }
 
 }  // namespace godwit::engine::x86

@@ -1,4 +1,5 @@
-// Vector pieces that the AVX-512 kernels share. Only for files built with its flags.
+// Vector pieces that the AVX-512 kernels share. Only for files built with its
+// flags.
 #pragma once
 
 #include <immintrin.h>
@@ -9,54 +10,89 @@ namespace godwit::engine::x86 {
 
 #define GODWIT_INLINE __attribute__((always_inline)) inline
 
-/// Requantises sums of one block: four vectors at a time, which leave as bytes.
-class Avx512Finish {
+/// Scales sums of one block. Not kGeneral: no channel shifts left, and what
+/// ties do below the zero point is clamped off.
+template <bool kGeneral>
+class Avx512Scale {
  public:
-  GODWIT_INLINE Avx512Finish(Block const& block, Finish const& finish)
-      : block_(block),
-        multiplier_(_mm512_load_si512(block.multiplier)),
-        multiplier_odd_(_mm512_srli_epi64(multiplier_, 32)),
-        round_even_(_mm512_load_si512(block.round_even)),
-        round_odd_(_mm512_load_si512(block.round_odd)),
-        shift_even_(_mm512_load_si512(block.shift_even)),
-        shift_odd_(_mm512_load_si512(block.shift_odd)),
-        zero_point_(_mm512_set1_epi16(static_cast<int16_t>(finish.zero_point))),
-        low_(_mm512_set1_epi8(static_cast<int8_t>(finish.clamp.low))),
-        high_(_mm512_set1_epi8(static_cast<int8_t>(finish.clamp.high))) {}
+  GODWIT_INLINE explicit Avx512Scale(Block const& block)
+      : multiplier_(_mm512_load_si512(block.multiplier)),
+        multiplier_odd_(_mm512_srli_epi64(multiplier_, 32)) {
+    auto const shift = _mm512_load_si512(block.shift);
+    auto const shift_odd = _mm512_srli_epi64(shift, 32);
+    shift_even_ = _mm512_maskz_mov_epi32(kEven, shift);
+    shift_odd_ = _mm512_sub_epi64(shift_odd, _mm512_set1_epi64(32));  // stays in the upper half
+    auto const one = _mm512_set1_epi64(1);
+    round_even_ = _mm512_sllv_epi64(one, _mm512_sub_epi64(shift_even_, one));
+    round_odd_ = _mm512_sllv_epi64(one, _mm512_sub_epi64(shift_odd, one));
+    auto const first_half = _mm512_set1_epi64(INT64_C(1) << 30);
+    if constexpr (kGeneral) {
+      left_ = _mm512_load_si512(block.left);
+      auto const twice_even =
+          _mm512_testn_epi64_mask(_mm512_maskz_mov_epi32(kEven, left_), _mm512_set1_epi64(-1));
+      auto const twice_odd =
+          _mm512_testn_epi64_mask(_mm512_srli_epi64(left_, 32), _mm512_set1_epi64(-1));
+      round_even_ = _mm512_mask_add_epi64(round_even_, twice_even, round_even_, first_half);
+      round_odd_ = _mm512_mask_add_epi64(round_odd_, twice_odd, round_odd_, first_half);
+      auto const tie = _mm512_set1_epi64(INT64_C(1) << 31);
+      tie_even_ = _mm512_maskz_mov_epi64(twice_even, tie);
+      tie_odd_ = _mm512_maskz_mov_epi64(twice_odd, tie);
+    } else {
+      round_even_ = _mm512_add_epi64(round_even_, first_half);
+      round_odd_ = _mm512_add_epi64(round_odd_, first_half);
+    }
+  }
 
-  /// Not kGeneral: no channel shifts left, and what ties do below the zero point is clamped off.
-  template <bool kGeneral>
-  GODWIT_INLINE auto scaled(__m512i sums) const -> __m512i {
-    if constexpr (kGeneral) sums = _mm512_sllv_epi32(sums, _mm512_load_si512(block_.left));
+  GODWIT_INLINE auto operator()(__m512i sums) const -> __m512i {
+    if constexpr (kGeneral) sums = _mm512_sllv_epi32(sums, left_);
     __m512i even = _mm512_mul_epi32(sums, multiplier_);
     __m512i odd = _mm512_mul_epi32(_mm512_srli_epi64(sums, 32), multiplier_odd_);
     if constexpr (kGeneral) {
-      auto const even_negative = _mm512_movepi64_mask(even);
-      auto const odd_negative = _mm512_movepi64_mask(odd);
-      even = _mm512_mask_sub_epi64(even, even_negative, even, _mm512_load_si512(block_.tie_even));
-      odd = _mm512_mask_sub_epi64(odd, odd_negative, odd, _mm512_load_si512(block_.tie_odd));
+      even = _mm512_mask_sub_epi64(even, _mm512_movepi64_mask(even), even, tie_even_);
+      odd = _mm512_mask_sub_epi64(odd, _mm512_movepi64_mask(odd), odd, tie_odd_);
     }
     even = _mm512_srav_epi64(_mm512_add_epi64(even, round_even_), shift_even_);
     odd = _mm512_srav_epi64(_mm512_add_epi64(odd, round_odd_), shift_odd_);
-    return _mm512_mask_blend_epi32(0xaaaa, even, odd);
-  }
-
-  /// The 16 outputs of each of four vectors of scaled sums, one after another.
-  GODWIT_INLINE auto bytes(__m512i a, __m512i b, __m512i c, __m512i d) const -> __m512i {
-    auto const ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero_point_);
-    auto const cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero_point_);
-    auto const clamped = _mm512_min_epi8(_mm512_max_epi8(_mm512_packs_epi16(ab, cd), low_), high_);
-    auto const order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    return _mm512_permutexvar_epi32(order, clamped);
+    return _mm512_mask_blend_epi32(kOdd, even, odd);
   }
 
  private:
-  Block const& block_;
+  static constexpr __mmask16 kEven = 0x5555;
+  static constexpr __mmask16 kOdd = 0xaaaa;
+
   __m512i multiplier_, multiplier_odd_;
   __m512i round_even_, round_odd_;
   __m512i shift_even_, shift_odd_;
+  __m512i left_, tie_even_, tie_odd_;  // kGeneral only
+};
+
+/// Scaled sums as outputs.
+class Avx512Outputs {
+ public:
+  GODWIT_INLINE explicit Avx512Outputs(Finish const& finish)
+      : zero_point_(_mm512_set1_epi16(static_cast<int16_t>(finish.zero_point))),
+        low_(_mm512_set1_epi8(static_cast<int8_t>(finish.clamp.low))),
+        high_(_mm512_set1_epi8(static_cast<int8_t>(finish.clamp.high))) {}
+
+  /// The 16 outputs of each of four vectors, one after another.
+  GODWIT_INLINE auto bytes(__m512i a, __m512i b, __m512i c, __m512i d) const -> __m512i {
+    auto const order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    return _mm512_permutexvar_epi32(order, interleaved(a, b, c, d));
+  }
+  /// Four of each vector in turn.
+  GODWIT_INLINE auto interleaved(__m512i a, __m512i b, __m512i c, __m512i d) const -> __m512i {
+    auto const ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero_point_);
+    auto const cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero_point_);
+    return _mm512_min_epi8(_mm512_max_epi8(_mm512_packs_epi16(ab, cd), low_), high_);
+  }
+
+ private:
   __m512i zero_point_, low_, high_;
 };
+
+GODWIT_INLINE auto low_mask(int32_t count) -> uint64_t {
+  return count >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1;
+}
 
 GODWIT_INLINE void store_lanes(int8_t* output, __m128i bytes, int32_t lanes) {
   if (lanes == kLanes)

@@ -1,6 +1,7 @@
-// Depthwise convolutions by vpdpbusd: four taps of sixteen lanes are brought together by one
-// vpermb. Of a 3x3 window they are three neighbours in a line and the next, so that two columns of
-// output come from one load, and lines slide down through registers.
+// Depthwise convolutions by vpdpbusd: four taps of sixteen lanes are brought
+// together by one vpermb. Of a 3x3 window they are three neighbours in a line
+// and the next, so that two columns of output come from one load, and lines
+// slide down through registers.
 #include "agent/engine/x86/avx512.h"
 #include "agent/engine/x86/depthwise.h"
 
@@ -62,7 +63,8 @@ class ThreeByThree {
         next_(ptrdiff_t{d.columns} * kStride * d.channels),
         order_(_mm512_load_si512(d.order)),
         bias_(_mm512_load_si512(d.block(b).bias)),
-        finish_(d.block(b), d.finish),
+        scale_(d.block(b)),
+        outputs_(d.finish),
         line_(ptrdiff_t{conv.out[2]} * d.channels) {
     auto const* const w = d.weights(b);
     for (int i = 0; i < 3; ++i) first_[i] = _mm512_load_si512(w + i * 64);
@@ -70,7 +72,8 @@ class ThreeByThree {
       second_[i] = kReading == Reading::pair ? _mm512_load_si512(w + (3 + i) * 64) : first_[i];
   }
 
-  /// One or two vectors of every line of a strip; the second is stored if it has lanes.
+  /// One or two vectors of every line of a strip; the second is stored if it
+  /// has lanes.
   GODWIT_INLINE void column(int8_t const* at, int32_t lines, int8_t* output, ptrdiff_t apart,
                             int32_t lanes, int32_t second_lanes) const {
     Line<kReading> top = load(at);
@@ -92,9 +95,8 @@ class ThreeByThree {
         top = lowest, middle = load(at + 2 * pitch_), at += pitch_;
       }
       at += 2 * pitch_;
-      auto const bytes = finish_.bytes(
-          finish_.template scaled<kGeneral>(a.first), finish_.template scaled<kGeneral>(a.second),
-          finish_.template scaled<kGeneral>(b.first), finish_.template scaled<kGeneral>(b.second));
+      auto const bytes =
+          outputs_.bytes(scale_(a.first), scale_(a.second), scale_(b.first), scale_(b.second));
       store_lanes(output, _mm512_castsi512_si128(bytes), lanes);
       if (second_lanes)
         store_lanes(output + apart, _mm512_extracti32x4_epi32(bytes, 1), second_lanes);
@@ -123,7 +125,8 @@ class ThreeByThree {
   ptrdiff_t channels_, pitch_, next_;
   __m512i order_, bias_;
   __m512i first_[3], second_[3];
-  Avx512Finish finish_;
+  Avx512Scale<kGeneral> scale_;
+  Avx512Outputs outputs_;
   ptrdiff_t line_;
 };
 
@@ -145,39 +148,53 @@ void three_by_three(Depthwise const& d, Convolution const& conv, int8_t const* c
   }
 }
 
-/// Any window: its taps four by four, wherever they are.
+/// Any window: its taps four by four, wherever they are. Columns go by fours,
+/// line after line.
 template <bool kGeneral>
 void any_window(Depthwise const& d, Convolution const& conv, int8_t const* copy, int32_t lines,
                 int8_t* output) {
+  int32_t const width = conv.out[2];
+  int32_t const count = lines * width;
   ptrdiff_t const column = ptrdiff_t{conv.p.window.stride_width} * d.channels;
+  ptrdiff_t const line = conv.p.window.stride_height * d.pitch;
   auto const order = _mm512_load_si512(d.order);
+  Avx512Outputs const outputs(d.finish);
   for (int32_t b = 0; b < d.blocks; ++b) {
     int32_t const channel = b * kLanes;
     int32_t const lanes = std::min(kLanes, d.channels - channel);
-    Avx512Finish const finish(d.block(b), d.finish);
+    Avx512Scale<kGeneral> const scale(d.block(b));
     auto const bias = _mm512_load_si512(d.block(b).bias);
-    auto const* const weights = d.weights(b);
-    for (int32_t y = 0; y < lines; ++y) {
-      int8_t* out = output + ptrdiff_t{y} * conv.out[2] * d.channels + channel;
-      auto const* at = copy + y * conv.p.window.stride_height * d.pitch + channel;
-      for (int32_t x = 0; x < conv.out[2]; x += 4) {
-        int32_t const here = std::min(conv.out[2] - x, 4);
-        __m512i sums[4] = {bias, bias, bias, bias};
-        for (int32_t i = 0; i < here; ++i, at += column) {
-          auto const* tap = d.taps();
-          for (int32_t g = 0; g < d.tap_groups; ++g, tap += kDepth)
-            sums[i] = _mm512_dpbusd_epi32(
-                sums[i], arranged(join(at + tap[0], at + tap[1], at + tap[2], at + tap[3]), order),
-                _mm512_load_si512(weights + g * kLanes * kDepth));
-        }
-        auto const bytes =
-            finish.bytes(finish.scaled<kGeneral>(sums[0]), finish.scaled<kGeneral>(sums[1]),
-                         finish.scaled<kGeneral>(sums[2]), finish.scaled<kGeneral>(sums[3]));
-        alignas(kMemoryAlignment) int8_t stored[4 * kLanes];
-        _mm512_store_si512(stored, bytes);
-        for (int32_t i = 0; i < here; ++i, out += d.channels)
-          store_lanes(out, load16(stored + i * kLanes), lanes);
+    int8_t* out = output + channel;
+    int32_t x = 0;
+    int8_t const* from = copy + channel;  // of the line
+    auto const next = [&] {
+      auto const* const at = from + x * column;
+      if (++x == width) x = 0, from += line;
+      return at;
+    };
+    for (int32_t i = 0; i < count; i += 4) {
+      int32_t const here = std::min(count - i, 4);
+      int8_t const* at[4];
+      at[0] = next();
+      for (int32_t k = 1; k < 4; ++k) at[k] = k < here ? next() : at[0];
+      __m512i sums[4] = {bias, bias, bias, bias};
+      auto const* tap = d.taps();
+      auto const* weights = d.weights(b);
+      for (int32_t g = 0; g < d.tap_groups; ++g, tap += kDepth, weights += kLanes * kDepth) {
+        auto const w = _mm512_load_si512(weights);
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; ++k)
+          sums[k] = _mm512_dpbusd_epi32(
+              sums[k],
+              arranged(join(at[k] + tap[0], at[k] + tap[1], at[k] + tap[2], at[k] + tap[3]), order),
+              w);
       }
+      auto const bytes =
+          outputs.bytes(scale(sums[0]), scale(sums[1]), scale(sums[2]), scale(sums[3]));
+      alignas(kMemoryAlignment) int8_t stored[4 * kLanes];
+      _mm512_store_si512(stored, bytes);
+      for (int32_t k = 0; k < here; ++k, out += d.channels)
+        store_lanes(out, load16(stored + k * kLanes), lanes);
     }
   }
 }

@@ -8,55 +8,50 @@ namespace {
 
 constexpr int32_t kBytes = 64;
 
-GODWIT_INLINE auto low_mask(int32_t count) -> uint64_t {
-  return count >= kBytes ? ~UINT64_C(0) : (UINT64_C(1) << count) - 1;
-}
-
-/// Sixteen of 64 values, widened.
-template <int kPart>
-GODWIT_INLINE auto part(__m512i bytes) -> __m512i {
-  return _mm512_cvtepi8_epi32(_mm512_extracti32x4_epi32(bytes, kPart));
-}
-
-class Sum {
- public:
-  GODWIT_INLINE explicit Sum(Add const& add)
-      : first_(add.first, add.finish),
-        second_(add.second, add.finish),
-        output_(add.output, add.finish),
-        first_bias_(_mm512_load_si512(add.first.bias)),
-        second_bias_(_mm512_load_si512(add.second.bias)) {}
-
-  template <bool kGeneral>
-  GODWIT_INLINE auto bytes(__m512i a, __m512i b) const -> __m512i {
-    return output_.bytes(
-        scaled<kGeneral>(part<0>(a), part<0>(b)), scaled<kGeneral>(part<1>(a), part<1>(b)),
-        scaled<kGeneral>(part<2>(a), part<2>(b)), scaled<kGeneral>(part<3>(a), part<3>(b)));
-  }
-
- private:
-  template <bool kGeneral>
-  GODWIT_INLINE auto scaled(__m512i a, __m512i b) const -> __m512i {
-    auto const first = first_.scaled<true>(_mm512_add_epi32(a, first_bias_));
-    auto const second = second_.scaled<true>(_mm512_add_epi32(b, second_bias_));
-    return output_.scaled<kGeneral>(_mm512_add_epi32(first, second));
-  }
-
-  Avx512Finish first_, second_, output_;
-  __m512i first_bias_, second_bias_;
+/// Sixteen times four int32, in the order in which packing takes them.
+struct Wide {
+  __m512i parts[4];
 };
+
+/// The scaled values of 64 inputs, looked up byte by byte.
+GODWIT_INLINE auto look_up(Scaled const& scaled, __m512i values) -> Wide {
+  auto const upper = _mm512_movepi8_mask(values);
+  __m512i plane[kPlanes];
+#pragma GCC unroll 4
+  for (int i = 0; i < kPlanes; ++i) {
+    auto const* const table = scaled.planes[i];
+    auto const low = _mm512_permutex2var_epi8(_mm512_load_si512(table), values,
+                                              _mm512_load_si512(table + kBytes));
+    auto const high = _mm512_permutex2var_epi8(_mm512_load_si512(table + 2 * kBytes), values,
+                                               _mm512_load_si512(table + 3 * kBytes));
+    plane[i] = _mm512_mask_blend_epi8(upper, low, high);
+  }
+  auto const low_lower = _mm512_unpacklo_epi8(plane[0], plane[1]);
+  auto const low_upper = _mm512_unpacklo_epi8(plane[2], plane[3]);
+  auto const high_lower = _mm512_unpackhi_epi8(plane[0], plane[1]);
+  auto const high_upper = _mm512_unpackhi_epi8(plane[2], plane[3]);
+  return {{_mm512_unpacklo_epi16(low_lower, low_upper), _mm512_unpackhi_epi16(low_lower, low_upper),
+           _mm512_unpacklo_epi16(high_lower, high_upper),
+           _mm512_unpackhi_epi16(high_lower, high_upper)}};
+}
 
 template <bool kGeneral>
 void add_all(Step const& step) {
-  Sum const sum(*reinterpret_cast<Add const*>(step.packed));
+  auto const& add = *reinterpret_cast<Add const*>(step.packed);
+  Avx512Scale<kGeneral> const scale(add.output);
+  Avx512Outputs const outputs(add.finish);
   auto const* const a = step.inputs[0].int8();
   auto const* const b = step.inputs[1].int8();
   auto* const out = step.output().int8();
   int32_t const count = step.output().shape.elements;
   for (int32_t i = 0; i < count; i += kBytes) {
     auto const mask = low_mask(count - i);
-    auto const bytes = sum.bytes<kGeneral>(_mm512_maskz_loadu_epi8(mask, a + i),
-                                           _mm512_maskz_loadu_epi8(mask, b + i));
+    auto const first = look_up(add.first, _mm512_maskz_loadu_epi8(mask, a + i));
+    auto const second = look_up(add.second, _mm512_maskz_loadu_epi8(mask, b + i));
+    __m512i sums[4];
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) sums[k] = scale(_mm512_add_epi32(first.parts[k], second.parts[k]));
+    auto const bytes = outputs.interleaved(sums[0], sums[1], sums[2], sums[3]);
     if (count - i >= kBytes)
       _mm512_storeu_si512(out + i, bytes);
     else
@@ -147,7 +142,8 @@ void max_pool_avx512(Step const& step, void*) {
 void mean_avx512(Step const& step, void*) {
   auto const& mean = *reinterpret_cast<Mean const*>(step.packed);
   auto const& in = step.inputs[0].shape;
-  Avx512Finish const finish(mean.block, mean.finish);
+  Avx512Scale<true> const scale(mean.block);
+  Avx512Outputs const outputs(mean.finish);
   Area const all{0, in[1], 0, in[2]};
   int8_t* output = step.output().int8();
   for (int32_t batch = 0; batch < in[0]; ++batch, output += in[3]) {
@@ -155,9 +151,8 @@ void mean_avx512(Step const& step, void*) {
     for (int32_t c = 0; c < in[3]; c += kLanes) {
       int32_t const lanes = lanes_from(c, in[3]);
       auto const sum = sum_area(image + c, in, all, static_cast<__mmask16>(low_mask(lanes)));
-      auto const scaled =
-          finish.scaled<true>(_mm512_add_epi32(sum, _mm512_load_si512(mean.block.bias)));
-      auto const bytes = finish.bytes(scaled, scaled, scaled, scaled);
+      auto const scaled = scale(_mm512_add_epi32(sum, _mm512_load_si512(mean.block.bias)));
+      auto const bytes = outputs.bytes(scaled, scaled, scaled, scaled);
       store_lanes(output + c, _mm512_castsi512_si128(bytes), lanes);
     }
   }

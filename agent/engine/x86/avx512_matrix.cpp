@@ -1,5 +1,5 @@
-// Matrix products by vpdpbusd: a tile of rows and blocks of channels is summed in registers, then
-// requantised.
+// Matrix products by vpdpbusd: a tile of rows and blocks of channels is summed
+// in registers, then requantised.
 #include <algorithm>
 
 #include "agent/engine/x86/avx512.h"
@@ -49,21 +49,104 @@ void sum_tile(Matrix const& matrix, int32_t first_block, void const* const* rows
       _mm512_store_si512(sums + (j * kRowsMax + i) * kLanes, c[i][j]);
 }
 
-/// Sums of one block and up to kRowsMax rows as outputs.
-template <bool kGeneral>
-void finish_block(Block const& block, Finish const& finish, int32_t const* sums, int32_t rows,
-                  int32_t lanes, int8_t* output, ptrdiff_t stride) {
-  Avx512Finish const f(block, finish);
-  auto const scaled = [&](int32_t row) {
-    return f.scaled<kGeneral>(_mm512_load_si512(sums + row * kLanes));
+/// A step of windows of three columns that slide by one column from row to row:
+/// each pixel is read once for the three rows that it belongs to. `rows` lie
+/// one pixel apart.
+template <int kRows, int kBlocks>
+void sum_slide(Matrix const& matrix, int32_t first_block, void const* const* rows, int32_t* sums) {
+  constexpr int kTaps = 3;
+  constexpr int kApart = 4;  // pixels between bases: the rest is addressed from them
+  __m512i c[kRows][kBlocks];
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 8
+    for (int j = 0; j < kBlocks; ++j)
+      c[i][j] = _mm512_load_si512(matrix.block(first_block + j)->bias);
+  ptrdiff_t const pixel = matrix.slide;
+  auto const steps_per_tap = static_cast<int32_t>(pixel) / kDepth;
+  ptrdiff_t const tap_bytes = ptrdiff_t{steps_per_tap} * kBlocks * kLanes * kDepth;
+  auto const* weights = matrix.weights(first_block);
+  for (int32_t step = 0; step < matrix.steps; step += kTaps * steps_per_tap) {
+    auto const* const line = static_cast<int8_t const*>(rows[0]) + matrix.offsets()[step];
+    int8_t const* base[(kRows + kTaps) / kApart + 1];
+#pragma GCC unroll 8
+    for (int i = 0; i <= (kRows + kTaps) / kApart; ++i) base[i] = line + i * kApart * pixel;
+    for (int32_t s = 0; s < steps_per_tap; ++s, weights += kBlocks * kLanes * kDepth) {
+      __m512i w[kTaps][kBlocks];
+#pragma GCC unroll 3
+      for (int t = 0; t < kTaps; ++t)
+#pragma GCC unroll 8
+        for (int j = 0; j < kBlocks; ++j)
+          w[t][j] = _mm512_load_si512(weights + t * tap_bytes + j * kLanes * kDepth);
+#pragma GCC unroll 24
+      for (int p = 0; p < kRows + kTaps - 1; ++p) {
+        auto const a = broadcast(base[p / kApart] + p % kApart * pixel);
+#pragma GCC unroll 3
+        for (int t = 0; t < kTaps; ++t)
+          if (int const i = p - t; i >= 0 && i < kRows)
+#pragma GCC unroll 8
+            for (int j = 0; j < kBlocks; ++j) c[i][j] = _mm512_dpbusd_epi32(c[i][j], a, w[t][j]);
+      }
+#pragma GCC unroll 8
+      for (int i = 0; i <= (kRows + kTaps) / kApart; ++i) base[i] += kDepth;
+    }
+    weights += (kTaps - 1) * tap_bytes;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 8
+    for (int j = 0; j < kBlocks; ++j)
+      _mm512_store_si512(sums + (j * kRowsMax + i) * kLanes, c[i][j]);
+}
+
+/// One row: what a step waits for is only its own sums, so that several steps
+/// go side by side.
+template <int kBlocks, int kSplit>
+void sum_row(Matrix const& matrix, int32_t first_block, void const* const* rows, int32_t* sums) {
+  __m512i c[kSplit][kBlocks];
+#pragma GCC unroll 8
+  for (int j = 0; j < kBlocks; ++j) {
+    c[0][j] = _mm512_load_si512(matrix.block(first_block + j)->bias);
+#pragma GCC unroll 8
+    for (int s = 1; s < kSplit; ++s) c[s][j] = _mm512_setzero_si512();
+  }
+  auto const* const row = static_cast<int8_t const*>(rows[0]);
+  auto const* weights = matrix.weights(first_block);
+  auto const add = [&](int32_t offset, __m512i * to) __attribute__((always_inline)) {
+    auto const a = broadcast(row + offset);
+#pragma GCC unroll 8
+    for (int j = 0; j < kBlocks; ++j)
+      to[j] = _mm512_dpbusd_epi32(to[j], a, _mm512_load_si512(weights + j * kLanes * kDepth));
+    weights += kBlocks * kLanes * kDepth;
   };
+  auto const* offset = matrix.offsets();
+  auto const* const end = offset + matrix.steps;
+  for (; end - offset >= kSplit; offset += kSplit)
+#pragma GCC unroll 8
+    for (int s = 0; s < kSplit; ++s) add(offset[s], c[s]);
+  for (; offset != end; ++offset) add(*offset, c[0]);
+#pragma GCC unroll 8
+  for (int j = 0; j < kBlocks; ++j) {
+    __m512i sum = c[0][j];
+#pragma GCC unroll 8
+    for (int s = 1; s < kSplit; ++s) sum = _mm512_add_epi32(sum, c[s][j]);
+    _mm512_store_si512(sums + j * kRowsMax * kLanes, sum);
+  }
+}
+
+/// Sums of one block and several rows as outputs.
+template <bool kGeneral>
+void finish_block(Block const& block, Avx512Outputs const& outputs, int32_t const* sums,
+                  int32_t rows, int32_t lanes, int8_t* output, ptrdiff_t stride) {
+  Avx512Scale<kGeneral> const scale(block);
+  auto const scaled = [&](int32_t row) { return scale(_mm512_load_si512(sums + row * kLanes)); };
   for (int32_t i = 0; i < rows; i += 4, output += 4 * stride) {
     int32_t const here = std::min(rows - i, 4);
     auto const a = scaled(i);
     auto const b = here > 1 ? scaled(i + 1) : a;
     auto const c = here > 2 ? scaled(i + 2) : a;
     auto const d = here > 3 ? scaled(i + 3) : a;
-    auto const bytes = f.bytes(a, b, c, d);
+    auto const bytes = outputs.bytes(a, b, c, d);
     store_lanes(output, _mm512_castsi512_si128(bytes), lanes);
     if (here > 1) store_lanes(output + stride, _mm512_extracti32x4_epi32(bytes, 1), lanes);
     if (here > 2) store_lanes(output + 2 * stride, _mm512_extracti32x4_epi32(bytes, 2), lanes);
@@ -71,8 +154,34 @@ void finish_block(Block const& block, Finish const& finish, int32_t const* sums,
   }
 }
 
+/// Sums of one row and several blocks as outputs.
+template <bool kGeneral>
+void finish_row(Matrix const& matrix, int32_t first_block, int32_t width, int32_t const* sums,
+                int8_t* output) {
+  Avx512Outputs const outputs(matrix.finish);
+  auto const scaled = [&](int32_t j) {
+    return Avx512Scale<kGeneral>(*matrix.block(first_block + j))(
+        _mm512_load_si512(sums + j * kRowsMax * kLanes));
+  };
+  for (int32_t j = 0; j < width; j += 4) {
+    int32_t const here = std::min(width - j, 4);
+    auto const a = scaled(j);
+    auto const b = here > 1 ? scaled(j + 1) : a;
+    auto const c = here > 2 ? scaled(j + 2) : a;
+    auto const d = here > 3 ? scaled(j + 3) : a;
+    int32_t const channel = (first_block + j) * kLanes;
+    auto const bytes = outputs.bytes(a, b, c, d);
+    int32_t const count = std::min(here * kLanes, matrix.channels - channel);
+    if (count == 4 * kLanes)
+      _mm512_storeu_si512(output + channel, bytes);
+    else
+      _mm512_mask_storeu_epi8(output + channel, low_mask(count), bytes);
+  }
+}
+
 using SumTile = void (*)(Matrix const&, int32_t, void const* const*, int32_t*);
-constexpr SumTile kSumTile[4][kRowsMax] = {
+constexpr int32_t kTilesMax = 4;  // blocks
+constexpr SumTile kSumTile[kTilesMax][kRowsMax] = {
     {sum_tile<1, 1>, sum_tile<2, 1>, sum_tile<3, 1>, sum_tile<4, 1>, sum_tile<5, 1>, sum_tile<6, 1>,
      sum_tile<7, 1>, sum_tile<8, 1>},
     {sum_tile<1, 2>, sum_tile<2, 2>, sum_tile<3, 2>, sum_tile<4, 2>, sum_tile<5, 2>, sum_tile<6, 2>,
@@ -81,31 +190,54 @@ constexpr SumTile kSumTile[4][kRowsMax] = {
      sum_tile<7, 3>, sum_tile<8, 3>},
     {sum_tile<1, 4>, sum_tile<2, 4>, sum_tile<3, 4>, sum_tile<4, 4>, sum_tile<5, 4>, sum_tile<6, 4>,
      nullptr, nullptr}};
-constexpr SumTile kSumRow[kWidthMax] = {sum_tile<1, 1>, sum_tile<1, 2>, sum_tile<1, 3>,
-                                        sum_tile<1, 4>, sum_tile<1, 5>, sum_tile<1, 6>,
-                                        sum_tile<1, 7>, sum_tile<1, 8>};
+constexpr int32_t kTileRows[kTilesMax] = {8, 8, 8, 6};
+constexpr SumTile kSumRow[kWidthMax] = {sum_row<1, 8>, sum_row<2, 4>, sum_row<3, 4>, sum_row<4, 2>,
+                                        sum_row<5, 2>, sum_row<6, 2>, sum_row<7, 1>, sum_row<8, 1>};
+constexpr SumTile kSumSlide[2] = {sum_slide<16, 1>, sum_slide<8, 2>};
+constexpr int32_t kSlideRows[2] = {16, 8};
 
-using FinishBlock = void (*)(Block const&, Finish const&, int32_t const*, int32_t, int32_t, int8_t*,
-                             ptrdiff_t);
+/// `count` rows follow each other pixel by pixel, in one line.
+auto slides(Matrix const& matrix, void const* const* rows, int32_t count) -> bool {
+  auto const* const first = static_cast<int8_t const*>(rows[0]);
+  return static_cast<int8_t const*>(rows[count - 1]) - first == ptrdiff_t{count - 1} * matrix.slide;
+}
+
+template <bool kGeneral>
+void multiply_group(Matrix const& matrix, int32_t group, int32_t width, void const* const* rows,
+                    int32_t count, int8_t* output, ptrdiff_t stride, int32_t* sums) {
+  Avx512Outputs const outputs(matrix.finish);
+  int32_t here;
+  for (int32_t row = 0; row < count; row += here) {
+    here = std::min(kTileRows[width - 1], count - row);
+    auto sum = kSumTile[width - 1][here - 1];
+    if (matrix.slide && count - row >= kSlideRows[width - 1] &&
+        slides(matrix, rows + row, kSlideRows[width - 1])) {
+      here = kSlideRows[width - 1];
+      sum = kSumSlide[width - 1];
+    }
+    sum(matrix, group, rows + row, sums);
+    for (int32_t j = 0; j < width; ++j) {
+      int32_t const channel = (group + j) * kLanes;
+      finish_block<kGeneral>(*matrix.block(group + j), outputs, sums + j * kRowsMax * kLanes, here,
+                             std::min(kLanes, matrix.channels - channel),
+                             output + row * stride + channel, stride);
+    }
+  }
+}
+
 }  // namespace
 
 void multiply_rows_avx512(Matrix const& matrix, void const* const* rows, int32_t count,
                           int8_t* output, ptrdiff_t stride, int32_t* sums) {
-  auto const& finish = matrix.finish;
-  FinishBlock const requantise = finish.general ? finish_block<true> : finish_block<false>;
+  bool const general = matrix.finish.general;
   for (int32_t group = 0; group < matrix.blocks; group += matrix.width) {
     int32_t const width = std::min(matrix.width, matrix.blocks - group);
-    int32_t const tile = width > 3 ? 6 : kRowsMax;
-    for (int32_t row = 0; row < count; row += tile) {
-      int32_t const here = count == 1 ? 1 : std::min(tile, count - row);
-      auto const sum = count == 1 ? kSumRow[width - 1] : kSumTile[width - 1][here - 1];
-      sum(matrix, group, rows + row, sums);
-      for (int32_t j = 0; j < width; ++j) {
-        int32_t const channel = (group + j) * kLanes;
-        requantise(*matrix.block(group + j), finish, sums + j * kRowsMax * kLanes, here,
-                   std::min(kLanes, matrix.channels - channel), output + row * stride + channel,
-                   stride);
-      }
+    if (count == 1) {
+      kSumRow[width - 1](matrix, group, rows, sums);
+      (general ? finish_row<true> : finish_row<false>)(matrix, group, width, sums, output);
+    } else {
+      (general ? multiply_group<true> : multiply_group<false>)(matrix, group, width, rows, count,
+                                                               output, stride, sums);
     }
   }
 }

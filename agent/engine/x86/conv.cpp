@@ -34,19 +34,30 @@ auto pitch(Convolution const& conv, Layout const& layout) -> ptrdiff_t {
   return copies(conv, layout) ? conv.copy_pitch() : ptrdiff_t{conv.in[2]} * conv.in[3];
 }
 
-/// Scratch memory: sums, then pointers to the rows of a strip, then copied lines.
+/// Scratch memory: sums, then pointers to the rows of a strip, then copied
+/// lines.
 auto pointers_bytes(Convolution const& conv) -> uint64_t {
   uint64_t const rows =
       uint64_t{static_cast<uint32_t>(conv.strip_lines())} * static_cast<uint32_t>(conv.out[2]);
   return (rows * sizeof(void*) + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
 }
 
+/// Bytes that windows of three columns slide by from row to row, where a
+/// product may use it.
+auto slide(Convolution const& conv, Layout const& layout) -> int32_t {
+  bool const slides = layout.slides && !is_depthwise(conv.step) && conv.kernel_width == 3 &&
+                      conv.p.dilation_width == 1 && conv.p.window.stride_width == 1 &&
+                      conv.in[3] % kDepth == 0 && conv.out[3] <= 2 * kLanes;
+  return slides ? conv.in[3] : 0;
+}
+
 /// Where the strips of a step are, worked out once.
 struct alignas(kMemoryAlignment) Strips {
   int32_t lines;
   bool copies;
-  ptrdiff_t line_step, column_step;  // bytes between rows, in the input or its copy
-  uint64_t copy_at;                  // in scratch
+  ptrdiff_t line_step,
+      column_step;   // bytes between rows, in the input or its copy
+  uint64_t copy_at;  // in scratch
 };
 
 }  // namespace
@@ -80,6 +91,7 @@ void conv_pack(Step const& step, Layout const& layout, uint8_t* packed) {
                                       ptrdiff_t{i % per_line} * conv.p.dilation_width * conv.in[3]);
   pack_matrix(step, layout, finish_of(step, conv.p.clamp), runs, offsets,
               conv.out[0] * conv.out[1] * conv.out[2], packed + sizeof(Strips));
+  reinterpret_cast<Matrix*>(packed + sizeof(Strips))->slide = slide(conv, layout);
 }
 
 auto conv_scratch_bytes(Step const& step, Layout const& layout) -> uint64_t {

@@ -1,9 +1,11 @@
-// ADD, pools and MEAN: which steps the kernels take, and their factors as blocks.
+// ADD, pools and MEAN: which steps the kernels take, and their factors as
+// blocks.
 #include "agent/engine/x86/elementwise.h"
 
 #include <algorithm>
 #include <cstring>
 
+#include "agent/engine/fixed_point.h"
 #include "agent/engine/x86/walk.h"
 
 namespace godwit::engine::x86 {
@@ -11,13 +13,22 @@ namespace godwit::engine::x86 {
 namespace {
 
 constexpr int32_t kHeightAndWidth = 0b0110;
-// Quotients by float32 are exact up to here: sums of int8 and half a divisor stay below 2^23.
+// Quotients by float32 are exact up to here: sums of int8 and half a divisor
+// stay below 2^23.
 constexpr int64_t kAveragedMax = 1 << 15;
 
-void fill_block(Block& block, int32_t bias, proto::Multiplier multiplier, int32_t left_shift) {
-  for (int32_t lane = 0; lane < kLanes; ++lane) {
+void fill_block(Block& block, int32_t bias, proto::Multiplier multiplier) {
+  for (int32_t lane = 0; lane < kLanes; ++lane)
     set_lane(block, lane, {.bias = bias, .multiplier = multiplier});
-    block.left[lane] += left_shift;
+}
+
+void fill_scaled(Scaled& scaled, int32_t zero_point, int32_t left_shift, proto::Multiplier m) {
+  for (int32_t value = -128; value <= 127; ++value) {
+    auto const i = static_cast<uint8_t>(value);
+    scaled.values[i] = scale(wrap_shift_left(value - zero_point, left_shift), m);
+    for (int32_t plane = 0; plane < kPlanes; ++plane)
+      scaled.planes[plane][i] =
+          static_cast<uint8_t>(static_cast<uint32_t>(scaled.values[i]) >> (8 * plane));
   }
 }
 
@@ -52,9 +63,9 @@ void add_pack(Step const& step, uint8_t* packed) {
   auto const p = step.op.params<proto::AddParams>();
   std::memset(packed, 0, sizeof(Add));
   auto& add = *reinterpret_cast<Add*>(packed);
-  fill_block(add.first, -step.inputs[0].zero_point, p.first, p.left_shift);
-  fill_block(add.second, -step.inputs[1].zero_point, p.second, p.left_shift);
-  fill_block(add.output, 0, p.output, 0);
+  fill_scaled(add.first, step.inputs[0].zero_point, p.left_shift, p.first);
+  fill_scaled(add.second, step.inputs[1].zero_point, p.left_shift, p.second);
+  fill_block(add.output, 0, p.output);
   add.finish = finish_by(p.output, p.clamp, step.output().zero_point);
 }
 
@@ -90,7 +101,7 @@ void mean_pack(Step const& step, uint8_t* packed) {
   auto const& in = step.inputs[0];
   std::memset(packed, 0, sizeof(Mean));
   auto& mean = *reinterpret_cast<Mean*>(packed);
-  fill_block(mean.block, -in.zero_point * in.shape[1] * in.shape[2], p.multiplier, 0);
+  fill_block(mean.block, -in.zero_point * in.shape[1] * in.shape[2], p.multiplier);
   mean.finish = finish_by(p.multiplier, {.low = -128, .high = 127}, step.output().zero_point);
 }
 

@@ -1,13 +1,21 @@
-// ADD, pools and MEAN: what the instruction sets share. Factors are packed as blocks whose lanes
-// are all alike.
+// ADD, pools and MEAN: what the instruction sets share. Factors are packed as
+// blocks whose lanes are all alike.
 #pragma once
 
 #include "agent/engine/x86/matrix.h"
 
 namespace godwit::engine::x86 {
 
+constexpr int32_t kPlanes = 4;  // the bytes of an int32
+
+/// What each of the 256 values of an input becomes before it is added.
+struct Scaled {
+  alignas(kMemoryAlignment) int32_t values[256];           // by the value as uint8
+  alignas(kMemoryAlignment) uint8_t planes[kPlanes][256];  // the same, byte by byte
+};
+
 struct Add {
-  Block first, second;  // `bias` takes the zero point off
+  Scaled first, second;
   Block output;
   Finish finish;
 };

@@ -33,7 +33,8 @@ struct Places {
                           static_cast<uint32_t>(runs.steps() * kDepth)) {}
 };
 
-/// Weights of one step of one block, lane by lane; adds to the sum of each lane.
+/// Weights of one step of one block, lane by lane; adds to the sum of each
+/// lane.
 void pack_step(Step const& step, Layout const& layout, Runs const& runs, int32_t block,
                int32_t depth_step, int8_t* out, uint32_t* sums) {
   auto const channels = static_cast<int32_t>(step.channels().size());
@@ -61,12 +62,14 @@ auto effective(proto::Multiplier m) -> proto::Multiplier {
 
 auto fits_factor(proto::Multiplier multiplier, int64_t largest) -> bool {
   int32_t const shift = effective(multiplier).shift;
-  // Values may wrap as they will, but not what is shifted to the left, nor the result.
+  // Values may wrap as they will, but not what is shifted to the left, nor the
+  // result.
   return shift < 0 || largest <= INT64_C(0x3fffffff) >> (shift + 1);
 }
 
 auto fits_blocks(Step const& step, int64_t depth) -> bool {
-  // What a sum may be, whatever the weights are: activations less zero point lie in [-255, 255].
+  // What a sum may be, whatever the weights are: activations less zero point
+  // lie in [-255, 255].
   int64_t const products = depth * 255 * 128;
   auto const channels = step.channels();
   for (size_t i = 0; i < channels.size(); ++i)
@@ -78,18 +81,10 @@ auto fits_blocks(Step const& step, int64_t depth) -> bool {
 
 void set_lane(Block& block, int32_t lane, Channel const& channel) {
   auto const m = effective(channel.multiplier);
-  int32_t const right = -m.shift;
   block.bias[lane] = channel.bias;
   block.multiplier[lane] = m.value;
-  block.left[lane] = right > 0 ? 0 : m.shift + 1;
-  int64_t const round =
-      right > 0 ? (INT64_C(1) << 30) + (INT64_C(1) << (30 + right)) : INT64_C(1) << 31;
-  int64_t const tie = right > 0 ? INT64_C(1) << 31 : 0;
-  int64_t const shift = right > 0 ? 31 + right : 32;
-  int32_t const half = lane / 2;
-  (lane % 2 ? block.round_odd : block.round_even)[half] = round;
-  (lane % 2 ? block.tie_odd : block.tie_even)[half] = tie;
-  (lane % 2 ? block.shift_odd : block.shift_even)[half] = lane % 2 ? shift - 32 : shift;
+  block.shift[lane] = m.shift < 0 ? 31 - m.shift : 32;
+  block.left[lane] = m.shift < 0 ? 0 : m.shift + 1;
 }
 
 void set_lanes(Step const& step, Layout const& layout, int32_t index, uint32_t const* weight_sums,
