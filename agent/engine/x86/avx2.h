@@ -1,5 +1,4 @@
-// Vector pieces that the AVX2 kernels share. Only for files built with its
-// flags.
+// Vector pieces that the AVX2 kernels share. Only for files built with its flags.
 #pragma once
 
 #include <immintrin.h>
@@ -23,9 +22,8 @@ struct Halves {
   __m256i low, high;
 };
 
-/// Requantises sums of one block, two rows at a time. There is no arithmetic
-/// shift of 64 bits: what is shifted has 2^63 added, and that much, shifted, is
-/// taken off with the zero point.
+/// Requantises sums of one block, two rows at a time. There is no arithmetic shift of 64 bits: what
+/// is shifted has 2^63 added, and that much, shifted, is taken off with the zero point.
 class Avx2Finish {
  public:
   GODWIT_INLINE Avx2Finish(Block const& block, Finish const& finish)

@@ -1,5 +1,4 @@
-// Depthwise convolutions by pmaddwd: two taps of sixteen channels are
-// interleaved and multiplied.
+// Depthwise convolutions by pmaddwd: two taps of sixteen channels are interleaved and multiplied.
 #include "agent/engine/x86/avx2.h"
 #include "agent/engine/x86/depthwise.h"
 

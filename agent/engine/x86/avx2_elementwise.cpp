@@ -6,8 +6,8 @@ namespace godwit::engine::x86 {
 
 namespace {
 
-/// Scaled sums of sixteen values, in the order of halves. Values are looked up
-/// one by one: gathers are no faster.
+/// Scaled sums of sixteen values, in the order of halves. Values are looked up one by one: gathers
+/// are no faster.
 class Sum {
  public:
   GODWIT_INLINE explicit Sum(Add const& add) : add_(add), finish_(add.output, add.finish) {}

@@ -1,5 +1,4 @@
-// Vector pieces that the AVX-512 kernels share. Only for files built with its
-// flags.
+// Vector pieces that the AVX-512 kernels share. Only for files built with its flags.
 #pragma once
 
 #include <immintrin.h>
@@ -10,8 +9,8 @@ namespace godwit::engine::x86 {
 
 #define GODWIT_INLINE __attribute__((always_inline)) inline
 
-/// Scales sums of one block. Not kGeneral: no channel shifts left, and what
-/// ties do below the zero point is clamped off.
+/// Scales sums of one block. Not kGeneral: no channel shifts left, and what ties do below the zero
+/// point is clamped off.
 template <bool kGeneral>
 class Avx512Scale {
  public:

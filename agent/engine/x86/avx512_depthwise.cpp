@@ -1,7 +1,6 @@
-// Depthwise convolutions by vpdpbusd: four taps of sixteen lanes are brought
-// together by one vpermb. Of a 3x3 window they are three neighbours in a line
-// and the next, so that two columns of output come from one load, and lines
-// slide down through registers.
+// Depthwise convolutions by vpdpbusd: four taps of sixteen lanes are brought together by one
+// vpermb. Of a 3x3 window they are three neighbours in a line and the next, so that two columns of
+// output come from one load, and lines slide down through registers.
 #include "agent/engine/x86/avx512.h"
 #include "agent/engine/x86/depthwise.h"
 
@@ -72,8 +71,7 @@ class ThreeByThree {
       second_[i] = kReading == Reading::pair ? _mm512_load_si512(w + (3 + i) * 64) : first_[i];
   }
 
-  /// One or two vectors of every line of a strip; the second is stored if it
-  /// has lanes.
+  /// One or two vectors of every line of a strip; the second is stored if it has lanes.
   GODWIT_INLINE void column(int8_t const* at, int32_t lines, int8_t* output, ptrdiff_t apart,
                             int32_t lanes, int32_t second_lanes) const {
     Line<kReading> top = load(at);
@@ -148,8 +146,7 @@ void three_by_three(Depthwise const& d, Convolution const& conv, int8_t const* c
   }
 }
 
-/// Any window: its taps four by four, wherever they are. Columns go by fours,
-/// line after line.
+/// Any window: its taps four by four, wherever they are. Columns go by fours, line after line.
 template <bool kGeneral>
 void any_window(Depthwise const& d, Convolution const& conv, int8_t const* copy, int32_t lines,
                 int8_t* output) {

@@ -1,5 +1,5 @@
-// Matrix products by vpdpbusd: a tile of rows and blocks of channels is summed
-// in registers, then requantised.
+// Matrix products by vpdpbusd: a tile of rows and blocks of channels is summed in registers, then
+// requantised.
 #include <algorithm>
 
 #include "agent/engine/x86/avx512.h"
@@ -49,9 +49,8 @@ void sum_tile(Matrix const& matrix, int32_t first_block, void const* const* rows
       _mm512_store_si512(sums + (j * kRowsMax + i) * kLanes, c[i][j]);
 }
 
-/// A step of windows of three columns that slide by one column from row to row:
-/// each pixel is read once for the three rows that it belongs to. `rows` lie
-/// one pixel apart.
+/// A step of windows of three columns that slide by one column from row to row: each pixel is read
+/// once for the three rows that it belongs to. `rows` lie one pixel apart.
 template <int kRows, int kBlocks>
 void sum_slide(Matrix const& matrix, int32_t first_block, void const* const* rows, int32_t* sums) {
   constexpr int kTaps = 3;
@@ -99,8 +98,7 @@ void sum_slide(Matrix const& matrix, int32_t first_block, void const* const* row
       _mm512_store_si512(sums + (j * kRowsMax + i) * kLanes, c[i][j]);
 }
 
-/// One row: what a step waits for is only its own sums, so that several steps
-/// go side by side.
+/// One row: what a step waits for is only its own sums, so that several steps go side by side.
 template <int kBlocks, int kSplit>
 void sum_row(Matrix const& matrix, int32_t first_block, void const* const* rows, int32_t* sums) {
   __m512i c[kSplit][kBlocks];

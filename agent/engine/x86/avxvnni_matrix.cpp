@@ -1,5 +1,4 @@
-// Matrix products by vpdpbusd of 256 bits, of processors that have it without
-// AVX-512.
+// Matrix products by vpdpbusd of 256 bits, of processors that have it without AVX-512.
 #include "agent/engine/x86/ymm_matrix.h"
 
 namespace godwit::engine::x86 {

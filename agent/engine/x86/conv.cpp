@@ -34,16 +34,14 @@ auto pitch(Convolution const& conv, Layout const& layout) -> ptrdiff_t {
   return copies(conv, layout) ? conv.copy_pitch() : ptrdiff_t{conv.in[2]} * conv.in[3];
 }
 
-/// Scratch memory: sums, then pointers to the rows of a strip, then copied
-/// lines.
+/// Scratch memory: sums, then pointers to the rows of a strip, then copied lines.
 auto pointers_bytes(Convolution const& conv) -> uint64_t {
   uint64_t const rows =
       uint64_t{static_cast<uint32_t>(conv.strip_lines())} * static_cast<uint32_t>(conv.out[2]);
   return (rows * sizeof(void*) + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
 }
 
-/// Bytes that windows of three columns slide by from row to row, where a
-/// product may use it.
+/// Bytes that windows of three columns slide by from row to row, where a product may use it.
 auto slide(Convolution const& conv, Layout const& layout) -> int32_t {
   bool const slides = layout.slides && !is_depthwise(conv.step) && conv.kernel_width == 3 &&
                       conv.p.dilation_width == 1 && conv.p.window.stride_width == 1 &&

@@ -1,6 +1,6 @@
-// Convolutions and fully connected layers as products of a matrix and rows of
-// activations, read where they lie or from a padded copy of a few lines. The
-// same for every instruction set, which brings its own product.
+// Convolutions and fully connected layers as products of a matrix and rows of activations, read
+// where they lie or from a padded copy of a few lines. The same for every instruction set, which
+// brings its own product.
 #pragma once
 
 #include "agent/engine/x86/matrix.h"

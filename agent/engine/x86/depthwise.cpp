@@ -56,8 +56,7 @@ struct Places {
                           static_cast<uint32_t>(blocks_of(conv) * tap_groups_of(conv, layout))) {}
 };
 
-/// Where the weight of tap `t` goes for a lane, from the weights of its block
-/// on.
+/// Where the weight of tap `t` goes for a lane, from the weights of its block on.
 auto place_of(Depthwise const& d, Layout const& layout, int32_t lane, int32_t t) -> int32_t {
   int32_t const together = d.three_by_three ? 3 : layout.taps();
   int32_t const group = t / together * kLanes * kDepth;
@@ -131,8 +130,7 @@ void depthwise_pack(Step const& step, Layout const& layout, uint8_t* packed) {
     for (int32_t t = 0; t < kDepth; ++t)
       d.order[lane * kDepth + t] = source_of(conv, d.columns, lane, t);
   auto* const taps = reinterpret_cast<int32_t*>(packed + places.taps);
-  // What fills the last group up has the weight 0 and is read from the first
-  // tap.
+  // What fills the last group up has the weight 0 and is read from the first tap.
   for (int32_t t = 0; t < taps_of(conv) && !d.three_by_three; ++t)
     taps[t] =
         static_cast<int32_t>(t / conv.kernel_width * conv.p.dilation_height * d.pitch +

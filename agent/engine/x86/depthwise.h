@@ -1,23 +1,20 @@
-// Depthwise convolutions of one output a channel: what the instruction sets
-// share, walking and packing. Kernels read a padded copy of a strip of lines.
+// Depthwise convolutions of one output a channel: what the instruction sets share, walking and
+// packing. Kernels read a padded copy of a strip of lines.
 #pragma once
 
 #include "agent/engine/x86/walk.h"
 
 namespace godwit::engine::x86 {
 
-/// How sixteen lanes are filled: by as many neighbouring channels of one
-/// column, or, where a pixel has 2, 4 or 8 channels, by all channels of several
-/// columns.
+/// How sixteen lanes are filled: by as many neighbouring channels of one column, or, where a pixel
+/// has 2, 4 or 8 channels, by all channels of several columns.
 struct alignas(kMemoryAlignment) Depthwise {
   int32_t channels;
   int32_t columns;      // of output in a vector
   int32_t blocks;       // vectors that together hold all channels
   int32_t tap_groups;   // of taps of the window that are multiplied together
-  bool three_by_three;  // stride 1 or 2 both ways, no dilation: a tap group is a
-                        // line of the window
-  bool pairs;           // weights of a second column follow: the same values, one tap
-                        // further
+  bool three_by_three;  // stride 1 or 2 both ways, no dilation: a tap group is a line of the window
+  bool pairs;           // weights of a second column follow: the same values, one tap further
   int32_t strip_lines;
   ptrdiff_t pitch;
   Finish finish;

@@ -1,5 +1,4 @@
-// ADD, pools and MEAN: which steps the kernels take, and their factors as
-// blocks.
+// ADD, pools and MEAN: which steps the kernels take, and their factors as blocks.
 #include "agent/engine/x86/elementwise.h"
 
 #include <algorithm>
@@ -13,8 +12,7 @@ namespace godwit::engine::x86 {
 namespace {
 
 constexpr int32_t kHeightAndWidth = 0b0110;
-// Quotients by float32 are exact up to here: sums of int8 and half a divisor
-// stay below 2^23.
+// Quotients by float32 are exact up to here: sums of int8 and half a divisor stay below 2^23.
 constexpr int64_t kAveragedMax = 1 << 15;
 
 void fill_block(Block& block, int32_t bias, proto::Multiplier multiplier) {

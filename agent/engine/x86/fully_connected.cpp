@@ -1,5 +1,5 @@
-// Fully connected layers as matrix products: rows are read where they lie
-// unless their last step would read past the input.
+// Fully connected layers as matrix products: rows are read where they lie unless their last step
+// would read past the input.
 #include <algorithm>
 
 #include "agent/engine/x86/conv.h"

@@ -33,8 +33,7 @@ struct Places {
                           static_cast<uint32_t>(runs.steps() * kDepth)) {}
 };
 
-/// Weights of one step of one block, lane by lane; adds to the sum of each
-/// lane.
+/// Weights of one step of one block, lane by lane; adds to the sum of each lane.
 void pack_step(Step const& step, Layout const& layout, Runs const& runs, int32_t block,
                int32_t depth_step, int8_t* out, uint32_t* sums) {
   auto const channels = static_cast<int32_t>(step.channels().size());
@@ -62,14 +61,12 @@ auto effective(proto::Multiplier m) -> proto::Multiplier {
 
 auto fits_factor(proto::Multiplier multiplier, int64_t largest) -> bool {
   int32_t const shift = effective(multiplier).shift;
-  // Values may wrap as they will, but not what is shifted to the left, nor the
-  // result.
+  // Values may wrap as they will, but not what is shifted to the left, nor the result.
   return shift < 0 || largest <= INT64_C(0x3fffffff) >> (shift + 1);
 }
 
 auto fits_blocks(Step const& step, int64_t depth) -> bool {
-  // What a sum may be, whatever the weights are: activations less zero point
-  // lie in [-255, 255].
+  // What a sum may be, whatever the weights are: activations less zero point lie in [-255, 255].
   int64_t const products = depth * 255 * 128;
   auto const channels = step.channels();
   for (size_t i = 0; i < channels.size(); ++i)

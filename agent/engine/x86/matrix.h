@@ -1,6 +1,5 @@
-// The weights of a matrix product as the x86 kernels read them, and what they
-// need to requantise its sums. Packed when a model is loaded; docs/engine.md,
-// "x86".
+// The weights of a matrix product as the x86 kernels read them, and what they need to requantise
+// its sums. Packed when a model is loaded; docs/engine.md, "x86".
 #pragma once
 
 #include "agent/engine/kernel.h"
@@ -13,9 +12,9 @@ constexpr int32_t kOffset = 128;  // of activations that are multiplied as uint8
 
 /// What an instruction set multiplies, and in what order.
 struct Layout {
-  bool words;          // int16 by int16 in pairs; otherwise uint8 by int8 in fours
-  bool half_lanes;     // vectors hold half a block: channels 0-3 and 8-11, then 4-7
-                       // and 12-15, which is how packing to bytes takes them
+  bool words;       // int16 by int16 in pairs; otherwise uint8 by int8 in fours
+  bool half_lanes;  // vectors hold half a block: channels 0-3 and 8-11, then 4-7 and 12-15, which
+                    // is how packing to bytes takes them
   int32_t tile_width;  // blocks that are multiplied together with rows
   int32_t row_width;   // and with one row only
   bool slides;         // there is a product of its own for windows of three columns
@@ -36,17 +35,14 @@ constexpr Layout kAvx512Layout = {false, false, 4, 8, true};
 constexpr Layout kAvxVnniLayout = {false, true, 1, 1, false};
 constexpr Layout kAvx2Layout = {true, true, 1, 1, false};
 
-/// How the sums of a block become outputs. The two roundings of the reference
-/// are one, in 64 bits:
+/// How the sums of a block become outputs. The two roundings of the reference are one, in 64 bits:
 ///   ((sum << left) * multiplier + round - (negative ? tie : 0)) >> shift
-/// for floor(floor(a / 2^31 + 1/2) / 2^r + 1/2) needs one floor only, and what
-/// a half away from zero asks of negative values is `tie`. Where nothing is
-/// shifted to the right (r = 0) there is one rounding only: then left = 1 +
-/// what the factor shifts, round = 2^31, tie = 0, shift = 32. Otherwise left =
-/// 0, round = 2^30 + 2^(30 + r), tie = 2^31, shift = 31 + r.
+/// for floor(floor(a / 2^31 + 1/2) / 2^r + 1/2) needs one floor only, and what a half away from
+/// zero asks of negative values is `tie`. Where nothing is shifted to the right (r = 0) there is
+/// one rounding only: then left = 1 + what the factor shifts, round = 2^31, tie = 0, shift = 32.
+/// Otherwise left = 0, round = 2^30 + 2^(30 + r), tie = 2^31, shift = 31 + r.
 struct alignas(kMemoryAlignment) Block {
-  int32_t bias[kLanes];  // with what the zero point and the offset of
-                         // activations add
+  int32_t bias[kLanes];  // with what the zero point and the offset of activations add
   int32_t multiplier[kLanes];
   int32_t shift[kLanes];
   int32_t left[kLanes];
@@ -56,27 +52,25 @@ struct alignas(kMemoryAlignment) Block {
 struct Finish {
   int32_t zero_point;
   proto::Clamp clamp;
-  bool general;  // `left` or `tie` makes a difference: the latter only to
-                 // negative values, which an activation function mostly clamps
-                 // off
+  bool general;  // `left` or `tie` makes a difference: the latter only to negative values, which an
+                 // activation function mostly clamps off
 };
 
 /// Whether values of at most this magnitude can be scaled by a block.
 auto fits_factor(proto::Multiplier multiplier, int64_t largest) -> bool;
-/// Whether every sum of `depth` products can be requantised by blocks. Holds
-/// for all models but those of factors far above 1.
+/// Whether every sum of `depth` products can be requantised by blocks. Holds for all models but
+/// those of factors far above 1.
 auto fits_blocks(Step const& step, int64_t depth) -> bool;
 
 void set_lane(Block& block, int32_t lane, Channel const& channel);
-/// All lanes of block `index` of a step's channels. `weight_sums` are the sums
-/// of each lane's weights, by which biases make up for the zero point and for
-/// what was added to activations.
+/// All lanes of block `index` of a step's channels. `weight_sums` are the sums of each lane's
+/// weights, by which biases make up for the zero point and for what was added to activations.
 void set_lanes(Step const& step, Layout const& layout, int32_t index, uint32_t const* weight_sums,
                Block& block);
 auto finish_of(Step const& step, proto::Clamp clamp) -> Finish;
 
-/// Where the activations of a row lie: `count` runs of `run_bytes`, each at its
-/// own distance from the row's beginning; and where the matching weights are.
+/// Where the activations of a row lie: `count` runs of `run_bytes`, each at its own distance from
+/// the row's beginning; and where the matching weights are.
 struct Runs {
   int32_t count;
   int32_t run_bytes;
@@ -87,19 +81,17 @@ struct Runs {
   auto steps() const -> int32_t { return count * steps_per_run(); }
 };
 
-/// The head of a packed matrix. Groups of up to `width` blocks are multiplied
-/// together: their weights lie step by step, in each step block by block, in a
-/// block channel by channel.
+/// The head of a packed matrix. Groups of up to `width` blocks are multiplied together: their
+/// weights lie step by step, in each step block by block, in a block channel by channel.
 struct alignas(kMemoryAlignment) Matrix {
   int32_t channels;
   int32_t blocks;
   int32_t width;
   int32_t steps;
-  int32_t slide;  // bytes from one pixel to the next where windows of three
-                  // columns slide by one; otherwise 0
+  int32_t slide;  // bytes from one pixel to the next where windows of three columns slide by one;
+                  // otherwise 0
   Finish finish;
-  uint32_t offsets_at;  // from the head: int32_t[steps], where each step's
-                        // activations are in a row
+  uint32_t offsets_at;  // from the head: int32_t[steps], where each step's activations are in a row
   uint32_t blocks_at;   // Block[blocks]
   uint32_t weights_at;
 
@@ -125,8 +117,8 @@ auto matrix_bytes(int32_t channels, Runs const& runs) -> uint64_t;
 void pack_matrix(Step const& step, Layout const& layout, Finish const& finish, Runs const& runs,
                  int32_t const* run_offsets, int32_t rows, uint8_t* packed);
 
-/// Rows times a matrix: `rows` point at activations, `offsets` count them; row
-/// i goes to output + i * stride. `sums` is scratch memory of kSumsBytes.
+/// Rows times a matrix: `rows` point at activations, `offsets` count them; row i goes to
+/// `output + i * stride`. `sums` is scratch memory of kSumsBytes.
 using MultiplyRows = void (*)(Matrix const& matrix, void const* const* rows, int32_t count,
                               int8_t* output, ptrdiff_t stride, int32_t* sums);
 void multiply_rows_avx512(Matrix const& matrix, void const* const* rows, int32_t count,

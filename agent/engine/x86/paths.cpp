@@ -1,5 +1,4 @@
-// The paths on x86-64: what each instruction set brings, and how to know that
-// it is here.
+// The paths on x86-64: what each instruction set brings, and how to know that it is here.
 #include <cpuid.h>
 
 #include "agent/engine/x86/conv.h"
@@ -13,8 +12,7 @@ namespace {
 using proto::Opcode;
 using namespace x86;
 
-// That the operating system keeps the registers is part of the answer: libgcc
-// asks xgetbv.
+// That the operating system keeps the registers is part of the answer: libgcc asks xgetbv.
 auto has_avx512() -> bool {
   return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
@@ -33,8 +31,7 @@ auto has_avxvnni() -> bool {
   return eax >> 4 & 1;
 }
 
-/// Kernels of a layout; `Multiply` and `Strip` are those of the instruction
-/// set.
+/// Kernels of a layout; `Multiply` and `Strip` are those of the instruction set.
 template <Layout kLayout, MultiplyRows kMultiply>
 constexpr Kernel kConv = {
     Opcode::conv_2d,

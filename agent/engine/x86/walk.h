@@ -1,5 +1,5 @@
-// How a convolution is walked: strips of output lines, whose input lines lie in
-// the input itself or in a padded copy of them, so that kernels see no border.
+// How a convolution is walked: strips of output lines, whose input lines lie in the input itself or
+// in a padded copy of them, so that kernels see no border.
 #pragma once
 
 #include <algorithm>
@@ -60,15 +60,13 @@ struct Convolution {
                  : copy(batch, first, lines, static_cast<int8_t*>(to));
   }
 
-  /// The input line by which output line `y` begins; it may lie before the
-  /// input.
+  /// The input line by which output line `y` begins; it may lie before the input.
   auto top(int32_t y) const -> int32_t { return y * p.window.stride_height - p.window.pad_top; }
   auto line(int32_t batch, int32_t y) const -> int8_t const* {
     return step.inputs[0].int8() + (ptrdiff_t{batch} * in[1] + y) * in[2] * in[3];
   }
 
-  /// Copies `lines` input lines from line `first` on, with what the padding
-  /// around them reads as.
+  /// Copies `lines` input lines from line `first` on, with what the padding around them reads as.
   template <typename Value>
   void copy(int32_t batch, int32_t first, int32_t lines, Value* to) const {
     auto const zero_point = static_cast<Value>(step.inputs[0].zero_point);

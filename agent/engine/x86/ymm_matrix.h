@@ -1,6 +1,5 @@
-// Matrix products in 16 vectors of 256 bits: a tile of up to six rows by one
-// block is summed in registers, then requantised. AVX2 and AVX-VNNI differ in
-// how they multiply.
+// Matrix products in 16 vectors of 256 bits: a tile of up to six rows by one block is summed in
+// registers, then requantised. AVX2 and AVX-VNNI differ in how they multiply.
 #pragma once
 
 #include "agent/engine/x86/avx2.h"
@@ -9,8 +8,7 @@ namespace godwit::engine::x86 {
 
 constexpr int kTileRows = 6;
 
-/// `Multiply` says what a value of activations is, widens weights and adds
-/// products to a sum.
+/// `Multiply` says what a value of activations is, widens weights and adds products to a sum.
 template <typename Multiply, int kRows>
 void sum_tile(Matrix const& matrix, int32_t block, void const* const* rows, int32_t* sums) {
   using Value = typename Multiply::Value;
