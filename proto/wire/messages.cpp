@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "proto/base/limits.h"
+#include "proto/base/utf8.h"
 #include "proto/json/json.h"
 
 namespace godwit::proto {
@@ -13,11 +14,6 @@ namespace {
 constexpr size_t kTextMax = 256;
 constexpr size_t kClassesMax = 1024;
 constexpr size_t kComponentsMax = 32;
-
-auto bounded(std::string text, size_t size_max = kTextMax) -> std::string {
-  if (text.size() > size_max) text.resize(size_max);
-  return text;
-}
 
 /// A non-negative integer of at most `max`.
 auto natural(Json const& json, std::string_view key, uint64_t max = INT64_MAX) -> Result<uint64_t> {
@@ -238,7 +234,7 @@ auto encode(JobReport const& m) -> std::string {
                             {"percent", m.percent},
                             {"code", m.code},
                             {"ext", m.errno_ext},
-                            {"message", bounded(m.message)},
+                            {"message", as_utf8(m.message, kTextMax)},
                             {"transport", m.transport},
                             {"bytes", m.bytes_received}});
   if (m.health) json.set("health", to_json(*m.health));

@@ -1,5 +1,7 @@
 #include "server/http/problem.h"
 
+#include "proto/base/utf8.h"
+
 namespace godwit::server {
 namespace {
 
@@ -29,11 +31,10 @@ auto status_of(Code code) -> unsigned {
 
 auto problem(unsigned status, std::string_view code, std::string detail,
              std::string_view request_id) -> Response {
-  if (detail.size() > kDetailMax) detail.resize(kDetailMax);
   auto response = json_response(status, Json::object({{"type", "about:blank"},
                                                       {"title", std::string(reason_phrase(status))},
                                                       {"status", static_cast<int64_t>(status)},
-                                                      {"detail", detail},
+                                                      {"detail", as_utf8(detail, kDetailMax)},
                                                       {"code", std::string(code)},
                                                       {"request_id", std::string(request_id)}}));
   response.headers[0].value = "application/problem+json";

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/base/utf8.h"
+
 namespace godwit::server {
 namespace {
 
@@ -10,23 +12,6 @@ auto nibble(char c) -> int {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-/// RFC 3629: the shortest form of a code point that is no surrogate.
-auto is_utf8(std::string_view text) -> bool {
-  for (size_t i = 0; i < text.size();) {
-    auto const lead = static_cast<unsigned char>(text[i]);
-    size_t const more = lead < 0x80 ? 0 : lead < 0xc2 ? 4 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-    if (more == 4 || lead > 0xf4 || text.size() - i <= more) return false;
-    for (size_t k = 1; k <= more; ++k)
-      if ((static_cast<unsigned char>(text[i + k]) & 0xc0) != 0x80) return false;
-    auto const second = more ? static_cast<unsigned char>(text[i + 1]) : 0;
-    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f) ||
-        (lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f))
-      return false;
-    i += more + 1;
-  }
-  return true;
 }
 
 auto parse_path(std::string_view path) -> Result<std::vector<std::string>> {

@@ -35,6 +35,21 @@ auto full_report() -> JobReport {
   return report;
 }
 
+// A message that its receiver refuses would be repeated for ever.
+TEST(Messages, WordsOfAReportNeverMakeItUnreadable) {
+  auto report = full_report();
+  std::string long_text = "x";
+  for (int i = 0; i < 200; ++i) long_text += "\u00e9";
+  report.message = long_text;
+  auto const cut = decode_job_report(encode(report));
+  ASSERT_TRUE(cut) << cut.error().what;
+  EXPECT_EQ(cut->message, long_text.substr(0, 255));
+  report.message = "a\xff\xe2\x82 b";
+  auto const broken = decode_job_report(encode(report));
+  ASSERT_TRUE(broken) << broken.error().what;
+  EXPECT_EQ(broken->message, "a??? b");
+}
+
 TEST(Messages, ReportComesBackWhole) {
   auto const sent = full_report();
   auto const got = *decode_job_report(encode(sent));
