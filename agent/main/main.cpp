@@ -79,6 +79,8 @@ auto self_test(char const* path) -> int {
   if (!model) return fail(model.error());
   auto const checked = engine::check_golden(as_bytes(*model), engine_options());
   if (checked) return kSelfTestGood;
+  // Only what was compared may be called different: there may not have been the memory to run.
+  if (checked.error().code != Code::corrupt) return fail(checked.error());
   std::fprintf(stderr, "godwit-agent: %s\n", checked.error().what.c_str());
   return kSelfTestDiffers;
 }
