@@ -17,6 +17,7 @@ struct Options {
   std::string version;
   std::string name;
   std::string filter;
+  std::string saved_filter;
   std::vector<std::string> phases;
   double success_percent = -1;
   std::string soak = "0";
@@ -43,6 +44,7 @@ auto request_of(Context& context, Options const& options) -> Result<Json> {
        {"model", options.model},
        {"version", options.version},
        {"filter", options.filter},
+       {"saved_filter", options.saved_filter},
        {"phases", *std::move(phases)},
        {"retries", options.retries},
        {"on_failure", options.on_failure},
@@ -137,6 +139,9 @@ void add_rollout_create_commands(CLI::App& app, Context& context) {
       ->type_name("NAME");
   command->add_option("--filter", options->filter, "only these devices (default: all)")
       ->type_name("FIQL");
+  command->add_option("--saved-filter", options->saved_filter, "only those of a saved filter")
+      ->type_name("FILTER")
+      ->excludes("--filter");
   add_rules(command, *options);
   command->add_flag("--dry-run", options->dry_run, "only say which devices would be updated");
   command->add_flag("--no-start", options->no_start, "make it, start it later");

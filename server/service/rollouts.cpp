@@ -47,6 +47,18 @@ auto checked(NewRollout const& request) -> Result<Rollout> {
   return rollout;
 }
 
+/// The filter of the request, its text kept with the rollout: what a saved one says later does not
+/// change which devices were meant.
+auto chosen_filter(Tx& tx, NewRollout const& request, Rollout& rollout) -> Result<FilterNode> {
+  if (!request.saved_filter.empty()) {
+    if (!request.filter.empty()) return invalid("give 'filter' or 'saved_filter', not both");
+    auto const saved = store::find_filter(tx, request.saved_filter);
+    if (!saved) return not_found("no filter is saved as '" + request.saved_filter + "'");
+    rollout.filter = saved->query;
+  }
+  return parse_filter(rollout.filter);
+}
+
 struct Planned {
   Rollout rollout;                   // with the sizes of its phases
   std::vector<std::string> devices;  // in the order of the phases
@@ -129,10 +141,12 @@ auto change(Core& core, int64_t id, std::optional<int64_t> if_rev,
 }  // namespace
 
 auto Rollouts::dry_run(NewRollout const& request) -> Result<RolloutPlan> {
-  TRY(auto const wanted, checked(request));
-  TRY(auto const filter, parse_filter(request.filter));
-  TRY(auto const planned, core_.database->transact(
-                              [&](Tx& tx) -> Result<Planned> { return plan(tx, wanted, filter); }));
+  TRY(auto const checked_request, checked(request));
+  TRY(auto const planned, core_.database->transact([&](Tx& tx) -> Result<Planned> {
+    auto wanted = checked_request;
+    TRY(auto const filter, chosen_filter(tx, request, wanted));
+    return plan(tx, wanted, filter);
+  }));
   RolloutPlan result{planned.rollout.devices, {}, planned.excluded};
   for (auto const& phase : planned.rollout.phases)
     result.phases.push_back({phase.percent, phase.devices});
@@ -140,9 +154,10 @@ auto Rollouts::dry_run(NewRollout const& request) -> Result<RolloutPlan> {
 }
 
 auto Rollouts::create(NewRollout const& request) -> Result<Rollout> {
-  TRY(auto const wanted, checked(request));
-  TRY(auto const filter, parse_filter(request.filter));
+  TRY(auto const checked_request, checked(request));
   TRY(auto const id, core_.database->transact([&](Tx& tx) -> Result<int64_t> {
+    auto wanted = checked_request;
+    TRY(auto const filter, chosen_filter(tx, request, wanted));
     return create_in(core_, tx, wanted, filter, request.start);
   }));
   return get(id);

@@ -17,7 +17,8 @@ struct NewRollout {
   std::string name;
   ModelName model;
   Version version;
-  std::string filter;  // FIQL, empty: every device
+  std::string filter;          // FIQL, empty: every device
+  std::string saved_filter{};  // instead: the name of a saved one, as its query is now
   std::vector<PhaseSpec> phases = {PhaseSpec{}};
   AbortRule abort;
   uint32_t in_progress_timeout_s = 3600;

@@ -73,10 +73,12 @@ auto parse_rollout(Json const& body) -> Result<NewRollout> {
   TRY(auto const version_text, body.get_string("version"));
   TRY(auto version, Version::parse(version_text));
   TRY(auto const filter, body.get_string_or("filter", ""));
+  TRY(auto const saved_filter, body.get_string_or("saved_filter", ""));
   NewRollout request{.name = name,
                      .model = std::move(model),
                      .version = std::move(version),
                      .filter = filter,
+                     .saved_filter = saved_filter,
                      .abort = {}};
   TRY_VOID(parse_phases(body, request.phases));
   TRY_VOID(parse_abort(body, request.abort));

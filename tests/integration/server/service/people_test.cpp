@@ -187,6 +187,28 @@ TEST(Filters, AreStoredUnderTheirName) {
   EXPECT_EQ(devices.filter("lab").error().code, Code::not_found);
 }
 
+TEST(Filters, AreUsedByRolloutsAsTheyWereThen) {
+  World world;
+  world.publish("1.0.0", noise(1000, 1));
+  SimDevice(world, "cam-1").hello();
+  SimDevice(world, "cam-2").hello();
+  auto& devices = world.service().devices();
+  ASSERT_TRUE(devices.put_filter("one", "id==cam-1", 0));
+  auto request = rollout_of("1.0.0");
+  request.start = false;
+  request.saved_filter = "one";
+  EXPECT_EQ(world.service().rollouts().dry_run(request)->devices, 1u);
+  auto const rollout = *world.service().rollouts().create(request);
+  ASSERT_TRUE(devices.put_filter("one", "id==cam-2", {}));
+  auto const seen = *world.service().rollouts().get(rollout.id);
+  EXPECT_EQ(seen.filter, "id==cam-1");
+  EXPECT_EQ(seen.devices, 1u);
+  request.saved_filter = "none";
+  EXPECT_EQ(world.service().rollouts().create(request).error().code, Code::not_found);
+  request.filter = "id==cam-1";
+  EXPECT_EQ(world.service().rollouts().create(request).error().code, Code::invalid);
+}
+
 TEST(Events, TellEachChangeInOrderOnce) {
   World world;
   world.publish("1.0.0", noise(1000, 1));
