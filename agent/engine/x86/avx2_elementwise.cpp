@@ -8,15 +8,15 @@ namespace {
 
 /// Scaled sums of sixteen values, in the order of halves. Values are looked up one by one: gathers
 /// are no faster.
+template <Scaling kScaling>
 class Sum {
  public:
   GODWIT_INLINE explicit Sum(Add const& add) : add_(add), finish_(add.output, add.finish) {}
 
   /// Sums of 32 values.
-  template <bool kGeneral>
   GODWIT_INLINE void store(int8_t const* a, int8_t const* b, int8_t* out) const {
-    auto const bytes = finish_.bytes(finish_.scaled<kGeneral>(sums(a, b)),
-                                     finish_.scaled<kGeneral>(sums(a + kLanes, b + kLanes)));
+    auto const bytes =
+        finish_.bytes(finish_.scaled(sums(a, b)), finish_.scaled(sums(a + kLanes, b + kLanes)));
     store256(out, bytes);
   }
 
@@ -33,25 +33,25 @@ class Sum {
   }
 
   Add const& add_;
-  Avx2Finish finish_;
+  Avx2Finish<kScaling> finish_;
 };
 
-template <bool kGeneral>
+template <Scaling kScaling>
 void add_all(Step const& step) {
-  Sum const sum(*reinterpret_cast<Add const*>(step.packed));
+  Sum<kScaling> const sum(*reinterpret_cast<Add const*>(step.packed));
   auto const* a = step.inputs[0].int8();
   auto const* b = step.inputs[1].int8();
   auto* out = step.output().int8();
   int32_t const count = step.output().shape.elements;
   constexpr int32_t kTogether = 2 * kLanes;
   int32_t i = 0;
-  for (; i + kTogether <= count; i += kTogether) sum.store<kGeneral>(a + i, b + i, out + i);
+  for (; i + kTogether <= count; i += kTogether) sum.store(a + i, b + i, out + i);
   if (i == count) return;
   int8_t last[3][kTogether] = {};
   auto const rest = static_cast<size_t>(count - i);
   __builtin_memcpy(last[0], a + i, rest);
   __builtin_memcpy(last[1], b + i, rest);
-  sum.store<kGeneral>(last[0], last[1], last[2]);
+  sum.store(last[0], last[1], last[2]);
   __builtin_memcpy(out + i, last[2], rest);
 }
 
@@ -59,7 +59,8 @@ void add_all(Step const& step) {
 
 void add_avx2(Step const& step, void*) {
   auto const& add = *reinterpret_cast<Add const*>(step.packed);
-  add.finish.general ? add_all<true>(step) : add_all<false>(step);
+  add.finish.scaling != Scaling::plain ? add_all<Scaling::shifted>(step)
+                                       : add_all<Scaling::plain>(step);
 }
 
 }  // namespace godwit::engine::x86

@@ -9,33 +9,29 @@ namespace godwit::engine::x86 {
 
 #define GODWIT_INLINE __attribute__((always_inline)) inline
 
-/// Scales sums of one block. Not kGeneral: no channel shifts left, and what ties do below the zero
-/// point is clamped off.
-template <bool kGeneral>
+/// Scales sums of one block. What is shifted away from a product of 64 bits is its lower half
+/// first.
+template <Scaling kScaling>
 class Avx512Scale {
  public:
   GODWIT_INLINE explicit Avx512Scale(Block const& block)
-      : multiplier_(_mm512_load_si512(block.multiplier)),
-        multiplier_odd_(_mm512_srli_epi64(multiplier_, 32)) {
+      : multiplier_(_mm512_load_si512(block.multiplier)), multiplier_odd_(upper(multiplier_)) {
     auto const shift = _mm512_load_si512(block.shift);
-    auto const shift_odd = _mm512_srli_epi64(shift, 32);
-    shift_even_ = _mm512_maskz_mov_epi32(kEven, shift);
-    shift_odd_ = _mm512_sub_epi64(shift_odd, _mm512_set1_epi64(32));  // stays in the upper half
     auto const one = _mm512_set1_epi64(1);
-    round_even_ = _mm512_sllv_epi64(one, _mm512_sub_epi64(shift_even_, one));
-    round_odd_ = _mm512_sllv_epi64(one, _mm512_sub_epi64(shift_odd, one));
+    shift_ = _mm512_sub_epi32(shift, _mm512_set1_epi32(32));
+    round_even_ = _mm512_sllv_epi64(one, _mm512_sub_epi64(lower(shift), one));
+    round_odd_ = _mm512_sllv_epi64(one, _mm512_sub_epi64(_mm512_srli_epi64(shift, 32), one));
     auto const first_half = _mm512_set1_epi64(INT64_C(1) << 30);
-    if constexpr (kGeneral) {
+    tie_even_ = tie_odd_ = _mm512_set1_epi64(INT64_C(1) << 31);
+    if constexpr (kScaling == Scaling::shifted) {
       left_ = _mm512_load_si512(block.left);
-      auto const twice_even =
-          _mm512_testn_epi64_mask(_mm512_maskz_mov_epi32(kEven, left_), _mm512_set1_epi64(-1));
-      auto const twice_odd =
-          _mm512_testn_epi64_mask(_mm512_srli_epi64(left_, 32), _mm512_set1_epi64(-1));
+      auto const all = _mm512_set1_epi64(-1);
+      auto const twice_even = _mm512_testn_epi64_mask(lower(left_), all);
+      auto const twice_odd = _mm512_testn_epi64_mask(_mm512_srli_epi64(left_, 32), all);
       round_even_ = _mm512_mask_add_epi64(round_even_, twice_even, round_even_, first_half);
       round_odd_ = _mm512_mask_add_epi64(round_odd_, twice_odd, round_odd_, first_half);
-      auto const tie = _mm512_set1_epi64(INT64_C(1) << 31);
-      tie_even_ = _mm512_maskz_mov_epi64(twice_even, tie);
-      tie_odd_ = _mm512_maskz_mov_epi64(twice_odd, tie);
+      tie_even_ = _mm512_maskz_mov_epi64(twice_even, tie_even_);
+      tie_odd_ = _mm512_maskz_mov_epi64(twice_odd, tie_odd_);
     } else {
       round_even_ = _mm512_add_epi64(round_even_, first_half);
       round_odd_ = _mm512_add_epi64(round_odd_, first_half);
@@ -43,26 +39,33 @@ class Avx512Scale {
   }
 
   GODWIT_INLINE auto operator()(__m512i sums) const -> __m512i {
-    if constexpr (kGeneral) sums = _mm512_sllv_epi32(sums, left_);
+    if constexpr (kScaling == Scaling::shifted) sums = _mm512_sllv_epi32(sums, left_);
     __m512i even = _mm512_mul_epi32(sums, multiplier_);
-    __m512i odd = _mm512_mul_epi32(_mm512_srli_epi64(sums, 32), multiplier_odd_);
-    if constexpr (kGeneral) {
+    __m512i odd = _mm512_mul_epi32(upper(sums), multiplier_odd_);
+    if constexpr (kScaling != Scaling::plain) {
       even = _mm512_mask_sub_epi64(even, _mm512_movepi64_mask(even), even, tie_even_);
       odd = _mm512_mask_sub_epi64(odd, _mm512_movepi64_mask(odd), odd, tie_odd_);
     }
-    even = _mm512_srav_epi64(_mm512_add_epi64(even, round_even_), shift_even_);
-    odd = _mm512_srav_epi64(_mm512_add_epi64(odd, round_odd_), shift_odd_);
-    return _mm512_mask_blend_epi32(kOdd, even, odd);
+    even = _mm512_add_epi64(even, round_even_);
+    odd = _mm512_add_epi64(odd, round_odd_);
+    auto const upper_halves = _mm512_mask_shuffle_epi32(odd, kEven, even, _MM_PERM_DDBB);
+    return _mm512_srav_epi32(upper_halves, shift_);
   }
 
  private:
   static constexpr __mmask16 kEven = 0x5555;
-  static constexpr __mmask16 kOdd = 0xaaaa;
+
+  static GODWIT_INLINE auto lower(__m512i v) -> __m512i { return _mm512_maskz_mov_epi32(kEven, v); }
+  /// Odd lanes where even ones were; what is above them does not matter.
+  static GODWIT_INLINE auto upper(__m512i v) -> __m512i {
+    return _mm512_castps_si512(_mm512_movehdup_ps(_mm512_castsi512_ps(v)));
+  }
 
   __m512i multiplier_, multiplier_odd_;
   __m512i round_even_, round_odd_;
-  __m512i shift_even_, shift_odd_;
-  __m512i left_, tie_even_, tie_odd_;  // kGeneral only
+  __m512i tie_even_, tie_odd_;
+  __m512i shift_;
+  __m512i left_;  // Scaling::shifted only
 };
 
 /// Scaled sums as outputs.

@@ -53,7 +53,7 @@ struct Line {
   }
 };
 
-template <Reading kReading, int kStride, bool kGeneral>
+template <Reading kReading, int kStride, Scaling kScaling>
 class ThreeByThree {
  public:
   ThreeByThree(Depthwise const& d, Convolution const& conv, int32_t b)
@@ -123,17 +123,17 @@ class ThreeByThree {
   ptrdiff_t channels_, pitch_, next_;
   __m512i order_, bias_;
   __m512i first_[3], second_[3];
-  Avx512Scale<kGeneral> scale_;
+  Avx512Scale<kScaling> scale_;
   Avx512Outputs outputs_;
   ptrdiff_t line_;
 };
 
-template <Reading kReading, int kStride, bool kGeneral>
+template <Reading kReading, int kStride, Scaling kScaling>
 void three_by_three(Depthwise const& d, Convolution const& conv, int8_t const* copy, int32_t lines,
                     int8_t* output) {
   int32_t const width = conv.out[2];
   for (int32_t b = 0; b < d.blocks; ++b) {
-    ThreeByThree<kReading, kStride, kGeneral> const kernel(d, conv, b);
+    ThreeByThree<kReading, kStride, kScaling> const kernel(d, conv, b);
     int32_t const channel = b * kLanes;
     int32_t const lanes = d.columns > 1 ? d.channels : std::min(kLanes, d.channels - channel);
     for (int32_t x = 0; x < width; x += 2 * d.columns) {
@@ -147,7 +147,7 @@ void three_by_three(Depthwise const& d, Convolution const& conv, int8_t const* c
 }
 
 /// Any window: its taps four by four, wherever they are. Columns go by fours, line after line.
-template <bool kGeneral>
+template <Scaling kScaling>
 void any_window(Depthwise const& d, Convolution const& conv, int8_t const* copy, int32_t lines,
                 int8_t* output) {
   int32_t const width = conv.out[2];
@@ -159,7 +159,7 @@ void any_window(Depthwise const& d, Convolution const& conv, int8_t const* copy,
   for (int32_t b = 0; b < d.blocks; ++b) {
     int32_t const channel = b * kLanes;
     int32_t const lanes = std::min(kLanes, d.channels - channel);
-    Avx512Scale<kGeneral> const scale(d.block(b));
+    Avx512Scale<kScaling> const scale(d.block(b));
     auto const bias = _mm512_load_si512(d.block(b).bias);
     int8_t* out = output + channel;
     int32_t x = 0;
@@ -198,22 +198,23 @@ void any_window(Depthwise const& d, Convolution const& conv, int8_t const* copy,
 
 using Kernel = void (*)(Depthwise const&, Convolution const&, int8_t const*, int32_t, int8_t*);
 
-template <bool kGeneral>
+template <Scaling kScaling>
 auto kernel_for(Depthwise const& d, Convolution const& conv) -> Kernel {
-  if (!d.three_by_three) return any_window<kGeneral>;
+  if (!d.three_by_three) return any_window<kScaling>;
   bool const dense = conv.p.window.stride_width == 1;
   if (d.columns > 1)
-    return dense ? three_by_three<Reading::narrow, 1, kGeneral>
-                 : three_by_three<Reading::narrow, 2, kGeneral>;
-  return dense ? three_by_three<Reading::pair, 1, kGeneral>
-               : three_by_three<Reading::wide, 2, kGeneral>;
+    return dense ? three_by_three<Reading::narrow, 1, kScaling>
+                 : three_by_three<Reading::narrow, 2, kScaling>;
+  return dense ? three_by_three<Reading::pair, 1, kScaling>
+               : three_by_three<Reading::wide, 2, kScaling>;
 }
 
 }  // namespace
 
 void depthwise_strip_avx512(Depthwise const& d, Convolution const& conv, void const* copy,
                             int32_t lines, int8_t* output) {
-  auto const kernel = d.finish.general ? kernel_for<true>(d, conv) : kernel_for<false>(d, conv);
+  auto const kernel = d.finish.scaling == Scaling::plain ? kernel_for<Scaling::plain>(d, conv)
+                                                         : kernel_for<Scaling::shifted>(d, conv);
   kernel(d, conv, static_cast<int8_t const*>(copy), lines, output);
 }
 

@@ -35,10 +35,10 @@ GODWIT_INLINE auto look_up(Scaled const& scaled, __m512i values) -> Wide {
            _mm512_unpackhi_epi16(high_lower, high_upper)}};
 }
 
-template <bool kGeneral>
+template <Scaling kScaling>
 void add_all(Step const& step) {
   auto const& add = *reinterpret_cast<Add const*>(step.packed);
-  Avx512Scale<kGeneral> const scale(add.output);
+  Avx512Scale<kScaling> const scale(add.output);
   Avx512Outputs const outputs(add.finish);
   auto const* const a = step.inputs[0].int8();
   auto const* const b = step.inputs[1].int8();
@@ -101,7 +101,8 @@ GODWIT_INLINE auto lanes_from(int32_t channel, int32_t channels) -> int32_t {
 
 void add_avx512(Step const& step, void*) {
   auto const& add = *reinterpret_cast<Add const*>(step.packed);
-  add.finish.general ? add_all<true>(step) : add_all<false>(step);
+  add.finish.scaling == Scaling::plain ? add_all<Scaling::plain>(step)
+                                       : add_all<Scaling::shifted>(step);
 }
 
 void average_pool_avx512(Step const& step, void*) {
@@ -142,7 +143,7 @@ void max_pool_avx512(Step const& step, void*) {
 void mean_avx512(Step const& step, void*) {
   auto const& mean = *reinterpret_cast<Mean const*>(step.packed);
   auto const& in = step.inputs[0].shape;
-  Avx512Scale<true> const scale(mean.block);
+  Avx512Scale<Scaling::shifted> const scale(mean.block);
   Avx512Outputs const outputs(mean.finish);
   Area const all{0, in[1], 0, in[2]};
   int8_t* output = step.output().int8();

@@ -8,6 +8,16 @@ namespace godwit::engine::x86 {
 
 namespace {
 
+/// Where sums wait to be requantised: block by block, `rows` of each.
+struct Sums {
+  int32_t* first;
+  int32_t rows;
+
+  GODWIT_INLINE auto at(int32_t block, int32_t row) const -> int32_t* {
+    return first + (ptrdiff_t{block} * rows + row) * kLanes;
+  }
+};
+
 /// A step of a row in every lane, as uint8.
 GODWIT_INLINE auto broadcast(int8_t const* values) -> __m512i {
   int32_t word;
@@ -16,7 +26,7 @@ GODWIT_INLINE auto broadcast(int8_t const* values) -> __m512i {
 }
 
 template <int kRows, int kBlocks>
-void sum_tile(Matrix const& matrix, int32_t first_block, void const* const* rows, int32_t* sums) {
+void sum_tile(Matrix const& matrix, int32_t first_block, void const* const* rows, Sums sums) {
   __m512i c[kRows][kBlocks];
 #pragma GCC unroll 8
   for (int j = 0; j < kBlocks; ++j) {
@@ -45,14 +55,13 @@ void sum_tile(Matrix const& matrix, int32_t first_block, void const* const* rows
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 8
-    for (int j = 0; j < kBlocks; ++j)
-      _mm512_store_si512(sums + (j * kRowsMax + i) * kLanes, c[i][j]);
+    for (int j = 0; j < kBlocks; ++j) _mm512_store_si512(sums.at(j, i), c[i][j]);
 }
 
 /// A step of windows of three columns that slide by one column from row to row: each pixel is read
 /// once for the three rows that it belongs to. `rows` lie one pixel apart.
 template <int kRows, int kBlocks>
-void sum_slide(Matrix const& matrix, int32_t first_block, void const* const* rows, int32_t* sums) {
+void sum_slide(Matrix const& matrix, int32_t first_block, void const* const* rows, Sums sums) {
   constexpr int kTaps = 3;
   constexpr int kApart = 4;  // pixels between bases: the rest is addressed from them
   __m512i c[kRows][kBlocks];
@@ -94,13 +103,12 @@ void sum_slide(Matrix const& matrix, int32_t first_block, void const* const* row
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 8
-    for (int j = 0; j < kBlocks; ++j)
-      _mm512_store_si512(sums + (j * kRowsMax + i) * kLanes, c[i][j]);
+    for (int j = 0; j < kBlocks; ++j) _mm512_store_si512(sums.at(j, i), c[i][j]);
 }
 
 /// One row: what a step waits for is only its own sums, so that several steps go side by side.
 template <int kBlocks, int kSplit>
-void sum_row(Matrix const& matrix, int32_t first_block, void const* const* rows, int32_t* sums) {
+void sum_row(Matrix const& matrix, int32_t first_block, void const* const* rows, Sums sums) {
   __m512i c[kSplit][kBlocks];
 #pragma GCC unroll 8
   for (int j = 0; j < kBlocks; ++j) {
@@ -128,38 +136,39 @@ void sum_row(Matrix const& matrix, int32_t first_block, void const* const* rows,
     __m512i sum = c[0][j];
 #pragma GCC unroll 8
     for (int s = 1; s < kSplit; ++s) sum = _mm512_add_epi32(sum, c[s][j]);
-    _mm512_store_si512(sums + j * kRowsMax * kLanes, sum);
+    _mm512_store_si512(sums.at(j, 0), sum);
   }
 }
 
 /// Sums of one block and several rows as outputs.
-template <bool kGeneral>
+template <Scaling kScaling>
 void finish_block(Block const& block, Avx512Outputs const& outputs, int32_t const* sums,
                   int32_t rows, int32_t lanes, int8_t* output, ptrdiff_t stride) {
-  Avx512Scale<kGeneral> const scale(block);
-  auto const scaled = [&](int32_t row) { return scale(_mm512_load_si512(sums + row * kLanes)); };
-  for (int32_t i = 0; i < rows; i += 4, output += 4 * stride) {
-    int32_t const here = std::min(rows - i, 4);
-    auto const a = scaled(i);
-    auto const b = here > 1 ? scaled(i + 1) : a;
-    auto const c = here > 2 ? scaled(i + 2) : a;
-    auto const d = here > 3 ? scaled(i + 3) : a;
-    auto const bytes = outputs.bytes(a, b, c, d);
+  Avx512Scale<kScaling> const scale(block);
+  auto const scaled = [&](int32_t row) __attribute__((always_inline)) {
+    return scale(_mm512_load_si512(sums + row * kLanes));
+  };
+  auto const store = [&](__m512i bytes, int32_t here) __attribute__((always_inline)) {
     store_lanes(output, _mm512_castsi512_si128(bytes), lanes);
     if (here > 1) store_lanes(output + stride, _mm512_extracti32x4_epi32(bytes, 1), lanes);
     if (here > 2) store_lanes(output + 2 * stride, _mm512_extracti32x4_epi32(bytes, 2), lanes);
     if (here > 3) store_lanes(output + 3 * stride, _mm512_extracti32x4_epi32(bytes, 3), lanes);
-  }
+  };
+  int32_t i = 0;
+  for (; i + 4 <= rows; i += 4, output += 4 * stride)
+    store(outputs.bytes(scaled(i), scaled(i + 1), scaled(i + 2), scaled(i + 3)), 4);
+  if (i == rows) return;
+  auto const last = scaled(rows - 1);
+  store(outputs.bytes(scaled(i), i + 1 < rows ? scaled(i + 1) : last, last, last), rows - i);
 }
 
 /// Sums of one row and several blocks as outputs.
-template <bool kGeneral>
-void finish_row(Matrix const& matrix, int32_t first_block, int32_t width, int32_t const* sums,
+template <Scaling kScaling>
+void finish_row(Matrix const& matrix, int32_t first_block, int32_t width, Sums sums,
                 int8_t* output) {
   Avx512Outputs const outputs(matrix.finish);
   auto const scaled = [&](int32_t j) {
-    return Avx512Scale<kGeneral>(*matrix.block(first_block + j))(
-        _mm512_load_si512(sums + j * kRowsMax * kLanes));
+    return Avx512Scale<kScaling>(*matrix.block(first_block + j))(_mm512_load_si512(sums.at(j, 0)));
   };
   for (int32_t j = 0; j < width; j += 4) {
     int32_t const here = std::min(width - j, 4);
@@ -177,7 +186,7 @@ void finish_row(Matrix const& matrix, int32_t first_block, int32_t width, int32_
   }
 }
 
-using SumTile = void (*)(Matrix const&, int32_t, void const* const*, int32_t*);
+using SumTile = void (*)(Matrix const&, int32_t, void const* const*, Sums);
 constexpr int32_t kTilesMax = 4;  // blocks
 constexpr SumTile kSumTile[kTilesMax][kRowsMax] = {
     {sum_tile<1, 1>, sum_tile<2, 1>, sum_tile<3, 1>, sum_tile<4, 1>, sum_tile<5, 1>, sum_tile<6, 1>,
@@ -200,25 +209,48 @@ auto slides(Matrix const& matrix, void const* const* rows, int32_t count) -> boo
   return static_cast<int8_t const*>(rows[count - 1]) - first == ptrdiff_t{count - 1} * matrix.slide;
 }
 
-template <bool kGeneral>
+/// The product of the next rows; says of how many.
+auto sum_rows(Matrix const& matrix, int32_t group, int32_t width, void const* const* rows,
+              int32_t count, Sums sums) -> int32_t {
+  if (matrix.slide && count >= kSlideRows[width - 1] &&
+      slides(matrix, rows, kSlideRows[width - 1])) {
+    kSumSlide[width - 1](matrix, group, rows, sums);
+    return kSlideRows[width - 1];
+  }
+  int32_t const here = std::min(kTileRows[width - 1], count);
+  kSumTile[width - 1][here - 1](matrix, group, rows, sums);
+  return here;
+}
+
+template <Scaling kScaling>
 void multiply_group(Matrix const& matrix, int32_t group, int32_t width, void const* const* rows,
                     int32_t count, int8_t* output, ptrdiff_t stride, int32_t* sums) {
   Avx512Outputs const outputs(matrix.finish);
-  int32_t here;
-  for (int32_t row = 0; row < count; row += here) {
-    here = std::min(kTileRows[width - 1], count - row);
-    auto sum = kSumTile[width - 1][here - 1];
-    if (matrix.slide && count - row >= kSlideRows[width - 1] &&
-        slides(matrix, rows + row, kSlideRows[width - 1])) {
-      here = kSlideRows[width - 1];
-      sum = kSumSlide[width - 1];
+  int32_t const together = kSumsMax / std::max(width, 2);
+  for (int32_t row = 0; row < count; row += together, output += together * stride) {
+    int32_t const here = std::min(together, count - row);
+    for (int32_t i = 0; i < here;) {
+      Sums const to{sums + i * kLanes, together};
+      i += sum_rows(matrix, group, width, rows + row + i, here - i, to);
     }
-    sum(matrix, group, rows + row, sums);
     for (int32_t j = 0; j < width; ++j) {
       int32_t const channel = (group + j) * kLanes;
-      finish_block<kGeneral>(*matrix.block(group + j), outputs, sums + j * kRowsMax * kLanes, here,
-                             std::min(kLanes, matrix.channels - channel),
-                             output + row * stride + channel, stride);
+      finish_block<kScaling>(*matrix.block(group + j), outputs, Sums{sums, together}.at(j, 0), here,
+                             std::min(kLanes, matrix.channels - channel), output + channel, stride);
+    }
+  }
+}
+
+template <Scaling kScaling>
+void multiply_groups(Matrix const& matrix, void const* const* rows, int32_t count, int8_t* output,
+                     ptrdiff_t stride, int32_t* sums) {
+  for (int32_t group = 0; group < matrix.blocks; group += matrix.width) {
+    int32_t const width = std::min(matrix.width, matrix.blocks - group);
+    if (count == 1) {
+      kSumRow[width - 1](matrix, group, rows, {sums, 1});
+      finish_row<kScaling>(matrix, group, width, {sums, 1}, output);
+    } else {
+      multiply_group<kScaling>(matrix, group, width, rows, count, output, stride, sums);
     }
   }
 }
@@ -227,16 +259,13 @@ void multiply_group(Matrix const& matrix, int32_t group, int32_t width, void con
 
 void multiply_rows_avx512(Matrix const& matrix, void const* const* rows, int32_t count,
                           int8_t* output, ptrdiff_t stride, int32_t* sums) {
-  bool const general = matrix.finish.general;
-  for (int32_t group = 0; group < matrix.blocks; group += matrix.width) {
-    int32_t const width = std::min(matrix.width, matrix.blocks - group);
-    if (count == 1) {
-      kSumRow[width - 1](matrix, group, rows, sums);
-      (general ? finish_row<true> : finish_row<false>)(matrix, group, width, sums, output);
-    } else {
-      (general ? multiply_group<true> : multiply_group<false>)(matrix, group, width, rows, count,
-                                                               output, stride, sums);
-    }
+  switch (matrix.finish.scaling) {
+    case Scaling::plain:
+      return multiply_groups<Scaling::plain>(matrix, rows, count, output, stride, sums);
+    case Scaling::tied:
+      return multiply_groups<Scaling::tied>(matrix, rows, count, output, stride, sums);
+    case Scaling::shifted:
+      return multiply_groups<Scaling::shifted>(matrix, rows, count, output, stride, sums);
   }
 }
 

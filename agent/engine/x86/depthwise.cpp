@@ -5,7 +5,7 @@ namespace godwit::engine::x86 {
 namespace {
 
 constexpr int32_t kTapsMax = 1 << 12;
-constexpr int32_t kLinesTogether = 2;  // kernels work on so many lines of output at once
+constexpr int32_t kLinesTogether = 2;  // output lines by which kernels may read too far
 
 auto round_up(uint64_t bytes) -> uint64_t {
   return (bytes + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
@@ -146,7 +146,7 @@ void depthwise_pack(Step const& step, Layout const& layout, uint8_t* packed) {
 
 auto depthwise_scratch_bytes(Step const& step, Layout const& layout) -> uint64_t {
   Convolution const conv(step);
-  return conv.copy_bytes(layout, conv.strip_lines() + kLinesTogether - 1) +
+  return conv.copy_bytes(layout, conv.strip_lines() + kLinesTogether) +
          2 * kLanes * static_cast<uint64_t>(conv.out[3]);
 }
 

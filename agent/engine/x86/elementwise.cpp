@@ -31,7 +31,8 @@ void fill_scaled(Scaled& scaled, int32_t zero_point, int32_t left_shift, proto::
 }
 
 auto finish_by(proto::Multiplier multiplier, proto::Clamp clamp, int32_t zero_point) -> Finish {
-  return {zero_point, clamp, clamp.low < zero_point || multiplier.shift >= 0};
+  if (multiplier.shift >= 0) return {zero_point, clamp, Scaling::shifted};
+  return {zero_point, clamp, clamp.low < zero_point ? Scaling::tied : Scaling::plain};
 }
 
 /// The other input is read where the output has not been written yet.

@@ -101,10 +101,10 @@ void set_lanes(Step const& step, Layout const& layout, int32_t index, uint32_t c
 auto finish_of(Step const& step, proto::Clamp clamp) -> Finish {
   auto const channels = step.channels();
   int32_t const zero_point = step.output().zero_point;
-  bool general = clamp.low < zero_point;
+  auto scaling = clamp.low < zero_point ? Scaling::tied : Scaling::plain;
   for (size_t i = 0; i < channels.size(); ++i)
-    general |= effective(channels[i].multiplier).shift >= 0;
-  return {zero_point, clamp, general};
+    if (effective(channels[i].multiplier).shift >= 0) scaling = Scaling::shifted;
+  return {zero_point, clamp, scaling};
 }
 
 auto matrix_bytes(int32_t channels, Runs const& runs) -> uint64_t {

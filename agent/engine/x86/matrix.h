@@ -48,12 +48,15 @@ struct alignas(kMemoryAlignment) Block {
   int32_t left[kLanes];
 };
 
+/// Which parts of a block make a difference to any channel. What ties do is often clamped off: they
+/// change only values that are below the zero point.
+enum class Scaling : uint8_t { plain, tied, shifted };  // neither; `tie`; `tie` and `left`
+
 /// How outputs of a layer are made, beside what each channel has.
 struct Finish {
   int32_t zero_point;
   proto::Clamp clamp;
-  bool general;  // `left` or `tie` makes a difference: the latter only to negative values, which an
-                 // activation function mostly clamps off
+  Scaling scaling;
 };
 
 /// Whether values of at most this magnitude can be scaled by a block.
@@ -110,7 +113,8 @@ struct alignas(kMemoryAlignment) Matrix {
 
 constexpr int32_t kRowsMax = 8;   // multiplied together
 constexpr int32_t kWidthMax = 8;  // blocks, likewise
-constexpr uint64_t kSumsBytes = sizeof(int32_t) * kLanes * kRowsMax * kWidthMax;
+constexpr int32_t kSumsMax = 96;  // vectors of sums that wait together to be requantised
+constexpr uint64_t kSumsBytes = sizeof(int32_t) * kLanes * kSumsMax;
 
 auto matrix_bytes(int32_t channels, Runs const& runs) -> uint64_t;
 /// `run_offsets` says where each run begins in a row.

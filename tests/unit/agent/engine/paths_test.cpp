@@ -6,12 +6,12 @@
 
 #include "agent/engine/engine.h"
 #include "agent/engine/kernel.h"
-#include "tests/unit/agent/engine/random_step.h"
+#include "tests/unit/agent/engine/random_graph.h"
 
 namespace godwit::engine {
 namespace {
 
-constexpr uint32_t kModels = 400;  // of each kind; GODWIT_RANDOM_MODELS asks for more
+constexpr uint32_t kModels = 300;  // of each kind; GODWIT_RANDOM_MODELS asks for more
 constexpr int kRows = 2;
 
 auto model_count() -> uint32_t {
@@ -69,7 +69,8 @@ INSTANTIATE_TEST_SUITE_P(
                   MakeModel([](RandomStep& r) { return r.pool(proto::Opcode::average_pool_2d); })},
         std::pair{"max_pool",
                   MakeModel([](RandomStep& r) { return r.pool(proto::Opcode::max_pool_2d); })},
-        std::pair{"mean", MakeModel([](RandomStep& r) { return r.mean(); })}),
+        std::pair{"mean", MakeModel([](RandomStep& r) { return r.mean(); })},
+        std::pair{"graph", MakeModel([](RandomStep& r) { return RandomGraph(r).model(); })}),
     [](auto const& test) { return std::string(test.param.first); });
 
 }  // namespace

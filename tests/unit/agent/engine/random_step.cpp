@@ -57,8 +57,8 @@ auto RandomStep::multiplier(int32_t depth) -> proto::Multiplier {
   return {.value = between(1 << 30, INT32_MAX), .shift = -std::max(between(bits - 3, bits), 0)};
 }
 
-void RandomStep::add_constants(proto::ModelSpec& spec, std::vector<uint32_t> weights_shape,
-                               uint32_t channels, int32_t depth) {
+auto RandomStep::constants(std::vector<uint32_t> weights_shape, uint32_t channels, int32_t depth)
+    -> std::vector<proto::TensorSpec> {
   auto weights = bytes(elements(weights_shape));
   for (auto& weight : weights)
     if (weight == 0x80) weight = 0x81;
@@ -70,20 +70,20 @@ void RandomStep::add_constants(proto::ModelSpec& spec, std::vector<uint32_t> wei
     values.push_back(m.value);
     shifts.push_back(static_cast<uint8_t>(m.shift));
   }
-  using proto::TensorType;
-  spec.tensors.push_back(
-      {.name = "weights", .shape = std::move(weights_shape), .scales = {1}, .data = weights});
-  spec.tensors.push_back({.name = "bias",
-                          .type = TensorType::int32,
-                          .shape = {channels},
-                          .scales = {},
-                          .data = words(biases)});
-  spec.tensors.push_back({.name = "values",
-                          .type = TensorType::int32,
-                          .shape = {channels},
-                          .scales = {},
-                          .data = words(values)});
-  spec.tensors.push_back({.name = "shifts", .shape = {channels}, .scales = {}, .data = shifts});
+  auto const of_channels = [&](char const* name, proto::TensorType type, Bytes data) {
+    return proto::TensorSpec{
+        .name = name, .type = type, .shape = {channels}, .scales = {}, .data = std::move(data)};
+  };
+  return {{.name = "weights", .shape = std::move(weights_shape), .scales = {1}, .data = weights},
+          of_channels("bias", proto::TensorType::int32, words(biases)),
+          of_channels("values", proto::TensorType::int32, words(values)),
+          of_channels("shifts", proto::TensorType::int8, shifts)};
+}
+
+void RandomStep::add_constants(proto::ModelSpec& spec, std::vector<uint32_t> weights_shape,
+                               uint32_t channels, int32_t depth) {
+  for (auto& tensor : constants(std::move(weights_shape), channels, depth))
+    spec.tensors.push_back(std::move(tensor));
 }
 
 auto RandomStep::finish(proto::ModelSpec& spec, proto::Opcode code, std::vector<int32_t> params)
@@ -166,23 +166,29 @@ auto RandomStep::fully_connected() -> Bytes {
                 proto::param_words(proto::FullyConnectedParams{clamp(out_zero)}));
 }
 
+auto RandomStep::add_multiplier() -> proto::Multiplier {
+  if (one_in(4)) return {.value = 1 << 30, .shift = -between(0, 3)};
+  return {.value = between(0, INT32_MAX), .shift = -(one_in(8) ? between(0, 31) : between(0, 4))};
+}
+
+auto RandomStep::add_params(int32_t out_zero_point) -> proto::AddParams {
+  proto::AddParams p{};
+  p.left_shift = one_in(4) ? between(0, 20) : 20;
+  p.first = add_multiplier();
+  p.second = add_multiplier();
+  p.output = {.value = between(1 << 30, INT32_MAX),
+              .shift = one_in(8) ? between(-31, 30) : -between(p.left_shift - 4, p.left_shift)};
+  p.clamp = clamp(out_zero_point);
+  return p;
+}
+
 auto RandomStep::add() -> Bytes {
   auto const shape = shape4(between(1, 2), between(1, 5), between(1, 5), channels());
   auto other = shape;
   if (one_in(3)) other[static_cast<size_t>(between(0, 3))] = 1;
   if (one_in(5)) other.erase(other.begin());
   int32_t const out_zero = zero_point();
-  auto const at_most_one = [&]() -> proto::Multiplier {
-    if (one_in(4)) return {.value = 1 << 30, .shift = -between(0, 3)};
-    return {.value = between(0, INT32_MAX), .shift = -(one_in(8) ? between(0, 31) : between(0, 4))};
-  };
-  proto::AddParams p{};
-  p.left_shift = one_in(4) ? between(0, 20) : 20;
-  p.first = at_most_one();
-  p.second = at_most_one();
-  p.output = {.value = between(1 << 30, INT32_MAX),
-              .shift = one_in(8) ? between(-31, 30) : -between(p.left_shift - 4, p.left_shift)};
-  p.clamp = clamp(out_zero);
+  auto const p = add_params(out_zero);
   proto::ModelSpec spec;
   spec.input_count = 2;
   spec.tensors = {{.name = "a", .shape = shape, .scales = {1}, .zero_point = zero_point()},

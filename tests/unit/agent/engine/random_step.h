@@ -26,12 +26,18 @@ class RandomStep {
   /// Often at the edges of what fits into vectors.
   auto channels() -> int32_t;
   auto bytes(size_t count) -> Bytes;
-
- private:
   auto clamp(int32_t zero_point) -> proto::Clamp;
   auto zero_point() -> int32_t { return one_in(3) ? -128 : between(-128, 127); }
+  /// Brings a sum of `depth` products to about the range of int8, mostly.
   auto multiplier(int32_t depth) -> proto::Multiplier;
-  /// Adds weights, biases and factors as tensors 2 to 5.
+  /// Of an input of ADD: at most 1.
+  auto add_multiplier() -> proto::Multiplier;
+  auto add_params(int32_t out_zero_point) -> proto::AddParams;
+  /// Weights, biases, factors and shifts.
+  auto constants(std::vector<uint32_t> weights_shape, uint32_t channels, int32_t depth)
+      -> std::vector<proto::TensorSpec>;
+
+ private:
   void add_constants(proto::ModelSpec& spec, std::vector<uint32_t> weights_shape, uint32_t channels,
                      int32_t depth);
   auto finish(proto::ModelSpec& spec, proto::Opcode code, std::vector<int32_t> params) -> Bytes;
