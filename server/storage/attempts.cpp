@@ -187,7 +187,9 @@ auto take_due_hints(Tx& tx, int64_t repeat_ms, size_t limit, int64_t now_ms)
     -> std::vector<DueHint> {
   // Once to everybody (the broker may keep it for a device that comes back), again only to devices
   // that are online: the others are told when they say hello.
-  auto const rows = tx.run(
+  // Planned each time: a plan that was kept since the table was small reads all of it for each
+  // hint.
+  auto const rows = tx.run_composed(
       "WITH due AS (SELECT device_id, n FROM attempt WHERE hint_at <= from_ms($1)"
       "   ORDER BY hint_at LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED)"
       " UPDATE attempt a SET hint_at = CASE WHEN s.online AND a.state < 'succeeded'"

@@ -24,7 +24,7 @@ class Bench:
         self.options, self.programs, self.work = options, programs, work
         self.report = Report("engine")
         self.peers = Peers(["numpy", "ai-edge-litert", "onnx", "onnxruntime", "tflite-micro"])
-        self.limit: Runner | None = None
+        self.compiled: dict[tuple, pathlib.Path | None] = {}
 
     def runner(self, name: str, command: list, environment: dict | None = None) -> Runner:
         return Runner(name, command, self.options.core, environment)
@@ -32,6 +32,12 @@ class Bench:
     # What runs -------------------------------------------------------------------------------------------------------
 
     def compile(self, model: pathlib.Path, *flags) -> pathlib.Path | None:
+        """Once; a model that the compiler refuses is said to be, and is None."""
+        if (model, *flags) not in self.compiled:
+            self.compiled[model, *flags] = self._compile(model, *flags)
+        return self.compiled[model, *flags]
+
+    def _compile(self, model: pathlib.Path, *flags) -> pathlib.Path | None:
         out = self.work / f"{model.stem}{''.join(flags)}.gwm"
         done = subprocess.run([self.programs / "godwit", "model", "compile", model, "-o", out, *flags],
                               capture_output=True, text=True, check=False)

@@ -44,7 +44,7 @@ def check(bench, path: str):
         if bench.options.model and name.partition(".")[0] not in bench.options.model:
             continue
         if not compiled or not inputs:
-            print(f"bench: golden set {name}: no model or no inputs, left out", file=sys.stderr)
+            print(f"bench: golden set {name}: no model, or no inputs: left out", file=sys.stderr)
             continue
         expected = _unpack(outputs)
         made = _run(bench, compiled, inputs, path, name.endswith(".stream"), len(expected))
