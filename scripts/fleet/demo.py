@@ -15,6 +15,7 @@ MODEL = "ic"
 DEVICES = [f"cam-{number}" for number in range(1, 6)]
 # What the reference kernels score on the 249 labelled images of MLPerf Tiny's evaluation lists.
 ACCURACY = {"1.0.0": "87.15 %", "1.1.0": "86.35 %", "1.2.0": "87.95 %", "1.3.0": "86.35 %"}
+FOLDER = pathlib.Path(f"/tmp/godwit-demo-{os.getuid()}")
 CODE_SELF_TEST = 6001
 CODES_GATE = (6101, 6102)
 
@@ -191,7 +192,7 @@ def arguments() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keep", action="store_true", help="leave everything running; print the URLs and a token")
     parser.add_argument("--clean", action="store_true", help="end what an earlier --keep left, remove its folder, and stop")
-    parser.add_argument("--dir", type=pathlib.Path, default=pathlib.Path(f"/tmp/godwit-demo-{os.getuid()}"),
+    parser.add_argument("--dir", type=pathlib.Path, default=FOLDER,
                         help="where everything lies (default: %(default)s)")
     parser.add_argument("--programs", type=pathlib.Path, default=stack.SOURCE / "build" / "release" / "bin",
                         help="the folder of the built programs (default: build/release/bin)")
@@ -244,13 +245,16 @@ def play(demo: Demo, options: argparse.Namespace) -> int:
             stack.remove(folder)
         else:
             demo.fleet.stop()
-            print(f"    the logs are kept in {folder}; remove them with scripts/demo --clean")
+            print(f"    the logs are kept in {folder}; remove them with {cleaner(folder)}")
     return 0 if total["ok"] else 1
+
+
+def cleaner(folder: pathlib.Path) -> str:
+    return "scripts/demo --clean" + ("" if folder == FOLDER else f" --dir {folder}")
 
 
 def print_handles(demo: Demo):
     fleet = demo.fleet
-    where = "" if fleet.folder == pathlib.Path(f"/tmp/godwit-demo-{os.getuid()}") else f" --dir {fleet.folder}"
     print(f"""
 Everything is left running under {fleet.folder}.
     operators   {fleet.url}
@@ -260,7 +264,7 @@ To use it:
     export GODWIT_SERVER={fleet.url} GODWIT_CA={fleet.pki}/server-ca.crt GODWIT_TOKEN=$(cat {fleet.folder}/token)
     {demo.programs}/godwit device list
     curl --cacert $GODWIT_CA -H "Authorization: Bearer $GODWIT_TOKEN" {fleet.url}/api/v1/rollouts
-To end it: scripts/demo --clean{where}""")
+To end it: {cleaner(fleet.folder)}""")
 
 
 if __name__ == "__main__":

@@ -104,8 +104,11 @@ class Process:
 
 def run(arguments, environment=None, stdin: bytes | None = None, expect=(0,)) -> subprocess.CompletedProcess:
     """Runs to the end; Failure with its words when the exit code is not expected."""
-    done = subprocess.run([*map(str, arguments)], input=stdin, capture_output=True,
-                          env={**os.environ, **(environment or {})}, check=False)
+    try:
+        done = subprocess.run([*map(str, arguments)], input=stdin, capture_output=True,
+                              env={**os.environ, **(environment or {})}, check=False)
+    except OSError as error:
+        raise Failure(f"{arguments[0]}: {error.strerror}") from error
     if expect is not None and done.returncode not in expect:
         words = (done.stderr + done.stdout).decode(errors="replace").strip()
         raise Failure(f"{' '.join(map(str, arguments))}: exit code {done.returncode}\n{words}")
