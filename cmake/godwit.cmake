@@ -4,6 +4,7 @@ option(GODWIT_TESTS "Build the tests" ON)
 option(GODWIT_BENCH "Make the runners of scripts/bench known (they are built when asked for)" OFF)
 option(GODWIT_FUZZ "Build the fuzzers (clang and libFuzzer) instead of the tests" OFF)
 option(GODWIT_DEVICE_ONLY "Build only what runs on a device (cross builds)" OFF)
+option(GODWIT_ENGINE_ONLY "Build only the engine's library, and what tests it on other processors" OFF)
 option(GODWIT_HARDEN "Link-time optimisation and hardening flags" OFF)
 set(GODWIT_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
 

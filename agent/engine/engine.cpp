@@ -23,7 +23,8 @@ struct Block {
   static auto take(uint64_t size_bytes) -> Result<Block> {
     Block block;
     constexpr std::align_val_t kAlignment{kMemoryAlignment};
-    block.bytes.reset(new (kAlignment, std::nothrow) uint8_t[size_bytes]);
+    if (size_bytes <= SIZE_MAX)
+      block.bytes.reset(new (kAlignment, std::nothrow) uint8_t[static_cast<size_t>(size_bytes)]);
     if (!block.bytes) return internal("not enough memory to run the model");
     return block;
   }
@@ -47,7 +48,7 @@ auto refused(Status status, EngineOptions const& options) -> Error {
 
 struct Engine::State {
   Block block;
-  uint64_t memory_bytes = 0;
+  size_t memory_bytes = 0;
   Program program;
   std::vector<TensorInfo> inputs;
   std::vector<TensorInfo> outputs;
@@ -94,8 +95,8 @@ auto Engine::load(ByteView model, EngineOptions const& options) -> Result<Engine
   auto const measured = measure(view, choice);
   if (measured.status != Status::good) return refused(measured.status, options);
   auto state = std::make_unique<State>();
-  state->memory_bytes = measured.sizes.total();
-  TRY(state->block, Block::take(state->memory_bytes));
+  TRY(state->block, Block::take(measured.sizes.total()));
+  state->memory_bytes = static_cast<size_t>(measured.sizes.total());
   state->program = Program(view, choice, Memory::in(state->block.bytes.get(), measured.sizes));
   state->list_tensors();
   return Engine(std::move(state));

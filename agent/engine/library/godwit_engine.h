@@ -69,7 +69,10 @@ godwit_engine_status godwit_engine_measure(void const* model, size_t model_bytes
 godwit_engine_status godwit_engine_load(void const* model, size_t model_bytes, char const* path,
                                         godwit_engine_memory const* memory, godwit_engine** engine);
 
+/* The path that was chosen; and the name of each that this processor runs, the fastest first, then
+   NULL. */
 char const* godwit_engine_path(godwit_engine const* engine);
+char const* godwit_engine_path_name(size_t index);
 uint32_t godwit_engine_input_count(godwit_engine const* engine);
 uint32_t godwit_engine_output_count(godwit_engine const* engine);
 /* Write inputs to `data` before each run (a run may overwrite them); read outputs after it. */

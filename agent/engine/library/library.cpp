@@ -126,6 +126,12 @@ char const* godwit_engine_path(godwit_engine const* engine) {
   return engine->program.path();
 }
 
+char const* godwit_engine_path_name(size_t index) {
+  for (auto const* path : engine::paths())
+    if (path->runs_here() && index-- == 0) return path->name;
+  return nullptr;
+}
+
 uint32_t godwit_engine_input_count(godwit_engine const* engine) {
   return engine->program.model().input_count();
 }

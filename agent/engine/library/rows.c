@@ -1,5 +1,6 @@
 // An example of godwit_engine.h in C11: runs each row of a file through a model, as
 // `godwit model run` does. rows MODEL INPUTS OUTPUTS [PATH]: raw tensors, row after row.
+// rows --paths lists the instruction sets that can be chosen here.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +58,14 @@ static void run_row(godwit_engine const* engine, unsigned char const* row, FILE*
   }
 }
 
+static int list_paths(void) {
+  char const* name = NULL;
+  for (size_t i = 0; (name = godwit_engine_path_name(i)) != NULL; ++i) puts(name);
+  return 0;
+}
+
 int main(int count, char** words) {
+  if (count == 2 && strcmp(words[1], "--paths") == 0) return list_paths();
   if (count < 4) return fail("usage", "rows MODEL INPUTS OUTPUTS [PATH]");
   char const* path = count > 4 ? words[4] : NULL;
   size_t model_bytes = 0;

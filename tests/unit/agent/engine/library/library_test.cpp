@@ -142,6 +142,17 @@ TEST(EngineLibrary, RefusesModelsAndPathsWithTheReason) {
   EXPECT_EQ(godwit_engine_measure(nullptr, 0, nullptr, &memory), GODWIT_ENGINE_CORRUPT);
 }
 
+TEST(EngineLibrary, ListsThePathsThatRunHere) {
+  auto const model = small_model();
+  godwit_engine_memory memory{};
+  std::string last;
+  for (size_t i = 0; auto const* name = godwit_engine_path_name(i); ++i) {
+    EXPECT_EQ(godwit_engine_measure(model.data(), model.size(), name, &memory), GODWIT_ENGINE_OK);
+    last = name;
+  }
+  EXPECT_EQ(last, "portable");
+}
+
 TEST(EngineLibrary, SaysWhenThereAreNoGoldenOutputs) {
   auto const model = small_model();
   EXPECT_EQ(godwit_engine_check_golden(Loaded(model).engine), GODWIT_ENGINE_NO_GOLDEN);
