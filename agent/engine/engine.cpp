@@ -29,8 +29,8 @@ struct Block {
     return block;
   }
   struct Free {
-    void operator()(uint8_t* bytes) const {
-      operator delete[](bytes, std::align_val_t{kMemoryAlignment});
+    void operator()(uint8_t* block) const {
+      operator delete[](block, std::align_val_t{kMemoryAlignment});
     }
   };
   std::unique_ptr<uint8_t[], Free> bytes;
