@@ -65,8 +65,9 @@ class Process:
 
     def pid(self) -> int | None:
         """None when it does not run (any more)."""
-        if self._child is not None:
-            self._child.poll()
+        # Our own child is gone only when it was waited for: its other threads may outlive the first and hold its locks.
+        if self._child is not None and self._child.poll() is None:
+            return self._child.pid
         try:
             pid, started = self._pid_file.read_text().split()
         except (FileNotFoundError, ValueError):

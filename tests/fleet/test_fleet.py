@@ -1,84 +1,16 @@
 """Real processes under one roof: a fleet is rolled forward while server, broker, database and agents are killed."""
 
 import json
-import os
-import pathlib
 import signal
 import subprocess
-import sys
-import tempfile
 import unittest
 
-SOURCE = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(SOURCE / "scripts"))
+from installation import DEVICES, Installation
 
-from fleet import stack  # noqa: E402
-from fleet.process import run, wait_until  # noqa: E402
-
-DATA = SOURCE / "tests" / "data"
-PROGRAMS = pathlib.Path(os.environ.get("GODWIT_PROGRAMS", SOURCE / "build" / "release" / "bin"))
-DEVICES = ["cam-1", "cam-2", "cam-3"]
+from fleet.process import run, wait_until
 
 
-class Fleet(unittest.TestCase):
-    """One installation for all tests; each test publishes the next version of `ic` and rolls it out."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="godwit-fleet-")) / "fleet"
-        cls.folder.parent.chmod(0o711)
-        stack.create(cls.folder)
-        cls.addClassCleanup(stack.remove, cls.folder)
-        cls.fleet = stack.Stack(cls.folder, PROGRAMS, durable=True)
-        cls.version = 0
-        cls.fleet.prepare()
-        cls.fleet.start_server()
-        cls.fleet.add_agents(DEVICES, "ic", DATA / "golden" / "ic.in.bin", DATA / "golden" / "ic.labels.u8")
-        cls.compiled = {}
-        for name in ("ic-1", "ic-2", "ic-3"):
-            cls.compiled[name] = cls.folder / f"{name}.gwm"
-            cls.fleet.cli("model", "compile", DATA / "models" / f"{name}.tflite", "-o", cls.compiled[name])
-
-    def publish(self, name: str) -> str:
-        """The next version of `ic`, with the content of that file."""
-        type(self).version += 1
-        version = f"1.0.{self.version}"
-        bundle = self.folder / f"bundle-{version}"
-        self.fleet.cli("release", "sign", self.compiled[name], "--model", "ic", "--version", version, "--keys", self.fleet.trust,
-                       "-o", bundle, "--gate-accuracy-drop", 5, "--soak-inferences", 249)
-        self.fleet.cli("release", "push", bundle)
-        return version
-
-    def create(self, version: str, *flags) -> int:
-        return json.loads(self.fleet.cli("rollout", "create", "ic", version, "--phases", "34,100", *flags, "-o", "json"))["id"]
-
-    def rollout(self, number: int) -> dict:
-        return self.fleet.api.get(f"/api/v1/rollouts/{number}")
-
-    def attempts(self, number: int) -> list[dict]:
-        return self.fleet.api.all(f"/api/v1/rollouts/{number}/attempts")
-
-    def ended(self, number: int, state: str = "succeeded"):
-        def over():
-            self.fleet.server.check()
-            return self.rollout(number)["ended_at"]
-        wait_until(f"end of rollout {number}", over, 120)
-        rollout = self.rollout(number)
-        self.assertEqual(rollout["state"], state, (rollout, self.attempts(number)))
-
-    def all_run(self, version: str):
-        for device in self.fleet.api.all("/api/v1/devices"):
-            self.assertEqual((device["components"].get("ic") or {}).get("version"), version, device)
-
-    def own_word(self, name: str) -> dict:
-        """What the agent says of itself, in the file that `godwit-agent status` prints."""
-        return json.loads((self.folder / "agents" / name / "state" / "status.json").read_text())
-
-    def under_way(self, number: int):
-        """Waits until a device of the rollout works on it."""
-        wait_until("a device at work", lambda: any(
-            row["state"] not in ("queued", "notified") for row in self.attempts(number)), 60, 0.01)
-
+class Fleet(Installation):
     # Each name starts with the order in which they run: the first installs.
 
     def test_0_first_install(self):
