@@ -4,12 +4,12 @@
 
 #include "proto/format/splice.h"
 #include "proto/format/varint.h"
+#include "proto/format/weights/sections.h"
 #include "proto/trust/digest.h"
 
 namespace godwit::proto {
 namespace {
 
-constexpr uint16_t kSectionCritical = 1;
 constexpr uint64_t kIndexEntryBytesMin = 12;
 
 auto read_sha256(Reader& reader) -> Result<Sha256> {
@@ -33,9 +33,11 @@ auto read_header(Reader& reader, PatchLimits const& limits) -> Result<Header> {
   if (version != kContainerVersion)
     return corrupt("patch format version " + std::to_string(version) + " is not known here");
   TRY(uint16_t const profile, reader.u16());
-  if (profile != static_cast<uint16_t>(Profile::bytes))
+  if (profile < static_cast<uint16_t>(Profile::bytes) ||
+      profile > static_cast<uint16_t>(Profile::weights_large))
     return corrupt("patch profile " + std::to_string(profile) + " is not known here");
   Header header;
+  header.container.profile = static_cast<Profile>(profile);
   TRY(header.block_count, reader.u32());
   TRY(header.container.old_bytes, reader.u64());
   TRY(header.container.new_bytes, reader.u64());
@@ -51,19 +53,31 @@ auto read_header(Reader& reader, PatchLimits const& limits) -> Result<Header> {
   return header;
 }
 
-/// Sections carry what later profiles need. This profile needs none: it passes over those that are
-/// not critical.
-auto check_sections(ByteView sections) -> Result<> {
+/// Sections carry what blocks share. One that is not known is passed over unless it is critical.
+auto check_sections(ByteView sections, Profile profile) -> Result<> {
   Reader reader(sections);
   while (reader.left() > 0) {
     TRY(uint16_t const type, reader.u16());
     TRY(uint16_t const flags, reader.u16());
     TRY(uint32_t const bytes, reader.u32());
     TRY_VOID(reader.skip(bytes));
-    if (flags & kSectionCritical)
+    bool const known = type == weights::kFactorsSection && profile != Profile::bytes;
+    if (!known && (flags & weights::kSectionCritical))
       return corrupt("critical section " + std::to_string(type) + " is not known here");
   }
   return {};
+}
+
+auto allows(Profile profile, uint8_t operation) -> bool {
+  switch (static_cast<BlockOperation>(operation)) {
+    case BlockOperation::copy:
+      return true;
+    case BlockOperation::splice:
+      return profile != Profile::weights_small;
+    case BlockOperation::weights:
+      return profile != Profile::bytes;
+  }
+  return false;
 }
 
 /// Old offsets are written as the distance from where the block before stopped copying.
@@ -81,7 +95,7 @@ auto read_block(Reader& index, Reader& payloads, Container const& container, Blo
     return corrupt("blocks make more than the new file");
   block.new_bytes = static_cast<uint32_t>(new_bytes);
   TRY(uint8_t const operation, index.u8());
-  if (operation > static_cast<uint8_t>(BlockOperation::splice))
+  if (!allows(container.profile, operation))
     return corrupt("block operation " + std::to_string(operation) + " is not known here");
   block.operation = static_cast<BlockOperation>(operation);
   TRY(int64_t const distance, read_zigzag(index));
@@ -99,12 +113,45 @@ auto read_block(Reader& index, Reader& payloads, Container const& container, Blo
   return block;
 }
 
+/// Sections and one payload as the decoder reads them: one behind the other.
+class PatchSource final : public ByteSource {
+ public:
+  PatchSource(ByteView sections, ByteView payload) : sections_(sections), payload_(payload) {}
+  auto read(uint64_t offset, std::span<uint8_t> out) -> Result<> override {
+    if (offset < sections_.size()) return ViewSource(sections_).read(offset, out);
+    return ViewSource(payload_).read(offset - sections_.size(), out);
+  }
+
+ private:
+  ByteView sections_;
+  ByteView payload_;
+};
+
+class SpanSink final : public ByteSink {
+ public:
+  explicit SpanSink(std::span<uint8_t> out) : out_(out) {}
+  auto write(ByteView bytes) -> Result<> override {
+    if (bytes.size() > out_.size()) return corrupt("a block that makes too much");
+    std::copy(bytes.begin(), bytes.end(), out_.begin());
+    out_ = out_.subspan(bytes.size());
+    return {};
+  }
+  auto left() const -> size_t { return out_.size(); }
+
+ private:
+  std::span<uint8_t> out_;
+};
+
 }  // namespace
 
 auto profile_ram_bytes(Profile profile) -> uint64_t {
   switch (profile) {
     case Profile::bytes:
       return 1u << 20;
+    case Profile::weights_small:
+      return 192u << 10;
+    case Profile::weights_large:
+      return 2u << 20;
   }
   return 0;
 }
@@ -120,8 +167,8 @@ auto parse_container(ByteView patch, PatchLimits const& limits) -> Result<Contai
   Reader reader(patch);
   TRY(Header header, read_header(reader, limits));
   Container container = std::move(header.container);
-  TRY(auto sections, reader.bytes(header.section_bytes));
-  TRY_VOID(check_sections(sections));
+  TRY(container.sections, reader.bytes(header.section_bytes));
+  TRY_VOID(check_sections(container.sections, container.profile));
   TRY(auto index_bytes, reader.bytes(header.index_bytes));
   TRY(auto payload_bytes, reader.bytes(reader.left()));
   Reader index(index_bytes);
@@ -159,9 +206,10 @@ auto write_container(Container const& container) -> Bytes {
   writer.u64(container.new_bytes);
   writer.bytes(container.old_sha256.bytes);
   writer.bytes(container.new_sha256.bytes);
-  writer.u32(0);  // sections
+  writer.u32(static_cast<uint32_t>(container.sections.size()));
   writer.u32(static_cast<uint32_t>(index.size()));
   CHECK(writer.size() == kContainerHeaderBytes);
+  writer.bytes(container.sections);
   writer.bytes(index.view());
   for (Block const& block : container.blocks) writer.bytes(block.payload);
   return std::move(writer).take();
@@ -174,15 +222,42 @@ auto check_old_file(Container const& container, ByteView old_file) -> Result<> {
                   container.old_sha256.hex());
 }
 
-auto apply_block(ByteView old_file, Block const& block, std::span<uint8_t> out) -> Result<> {
+auto BlockApplier::apply(Block const& block, std::span<uint8_t> out) -> Result<> {
   CHECK(out.size() == block.new_bytes);
-  auto const old_left = old_file.subspan(static_cast<size_t>(block.old_offset));
-  if (block.operation == BlockOperation::copy) {
-    std::copy_n(old_left.begin(), out.size(), out.begin());
-  } else {
-    TRY_VOID(apply_splice(old_file, block.old_offset, block.payload, out));
+  switch (block.operation) {
+    case BlockOperation::copy:
+      std::copy_n(old_.begin() + static_cast<ptrdiff_t>(block.old_offset), out.size(), out.begin());
+      break;
+    case BlockOperation::splice:
+      TRY_VOID(apply_splice(old_, block.old_offset, block.payload, out));
+      break;
+    case BlockOperation::weights:
+      TRY_VOID(apply_weights(block, out));
+      break;
   }
   if (block_check(out) != block.check) return corrupt("its bytes do not have the expected hash");
+  return {};
+}
+
+auto BlockApplier::apply_weights(Block const& block, std::span<uint8_t> out) -> Result<> {
+  if (!decoder_) {
+    auto const size =
+        container_.profile == Profile::weights_small ? weights::Size::small : weights::Size::large;
+    size_t const bytes = weights::decoder_bytes(size);
+    memory_ = std::make_unique<std::byte[]>(bytes);
+    decoder_ = weights::place_decoder(size, {memory_.get(), bytes});
+  }
+  ViewSource old_file(old_);
+  PatchSource patch(container_.sections, block.payload);
+  SpanSink sink(out);
+  TRY_VOID(decoder_->decode(
+      {.sections = {.offset = 0, .bytes = container_.sections.size()},
+       .payload = {.offset = container_.sections.size(), .bytes = block.payload.size()},
+       .old_offset = block.old_offset,
+       .old_bytes = old_.size(),
+       .new_bytes = block.new_bytes},
+      old_file, patch, sink));
+  CHECK(sink.left() == 0);
   return {};
 }
 
@@ -192,14 +267,51 @@ auto apply_container(ByteView old_file, ByteView patch, PatchLimits const& limit
   TRY_VOID(check_old_file(container, old_file));
   Bytes out;
   out.reserve(static_cast<size_t>(container.new_bytes));
+  BlockApplier applier(container, old_file);
   for (size_t i = 0; i < container.blocks.size(); ++i) {
     Block const& block = container.blocks[i];
     out.resize(out.size() + block.new_bytes);
-    TRY_VOID(apply_block(old_file, block, std::span(out).last(block.new_bytes))
+    TRY_VOID(applier.apply(block, std::span(out).last(block.new_bytes))
                  .within("block " + std::to_string(i)));
   }
   if (sha256(out) != container.new_sha256) return corrupt("the result has not the expected hash");
   return out;
+}
+
+namespace {
+
+/// Bytes that are predicted from the old file count as added, others as literal.
+auto count_segments(Container const& container, Block const& block, PatchInfo& info) -> Result<> {
+  TRY(auto const segments, read_segments(block, container.old_bytes));
+  for (weights::Segment const& segment : segments) {
+    bool const copy = segment.kind == weights::SegmentKind::copy;
+    bool const added = segment.kind == weights::SegmentKind::bytes || segment.from_old;
+    (copy ? info.copied_bytes : added ? info.added_bytes : info.literal_bytes) += segment.bytes;
+  }
+  info.instructions += segments.size();
+  return {};
+}
+
+}  // namespace
+
+auto read_segments(Block const& block, uint64_t old_bytes)
+    -> Result<std::vector<weights::Segment>> {
+  std::vector<weights::Segment> segments;
+  ViewSource source(block.payload);
+  BufferedReader payload(source, 0, block.payload.size());
+  uint64_t expected = block.old_offset;
+  uint32_t left = block.new_bytes;
+  while (left > 0) {
+    TRY(auto const segment, weights::read_segment(payload, expected, old_bytes, left));
+    if (payload.past_end() > 0 || segment.coded_bytes > payload.left())
+      return corrupt("a block that is cut off");
+    for (uint32_t i = 0; i < segment.coded_bytes; ++i) payload.next();
+    expected = weights::old_end(segment);
+    left -= segment.bytes;
+    segments.push_back(segment);
+  }
+  if (payload.left() > 0) return corrupt("bytes behind the last segment");
+  return segments;
 }
 
 auto inspect_container(ByteView patch, PatchLimits const& limits) -> Result<PatchInfo> {
@@ -217,6 +329,10 @@ auto inspect_container(ByteView patch, PatchLimits const& limits) -> Result<Patc
     if (block.operation == BlockOperation::copy) {
       info.copied_bytes += block.new_bytes;
       ++info.instructions;
+      continue;
+    }
+    if (block.operation == BlockOperation::weights) {
+      TRY_VOID(count_segments(container, block, info));
       continue;
     }
     TRY(auto instructions, read_instructions(block.payload, block.new_bytes));

@@ -3,10 +3,13 @@
 // block and blocks can be fetched and decoded one by one.
 #pragma once
 
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "proto/format/patch.h"
+#include "proto/format/weights/decoder.h"
+#include "proto/format/weights/segment.h"
 
 namespace godwit::proto {
 
@@ -16,13 +19,14 @@ constexpr size_t kContainerHeaderBytes = 104;
 constexpr uint32_t kBlockBytesMax = 256u << 10;
 
 /// What a decoder must be able to do and the memory that it takes, beside the old file: the profile
-/// is this promise. Profiles for tensors of weights get numbers of their own.
-enum class Profile : uint16_t { bytes = 1 };
+/// is this promise. `weights_small` needs no allocator (proto/format/stream_apply).
+enum class Profile : uint16_t { bytes = 1, weights_small = 2, weights_large = 3 };
 auto profile_ram_bytes(Profile profile) -> uint64_t;
 
 enum class BlockOperation : uint8_t {
-  copy = 0,    // bytes of the old file; no payload
-  splice = 1,  // instructions over the old file and literals (proto/format/splice)
+  copy = 0,     // bytes of the old file; no payload
+  splice = 1,   // instructions over the old file and literals (proto/format/splice)
+  weights = 2,  // segments that know tensors (proto/format/weights)
 };
 
 struct Block {
@@ -40,6 +44,7 @@ struct Container {
   uint64_t new_bytes = 0;
   Sha256 old_sha256;
   Sha256 new_sha256;
+  ByteView sections{};
   std::vector<Block> blocks;  // in the order of the new file, covering it exactly
 };
 
@@ -53,8 +58,26 @@ auto write_container(Container const& container) -> Bytes;
 
 /// `conflict` unless this is the old file that the patch was made for.
 auto check_old_file(Container const& container, ByteView old_file) -> Result<>;
-/// Makes the bytes of one block, `out.size() == block.new_bytes`, and holds them against its check.
-auto apply_block(ByteView old_file, Block const& block, std::span<uint8_t> out) -> Result<>;
+
+/// Makes blocks, in any order. Borrows the container and the old file.
+class BlockApplier {
+ public:
+  BlockApplier(Container const& container, ByteView old_file)
+      : container_(container), old_(old_file) {}
+  /// Makes the bytes of one block, `out.size() == block.new_bytes`, and holds them to its check.
+  auto apply(Block const& block, std::span<uint8_t> out) -> Result<>;
+
+ private:
+  auto apply_weights(Block const& block, std::span<uint8_t> out) -> Result<>;
+
+  Container const& container_;
+  ByteView old_;
+  std::unique_ptr<std::byte[]> memory_;  // of the decoder, once one is needed
+  weights::Decoder* decoder_ = nullptr;
+};
+
+/// The segments of a weights block, without making it.
+auto read_segments(Block const& block, uint64_t old_bytes) -> Result<std::vector<weights::Segment>>;
 
 auto apply_container(ByteView old_file, ByteView patch, PatchLimits const& limits) -> Result<Bytes>;
 auto inspect_container(ByteView patch, PatchLimits const& limits) -> Result<PatchInfo>;

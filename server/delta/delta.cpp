@@ -2,9 +2,11 @@
 
 #include <algorithm>
 
+#include "proto/trust/digest.h"
 #include "server/delta/bsdiff_write.h"
 #include "server/delta/container_write.h"
 #include "server/delta/match.h"
+#include "server/delta/weights/weights_write.h"
 
 namespace godwit::delta {
 namespace {
@@ -15,18 +17,61 @@ auto check_size(ByteView file, std::string_view name) -> Result<> {
                  std::to_string(limits::kModelBytesMax) + " bytes");
 }
 
-}  // namespace
+auto make_godwit(ByteView old_file, ByteView new_file, PatchOptions const& options) -> Bytes {
+  if (options.profile == proto::Profile::bytes)
+    return make_container(old_file, new_file, find_matches(old_file, new_file));
+  auto const pairs = usable_pairs(options.tensors, old_file.size(), new_file.size());
+  auto patch = make_weights_container(old_file, new_file, pairs, options.profile);
+  if (!pairs.empty() || options.profile == proto::Profile::weights_small) return patch;
+  // Nothing is known of the files: they may be text, or weights that lie where they lay.
+  auto other = make_container(old_file, new_file, find_matches(old_file, new_file));
+  return other.size() < patch.size() ? other : patch;
+}
 
-auto make_patch(ByteView old_file, ByteView new_file, proto::PatchFormat format) -> Result<Bytes> {
-  TRY_VOID(check_size(old_file, "old"));
-  TRY_VOID(check_size(new_file, "new"));
-  auto const matches = find_matches(old_file, new_file);
-  auto patch = format == proto::PatchFormat::bsdiff ? write_bsdiff(old_file, new_file, matches)
-                                                    : make_container(old_file, new_file, matches);
-  TRY(auto const applied, proto::apply_patch(old_file, patch, {}).within("applying the new patch"));
+/// Applies the patch block by block, which takes no memory for the whole new file.
+auto check_container(ByteView old_file, ByteView new_file, ByteView patch) -> Result<> {
+  TRY(auto const container, proto::parse_container(patch, {}));
+  TRY_VOID(proto::check_old_file(container, old_file));
+  proto::BlockApplier applier(container, old_file);
+  Bytes made;
+  for (proto::Block const& block : container.blocks) {
+    made.resize(block.new_bytes);
+    TRY_VOID(applier.apply(block, made));
+    if (!std::ranges::equal(
+            made, new_file.subspan(static_cast<size_t>(block.new_offset), block.new_bytes)))
+      return internal("the new patch does not make the new file");
+  }
+  if (container.new_bytes != new_file.size() || container.new_sha256 != proto::sha256(new_file))
+    return internal("the new patch is for another new file");
+  return {};
+}
+
+auto check_bsdiff(ByteView old_file, ByteView new_file, ByteView patch) -> Result<> {
+  TRY(auto const applied, proto::apply_patch(old_file, patch, {}));
   if (!std::ranges::equal(applied, new_file))
     return internal("the new patch does not make the new file");
+  return {};
+}
+
+}  // namespace
+
+auto make_patch(ByteView old_file, ByteView new_file, PatchOptions const& options)
+    -> Result<Bytes> {
+  TRY_VOID(check_size(old_file, "old"));
+  TRY_VOID(check_size(new_file, "new"));
+  if (options.format == proto::PatchFormat::bsdiff) {
+    auto patch = write_bsdiff(old_file, new_file, find_matches(old_file, new_file));
+    TRY_VOID(check_bsdiff(old_file, new_file, patch).within("applying the new patch"));
+    return patch;
+  }
+  auto patch = make_godwit(old_file, new_file, options);
+  TRY_VOID(check_container(old_file, new_file, patch).within("applying the new patch"));
   return patch;
+}
+
+auto make_patch(ByteView old_file, ByteView new_file, proto::PatchFormat format,
+                std::span<TensorPair const> tensors) -> Result<Bytes> {
+  return make_patch(old_file, new_file, PatchOptions{.format = format, .tensors = tensors});
 }
 
 }  // namespace godwit::delta

@@ -3,14 +3,25 @@
 #pragma once
 
 #include "proto/base/bytes.h"
-#include "proto/format/patch.h"
+#include "proto/format/container.h"
+#include "server/delta/tensor_map.h"
 
 namespace godwit::delta {
 
+struct PatchOptions {
+  proto::PatchFormat format = proto::PatchFormat::godwit;
+  /// What the device can decode, for the format `godwit`.
+  proto::Profile profile = proto::Profile::weights_large;
+  /// What the files are known to hold; ignored by the format `bsdiff` and the profile `bytes`.
+  std::span<TensorPair const> tensors{};
+};
+
 /// A patch that turns `old_file` into `new_file`, checked by applying it. `invalid` when a file is
 /// larger than limits::kModelBytesMax.
-/// Memory: 5 bytes per byte of the old file for the suffix array and its text, 2 per byte of the
-/// new file while the result is checked, and the patch. Time: see docs/benchmarks.md.
-auto make_patch(ByteView old_file, ByteView new_file, proto::PatchFormat format) -> Result<Bytes>;
+/// Memory: the patch, and 5 bytes per byte of the old file that is no tensor for the suffix array
+/// and its text. Time: see docs/benchmarks.md.
+auto make_patch(ByteView old_file, ByteView new_file, PatchOptions const& options) -> Result<Bytes>;
+auto make_patch(ByteView old_file, ByteView new_file, proto::PatchFormat format,
+                std::span<TensorPair const> tensors = {}) -> Result<Bytes>;
 
 }  // namespace godwit::delta

@@ -99,7 +99,7 @@ TEST(Container, BlocksAreIndependent) {
   auto const container = parse_container(patch, {});
   ASSERT_TRUE(container);
   Bytes last(100);
-  ASSERT_TRUE(apply_block(sample.old_file, container->blocks[1], last));
+  ASSERT_TRUE(BlockApplier(*container, sample.old_file).apply(container->blocks[1], last));
   EXPECT_TRUE(std::equal(last.begin(), last.end(), sample.new_file.begin() + 200));
 }
 

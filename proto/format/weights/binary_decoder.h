@@ -1,0 +1,50 @@
+// Binary arithmetic decoder: a 32-bit range, carries resolved by the encoder, 16-bit probabilities
+// (docs/format-delta.md, "Arithmetic coder").
+#pragma once
+
+#include "proto/format/byte_source.h"
+
+namespace godwit::proto::weights {
+
+constexpr uint32_t kRangeMin = 1u << 24;
+
+/// Decodes one segment: `coded_bytes` of the payload. Past them it reads zeros: the encoder leaves
+/// trailing zeros away.
+class BinaryDecoder {
+ public:
+  BinaryDecoder(BufferedReader& payload, uint64_t coded_bytes)
+      : payload_(payload), left_(coded_bytes) {
+    for (int i = 0; i < 4; ++i) code_ = code_ << 8 | next();
+  }
+
+  auto bit(bool /*unknown*/, uint32_t p) -> bool {
+    auto const bound = static_cast<uint32_t>((uint64_t{range_} * p) >> 16);
+    bool const one = code_ < bound;
+    if (one) {
+      range_ = bound;
+    } else {
+      code_ -= bound;
+      range_ -= bound;
+    }
+    while (range_ < kRangeMin) {
+      range_ <<= 8;
+      code_ = code_ << 8 | next();
+    }
+    return one;
+  }
+  auto at_end() const -> bool { return left_ == 0; }
+
+ private:
+  auto next() -> uint32_t {
+    if (left_ == 0) return 0;
+    --left_;
+    return payload_.next();
+  }
+
+  BufferedReader& payload_;
+  uint64_t left_;
+  uint32_t range_ = ~0u;
+  uint32_t code_ = 0;
+};
+
+}  // namespace godwit::proto::weights

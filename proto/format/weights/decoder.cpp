@@ -1,0 +1,141 @@
+#include "proto/format/weights/decoder.h"
+
+#include <new>
+
+#include "proto/format/weights/binary_decoder.h"
+#include "proto/format/weights/sections.h"
+#include "proto/format/weights/segment_pass.h"
+
+namespace godwit::proto::weights {
+namespace {
+
+class DecodingIo final : public SegmentIo {
+ public:
+  DecodingIo(ByteSource& old_file, ByteSink& sink) : old_(old_file), sink_(sink) {}
+  auto read_old(uint64_t offset, std::span<uint8_t> out) -> Result<> override {
+    return old_.read(offset, out);
+  }
+  void fill(std::span<uint8_t> made) override { std::fill(made.begin(), made.end(), uint8_t{0}); }
+  auto take(ByteView made) -> Result<> override { return sink_.write(made); }
+  auto ratio(uint32_t) -> int32_t override { return 0; }
+  auto entry(uint32_t, uint32_t) -> int64_t override { return 0; }
+  auto step(uint32_t) -> Step override { return {}; }
+
+ private:
+  ByteSource& old_;
+  ByteSink& sink_;
+};
+
+template <bool kLarge>
+class SizedDecoder final : public Decoder {
+ public:
+  auto decode(BlockTask const& task, ByteSource& old_file, ByteSource& patch, ByteSink& sink)
+      -> Result<> override {
+    models_.reset();
+    DecodingIo io(old_file, sink);
+    BufferedReader payload(patch, task.payload.offset, task.payload.bytes);
+    uint64_t expected = task.old_offset;
+    uint32_t left = task.new_bytes;
+    while (left > 0) {
+      TRY(Segment const segment, read_segment(payload, expected, task.old_bytes, left));
+      if (payload.past_end() > 0) return corrupt("a block that is cut off");
+      TRY_VOID(decode_segment(segment, task, payload, patch, io));
+      expected = old_end(segment);
+      left -= segment.bytes;
+    }
+    if (payload.failed() || payload.left() > 0) return corrupt("bytes behind the last segment");
+    return {};
+  }
+
+ private:
+  auto decode_segment(Segment const& segment, BlockTask const& task, BufferedReader& payload,
+                      ByteSource& patch, DecodingIo& io) -> Result<> {
+    if (segment.kind == SegmentKind::copy) return copy(segment, io);
+    Factors factors;
+    if (segment.kind == SegmentKind::tensor) {
+      TRY(factors, factors_of(segment, task, patch));
+    }
+    BinaryDecoder coder(payload, segment.coded_bytes);
+    SegmentPass<kLarge, BinaryDecoder> pass(coder, models_, segment, io);
+    TRY_VOID(segment.kind == SegmentKind::tensor ? pass.tensor(factors)
+                                                 : pass.bytes(task.old_bytes));
+    if (!coder.at_end()) return corrupt("coded bytes that nothing uses");
+    return {};
+  }
+
+  auto copy(Segment const& segment, DecodingIo& io) -> Result<> {
+    std::array<uint8_t, 512> buffer;
+    for (uint32_t at = 0; at < segment.bytes; at += buffer.size()) {
+      auto const piece =
+          std::span(buffer).first(std::min<size_t>(segment.bytes - at, buffer.size()));
+      TRY_VOID(io.read_old(segment.old_offset + at, piece));
+      TRY_VOID(io.take(piece));
+    }
+    return {};
+  }
+
+  /// Decodes the factors into the arena, unless the segment before used the same ones.
+  auto factors_of(Segment const& segment, BlockTask const& task, ByteSource& patch)
+      -> Result<Factors> {
+    if (!segment.ranked) {
+      has_factors_ = false;
+      models_.arena.clear();
+      return Factors{};
+    }
+    if (has_factors_ && factor_ == segment.factor && sections_at_ == task.sections.offset) {
+      models_.arena.rewind();
+    } else {
+      has_factors_ = false;
+      TRY_VOID(load_factors(segment.factor, task, patch));
+      factor_ = segment.factor;
+      sections_at_ = task.sections.offset;
+      has_factors_ = true;
+    }
+    if (factors_.columns.size() != size_t{segment.cols} * factors_.multipliers.size())
+      return corrupt("factors of another number of columns");
+    return factors_;
+  }
+
+  auto load_factors(uint32_t index, BlockTask const& task, ByteSource& patch) -> Result<> {
+    models_.arena.clear();
+    TRY(Range body, find_factors(patch, task.sections, index));
+    TRY(FactorHeader const header, read_factor_header(patch, body));
+    auto const multipliers = models_.arena.template take<uint32_t>(header.rank);
+    auto const columns = models_.arena.template take<int8_t>(size_t{header.cols} * header.rank);
+    auto const model = models_.arena.template take<EntryModel>(1);
+    if (header.cols > kColumnsMax || multipliers.empty() || columns.empty() || model.empty())
+      return corrupt("factors too large for the profile of the patch");
+    for (uint32_t& multiplier : multipliers) {
+      TRY(multiplier, read_u32(patch, body));
+    }
+    BufferedReader coded(patch, body.offset, body.bytes);
+    BinaryDecoder coder(coded, body.bytes);
+    for (size_t k = 0; k < header.rank; ++k)
+      code_component(coder, model[0], columns, k, header.rank);
+    if (!coder.at_end() || coded.failed()) return corrupt("damaged factors");
+    models_.arena.keep();
+    factors_ = {
+        .fraction_bits = header.fraction_bits, .multipliers = multipliers, .columns = columns};
+    return {};
+  }
+
+  Models<kLarge> models_;
+  Factors factors_;
+  bool has_factors_ = false;
+  uint32_t factor_ = 0;
+  uint64_t sections_at_ = 0;
+};
+
+}  // namespace
+
+auto decoder_bytes(Size size) -> size_t {
+  return size == Size::small ? sizeof(SizedDecoder<false>) : sizeof(SizedDecoder<true>);
+}
+
+auto place_decoder(Size size, std::span<std::byte> memory) -> Decoder* {
+  CHECK(memory.size() >= decoder_bytes(size));
+  if (size == Size::small) return new (memory.data()) SizedDecoder<false>;
+  return new (memory.data()) SizedDecoder<true>;
+}
+
+}  // namespace godwit::proto::weights

@@ -1,0 +1,54 @@
+// Low-rank predictions: how a tensor moved is often nearly a sum of few outer products. One factor
+// of each (a number for each column) lies in a section of the patch; the other (a number for each
+// row) comes with the rows (docs/format-delta.md, "Factors").
+#pragma once
+
+#include <span>
+
+#include "proto/format/byte_source.h"
+#include "proto/format/weights/number_model.h"
+
+namespace godwit::proto::weights {
+
+constexpr uint32_t kRankMax = 64;
+constexpr uint32_t kFractionBitsMax = 16;
+constexpr size_t kEntryBits = 16;  // of a row's factor
+using EntryModel = NumberModel<kEntryBits>;
+
+/// The section's fixed part; `multipliers` follow it, then the coded entries.
+struct FactorHeader {
+  uint32_t cols = 0;
+  uint32_t rank = 0;
+  uint32_t fraction_bits = 0;  // of weights and sums
+};
+
+/// The weight of one component in one row, from the row's entry: in [-32767, 32767].
+inline auto row_weight(int64_t entry, uint32_t multiplier) -> int16_t {
+  int64_t const weight = (entry * multiplier + 128) >> 8;
+  return static_cast<int16_t>(std::clamp<int64_t>(weight, -32767, 32767));
+}
+
+/// What a row adds to the predictions from column `first` on, in 1/65536.
+inline void add_products(std::span<int16_t const> weights, std::span<int8_t const> columns,
+                         size_t first, uint32_t fraction_bits, std::span<int32_t> out) {
+  size_t const rank = weights.size();
+  for (size_t j = 0; j < out.size(); ++j) {
+    int8_t const* const entries = &columns[(first + j) * rank];
+    int32_t sum = 0;
+    for (size_t k = 0; k < rank; ++k) sum += int32_t{weights[k]} * entries[k];
+    // Sums stay below 2^28: more than kRankMax factors are refused.
+    out[j] = static_cast<int32_t>(std::clamp<int64_t>(
+        int64_t{sum} * (int64_t{1} << (16 - fraction_bits)), -(1 << 28), 1 << 28));
+  }
+}
+
+/// One component of the columns' factor, all columns of it.
+template <typename Coder>
+void code_component(Coder& coder, EntryModel& model, std::span<int8_t> columns, size_t component,
+                    size_t rank) {
+  model.reset();
+  for (size_t at = component; at < columns.size(); at += rank)
+    columns[at] = static_cast<int8_t>(unfold(model.code(coder, fold(columns[at]))));
+}
+
+}  // namespace godwit::proto::weights

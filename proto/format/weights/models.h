@@ -1,0 +1,57 @@
+// All that coding a weights block needs to remember, as one object in memory of the caller. The
+// profile of the patch chooses the sizes; every block starts from `reset`.
+#pragma once
+
+#include <cstddef>
+
+#include "proto/format/weights/bytes_model.h"
+#include "proto/format/weights/tensor_rows.h"
+
+namespace godwit::proto::weights {
+
+/// Memory whose use changes from segment to segment: statistics of columns and factors of a tensor.
+/// Its size bounds how wide and of what rank tensors may be.
+template <size_t kBytes>
+class Arena {
+ public:
+  void clear() { used_ = kept_ = 0; }
+  /// What was taken until now stays until `clear`; `rewind` gives back all but that.
+  void keep() { kept_ = used_; }
+  void rewind() { used_ = kept_; }
+  /// Room for `count` values; empty when there is not enough.
+  template <typename T>
+  auto take(size_t count) -> std::span<T> {
+    size_t const at = (used_ + alignof(T) - 1) / alignof(T) * alignof(T);
+    if (count > kBytes / sizeof(T) || at + count * sizeof(T) > kBytes) return {};
+    used_ = at + count * sizeof(T);
+    T* const first = reinterpret_cast<T*>(bytes_ + at);
+    for (size_t i = 0; i < count; ++i) new (first + i) T();
+    return {first, count};
+  }
+
+ private:
+  alignas(8) std::byte bytes_[kBytes];
+  size_t used_ = 0;
+  size_t kept_ = 0;
+};
+
+constexpr size_t kSmallArenaBytes = 56u << 10;
+constexpr size_t kLargeArenaBytes = 320u << 10;
+
+template <bool kLarge>
+struct Models {
+  ResidualModel residual;
+  NumberRowModel<kLarge> numbers;
+  BytesModel<kLarge ? 512 : 64> bytes;
+  RatioModel ratio;
+  Arena<kLarge ? kLargeArenaBytes : kSmallArenaBytes> arena;
+
+  void reset() {
+    residual.reset();
+    numbers.reset();
+    bytes.reset();
+    ratio.reset();
+  }
+};
+
+}  // namespace godwit::proto::weights

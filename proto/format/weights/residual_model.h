@@ -1,0 +1,193 @@
+// Codes the differences of int8 weights to a prediction, row by row, from what the neighbours'
+// differences were (docs/format-delta.md, "Residuals of int8").
+#pragma once
+
+#include <cstdlib>
+#include <span>
+
+#include "proto/format/weights/number_model.h"
+
+namespace godwit::proto::weights {
+
+/// What is known of one weight before it is coded.
+struct Prediction {
+  int32_t value = 0;      // -128..127
+  int32_t old = 0;        // the old code
+  uint32_t fraction = 8;  // where between the neighbours the prediction lay, in 1/16
+};
+
+/// Running statistics of one column; at most kColumnsMax of them are kept.
+struct Column {
+  uint16_t rate = 0;
+  int16_t sign = 0;
+  int8_t above = 0;
+};
+
+/// About two steps per octave.
+inline auto log_step(uint32_t v) -> uint32_t {
+  if (v < 2) return v;
+  auto const b = static_cast<uint32_t>(std::bit_width(v)) - 1;
+  return 2 * b + ((v >> (b - 1)) & 1);
+}
+
+class ResidualModel {
+ public:
+  void reset() {
+    head_.reset(kWeight);
+    tail_.reset(kWeight);
+    escape_.reset();
+    low_ = {};
+  }
+  /// `wide`: differences are coded by their length in bits, for those too large for unary.
+  void begin_segment(bool wide) {
+    if (wide != wide_) reset();  // the decisions mean something else
+    wide_ = wide;
+    rate_ = 256;
+    row_ = 0;
+  }
+  void begin_row() {
+    left_ = {};
+    above_left_ = 0;
+    sign_ = 0;
+    fast_rate_ = rate_;
+  }
+  void end_row() { ++row_; }
+
+  /// Codes `residual` and returns it; `columns` is of this and the following columns of the row,
+  /// or empty.
+  template <typename Coder>
+  auto code(Coder& coder, Prediction const& at, int32_t residual, std::span<Column> columns)
+      -> int32_t {
+    contexts(at, columns);
+    residual = code_value(coder, residual);
+    learn(residual, columns);
+    return residual;
+  }
+
+ private:
+  /// Decisions 0..7 see all contexts; those of large differences, 8..15, only a few.
+  static constexpr size_t kNodes = 8;
+  static constexpr int32_t kUnaryMax = 14;
+  static constexpr std::array<size_t, 8> kSizes = {216, 216, 256, 16 * 24, 243, 120, 576, 576};
+  static constexpr size_t kSlots = 216 + 216 + 256 + 16 * 24 + 243 + 120 + 576 + 576;
+  static constexpr size_t kTailSlots = 576 + 288 + 64;
+  static constexpr int32_t kWeight = 65536 * 30 / 100;
+
+  static auto sign3(int32_t v) -> uint32_t { return v < 0 ? 1 : v > 0 ? 2 : 0; }
+  static auto size6(int32_t v) -> uint32_t {
+    auto const a = static_cast<uint32_t>(std::abs(v));
+    return a < 3 ? a : a < 6 ? 3 : a < 16 ? 4 : 5;
+  }
+  static auto lean3(int32_t v) -> uint32_t { return v < -24 ? 0 : v > 24 ? 2 : 1; }
+
+  void contexts(Prediction const& at, std::span<Column> columns) {
+    int32_t const above = columns.empty() ? 0 : columns[0].above;
+    int32_t const above_right = columns.size() > 1 ? columns[1].above : 0;
+    uint32_t const column = columns.empty() ? 0 : std::min(log_step(columns[0].rate), 23u);
+    uint32_t const row = std::min(log_step(rate_), 23u);
+    uint32_t const fast = std::min(log_step(fast_rate_), 23u);
+    auto const q = static_cast<uint32_t>(std::abs(at.old));
+    uint32_t const old = q < 2 ? 0 : q < 8 ? 1 : q < 24 ? 2 : q < 64 ? 3 : 4;
+    column_lean_ = columns.empty() ? 1 : lean3(columns[0].sign);
+    size_t base = 0;
+    size_t input = 0;
+    auto const select = [&](uint32_t context) {
+      head_.select(input, base + context);
+      base += kSizes[input++];
+    };
+    select((size6(left_[0]) * 6 + size6(left_[1])) * 6 + size6(left_[2]));
+    select((size6(above) * 6 + size6(left_[0])) * 6 + size6(above_right));
+    select(static_cast<uint32_t>(at.old + 128));
+    select(at.fraction * 24 + row);
+    select((sign3(left_[0]) * 9 + sign3(above) * 3 + sign3(above_left_)) * 9 + column_lean_ * 3 +
+           lean3(sign_));
+    select(column * 5 + old);
+    select(row * 24 + fast);
+    select(column * 24 + row);
+    tail_.select(0, column * 24 + row);
+    tail_.select(1, 576 + row * 12 + (fast >> 1));
+    tail_.select(2, 576 + 288 + static_cast<uint32_t>(at.old + 128) / 4);
+    above_left_ = above;
+    activity_ = std::min((std::max(column + row, 12u) - 12) >> 2, 3u);
+    second_ = std::min(at.fraction >> 2, 3u);
+  }
+
+  template <typename Coder>
+  auto decide(Coder& coder, bool y, size_t node, size_t first) -> bool {
+    return node < kNodes ? head_.code(coder, y, node, first, second_)
+                         : tail_.code(coder, y, node - kNodes, first, second_);
+  }
+
+  template <typename Coder>
+  auto code_value(Coder& coder, int32_t residual) -> int32_t {
+    if (wide_) return code_wide(coder, residual);
+    if (!decide(coder, residual != 0, 0, activity_)) return 0;
+    bool const negative = decide(coder, residual < 0, 1, column_lean_);
+    int32_t const size = std::abs(residual);
+    int32_t k = 1;
+    while (k < kUnaryMax + 1 && decide(coder, size > k, static_cast<size_t>(1 + k), activity_)) ++k;
+    if (k == kUnaryMax + 1)
+      k += static_cast<int32_t>(escape_.code(coder, static_cast<uint64_t>(size - k)));
+    return negative ? -k : k;
+  }
+
+  /// By length in bits: decisions 2..8 are whether it is longer, 9..15 the bit below the highest.
+  template <typename Coder>
+  auto code_wide(Coder& coder, int32_t residual) -> int32_t {
+    auto const size = static_cast<uint32_t>(std::abs(residual));
+    auto const length = static_cast<uint32_t>(std::bit_width(size));
+    if (!decide(coder, size != 0, 0, activity_)) return 0;
+    bool const negative = decide(coder, residual < 0, 1, column_lean_);
+    uint32_t made = 1;
+    while (made < 8 && decide(coder, length > made, 1 + made, activity_)) ++made;
+    uint32_t value = 1;
+    for (uint32_t i = made - 1; i-- > 0;) {
+      bool const y = (size >> i) & 1;
+      bool coded = false;
+      if (i + 2 == made)
+        coded = decide(coder, y, 7 + made, activity_);
+      else
+        coded = low_[made - 1][value & 3].code(coder, y);
+      value = value * 2 + coded;
+    }
+    return negative ? -static_cast<int32_t>(value) : static_cast<int32_t>(value);
+  }
+
+  void learn(int32_t residual, std::span<Column> columns) {
+    // Residuals are modulo 256, as the byte that they make.
+    auto const wrapped = static_cast<int8_t>(static_cast<uint8_t>(residual));
+    int32_t const seen = wide_ ? wrapped / 4 : wrapped;
+    int32_t const size = std::min(std::abs(seen), 31) * 1024;
+    int32_t const sign = wrapped < 0 ? -128 : wrapped > 0 ? 128 : 0;
+    left_ = {seen, left_[0], left_[1]};
+    if (!columns.empty()) {
+      Column& column = columns[0];
+      int const shift = row_ < 4 ? 1 : row_ < 16 ? 3 : 4;
+      column.above = static_cast<int8_t>(seen);
+      column.rate = static_cast<uint16_t>(column.rate + ((size - column.rate) >> shift));
+      column.sign = static_cast<int16_t>(column.sign + ((sign - column.sign) >> 3));
+    }
+    sign_ += (sign - sign_) >> 3;
+    rate_ = static_cast<uint32_t>(static_cast<int32_t>(rate_) +
+                                  ((size - static_cast<int32_t>(rate_)) >> 5));
+    fast_rate_ = static_cast<uint32_t>(static_cast<int32_t>(fast_rate_) +
+                                       ((size - static_cast<int32_t>(fast_rate_)) >> 3));
+  }
+
+  Mixing<8, kNodes, kSlots, 4> head_;
+  Mixing<3, kNodes, kTailSlots, 4> tail_;
+  NumberModel<8> escape_;
+  std::array<std::array<AdaptiveBit, 4>, 8> low_;
+  bool wide_ = false;
+  std::array<int32_t, 3> left_{};
+  int32_t above_left_ = 0;
+  int32_t sign_ = 0;
+  uint32_t rate_ = 0;
+  uint32_t fast_rate_ = 0;
+  uint32_t row_ = 0;
+  uint32_t column_lean_ = 1;
+  uint32_t activity_ = 0;
+  uint32_t second_ = 0;
+};
+
+}  // namespace godwit::proto::weights

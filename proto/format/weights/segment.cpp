@@ -1,0 +1,134 @@
+#include "proto/format/weights/segment.h"
+
+#include "proto/format/container.h"
+#include "proto/format/varint.h"
+#include "proto/format/weights/number_model.h"
+
+namespace godwit::proto::weights {
+namespace {
+
+constexpr uint8_t kKindMask = 3;
+constexpr uint8_t kFromOld = 1 << 2;
+constexpr uint8_t kScaled = 1 << 3;
+constexpr uint8_t kRanked = 1 << 4;
+constexpr uint8_t kWide = 1 << 5;
+constexpr uint8_t kUnused = 3 << 6;
+
+auto read_number(BufferedReader& reader) -> Result<uint64_t> {
+  uint64_t value = 0;
+  for (uint32_t shift = 0; shift < 64; shift += 7) {
+    uint8_t const byte = reader.next();
+    uint64_t const part = byte & 0x7fu;
+    if (shift == 63 && part > 1) return corrupt("a number that is too large");
+    value |= part << shift;
+    if (byte & 0x80) continue;
+    if (byte == 0 && shift > 0) return corrupt("a number that is not in its shortest form");
+    return value;
+  }
+  return corrupt("a number that is too long");
+}
+
+auto read_tensor(BufferedReader& reader, uint8_t head, uint32_t left, Segment& segment)
+    -> Result<> {
+  uint8_t const element = reader.next();
+  if (element > kElementLast) return corrupt("an unknown type of element");
+  segment.element = static_cast<Element>(element);
+  segment.from_old = head & kFromOld;
+  segment.scaled = head & kScaled;
+  segment.ranked = head & kRanked;
+  segment.wide = head & kWide;
+  if ((segment.scaled || segment.ranked) && !segment.from_old)
+    return corrupt("a prediction from nothing");
+  if ((segment.wide || segment.ranked) && !is_narrow(segment.element))
+    return corrupt("a mode that this type of element has not");
+  if (segment.scaled && (segment.element == Element::int16 || segment.element == Element::int32))
+    return corrupt("a mode that this type of element has not");
+  TRY(uint64_t const rows, read_number(reader));
+  TRY(uint64_t const cols, read_number(reader));
+  uint64_t const bits = element_bits(segment.element);
+  if (rows == 0 || cols == 0 || cols > uint64_t{left} * 8 / bits || cols * bits % 8 != 0 ||
+      rows > left / (cols * bits / 8))
+    return corrupt("a tensor of a wrong size");
+  segment.rows = static_cast<uint32_t>(rows);
+  segment.cols = static_cast<uint32_t>(cols);
+  segment.bytes = static_cast<uint32_t>(rows * (cols * bits / 8));
+  if (!segment.ranked) return {};
+  TRY(uint64_t const factor, read_number(reader));
+  if (factor > kBlockBytesMax) return corrupt("factors that the patch does not have");
+  segment.factor = static_cast<uint32_t>(factor);
+  return {};
+}
+
+}  // namespace
+
+auto element_bits(Element element) -> uint32_t {
+  switch (element) {
+    case Element::int4:
+      return 4;
+    case Element::int8:
+    case Element::uint8:
+      return 8;
+    case Element::int16:
+    case Element::fp16:
+    case Element::bf16:
+      return 16;
+    case Element::int32:
+    case Element::fp32:
+      return 32;
+  }
+  return 8;
+}
+
+auto old_end(Segment const& segment) -> uint64_t {
+  bool const reads = segment.kind == SegmentKind::copy || segment.from_old;
+  return segment.old_offset + (reads ? segment.bytes : 0);
+}
+
+auto read_segment(BufferedReader& reader, uint64_t expected, uint64_t old_bytes, uint32_t left)
+    -> Result<Segment> {
+  Segment segment;
+  uint8_t const head = reader.next();
+  if ((head & kUnused) || (head & kKindMask) > static_cast<uint8_t>(SegmentKind::tensor))
+    return corrupt("an unknown kind of segment");
+  segment.kind = static_cast<SegmentKind>(head & kKindMask);
+  if (segment.kind == SegmentKind::tensor) {
+    TRY_VOID(read_tensor(reader, head, left, segment));
+  } else {
+    if (head != static_cast<uint8_t>(segment.kind)) return corrupt("a mode of no tensor");
+    TRY(uint64_t const bytes, read_number(reader));
+    if (bytes == 0 || bytes > left) return corrupt("a segment of a wrong size");
+    segment.bytes = static_cast<uint32_t>(bytes);
+  }
+  TRY(uint64_t const distance, read_number(reader));
+  // Modulo 2^64 on purpose: whatever the distance is, the result is held against the old file.
+  segment.old_offset = expected + static_cast<uint64_t>(unfold(distance));
+  if (segment.old_offset > old_bytes) return corrupt("a segment starts past the old file");
+  if (old_end(segment) - segment.old_offset > old_bytes - segment.old_offset)
+    return corrupt("a segment reads past the end of the old file");
+  if (segment.kind == SegmentKind::copy) return segment;
+  TRY(uint64_t const coded_bytes, read_number(reader));
+  if (coded_bytes > reader.left()) return corrupt("a segment longer than its block");
+  segment.coded_bytes = static_cast<uint32_t>(coded_bytes);
+  return segment;
+}
+
+void write_segment(Writer& writer, uint64_t expected, Segment const& segment) {
+  bool const tensor = segment.kind == SegmentKind::tensor;
+  auto head = static_cast<uint32_t>(segment.kind);
+  if (tensor)
+    head |= (segment.from_old ? kFromOld : 0u) | (segment.scaled ? kScaled : 0u) |
+            (segment.ranked ? kRanked : 0u) | (segment.wide ? kWide : 0u);
+  writer.u8(static_cast<uint8_t>(head));
+  if (tensor) {
+    writer.u8(static_cast<uint8_t>(segment.element));
+    write_varint(writer, segment.rows);
+    write_varint(writer, segment.cols);
+    if (segment.ranked) write_varint(writer, segment.factor);
+  } else {
+    write_varint(writer, segment.bytes);
+  }
+  write_zigzag(writer, static_cast<int64_t>(segment.old_offset - expected));
+  if (segment.kind != SegmentKind::copy) write_varint(writer, segment.coded_bytes);
+}
+
+}  // namespace godwit::proto::weights

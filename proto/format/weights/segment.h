@@ -1,0 +1,61 @@
+// A `weights` block is a list of segments (docs/format-delta.md, "Weights blocks"): each makes some
+// bytes of the new file, says how, and carries its coded bytes behind its description.
+#pragma once
+
+#include "proto/format/byte_source.h"
+
+namespace godwit::proto::weights {
+
+enum class SegmentKind : uint8_t {
+  copy = 0,    // bytes of the old file
+  bytes = 1,   // any bytes, by instructions over the old file
+  tensor = 2,  // rows of a matrix of weights
+};
+
+/// How the elements of a tensor are stored, little-endian. int4: two to a byte, low half first.
+enum class Element : uint8_t {
+  int8 = 0,
+  uint8 = 1,
+  int4 = 2,
+  int16 = 3,
+  int32 = 4,
+  fp16 = 5,
+  bf16 = 6,
+  fp32 = 7,
+};
+constexpr uint8_t kElementLast = 7;
+auto element_bits(Element element) -> uint32_t;
+/// Coded by ResidualModel; all others by NumberRowModel.
+inline auto is_narrow(Element element) -> bool {
+  return element <= Element::int4;
+}
+
+struct Segment {
+  SegmentKind kind = SegmentKind::copy;
+  uint32_t bytes = 0;       // that it makes
+  uint64_t old_offset = 0;  // where reading the old file starts
+  uint32_t coded_bytes = 0;
+
+  // Of a tensor:
+  Element element = Element::int8;
+  bool from_old = false;  // predicted from the old file
+  bool scaled = false;    // each row of it by a factor of its own
+  bool ranked = false;    // and moved by a product of factors
+  bool wide = false;      // int8: by length in bits instead of unary
+  uint32_t rows = 0;
+  uint32_t cols = 0;
+  uint32_t factor = 0;  // which of the factors
+
+  auto row_bytes() const -> uint32_t { return bytes / rows; }
+  auto operator==(Segment const&) const -> bool = default;
+};
+
+/// Reads the description of the next segment; `corrupt` unless it makes at most `left` bytes and
+/// lies inside the old file. `expected` is where the segment before stopped reading the old file.
+auto read_segment(BufferedReader& reader, uint64_t expected, uint64_t old_bytes, uint32_t left)
+    -> Result<Segment>;
+void write_segment(Writer& writer, uint64_t expected, Segment const& segment);
+/// Where the segment stops reading the old file.
+auto old_end(Segment const& segment) -> uint64_t;
+
+}  // namespace godwit::proto::weights

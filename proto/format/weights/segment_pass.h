@@ -1,0 +1,193 @@
+// Codes one segment of a weights block, for encoder and decoder alike: what differs between them is
+// the coder, and where old and new bytes come from or go to.
+#pragma once
+
+#include "proto/format/weights/models.h"
+
+namespace godwit::proto::weights {
+
+/// One instruction of a `bytes` segment, as of a splice.
+struct Step {
+  uint32_t add = 0;
+  uint32_t literal = 0;
+  int64_t seek = 0;
+};
+
+/// What a pass over a segment asks of its side. An encoder knows the new file and answers; a
+/// decoder answers anything where it says "encoder", and takes what was made.
+class SegmentIo {
+ public:
+  virtual ~SegmentIo() = default;
+  virtual auto read_old(uint64_t offset, std::span<uint8_t> out) -> Result<> = 0;
+  virtual void fill(std::span<uint8_t> made) = 0;    // encoder: the next new bytes
+  virtual auto take(ByteView made) -> Result<> = 0;  // decoder: the next new bytes
+  virtual auto ratio(uint32_t row) -> int32_t = 0;   // encoder
+  virtual auto entry(uint32_t row, uint32_t component) -> int64_t = 0;  // encoder
+  virtual auto step(uint32_t index) -> Step = 0;                        // encoder
+};
+
+/// The factors that a ranked segment uses.
+struct Factors {
+  uint32_t fraction_bits = 0;
+  std::span<uint32_t const> multipliers{};  // one for each component
+  std::span<int8_t const> columns{};        // cols * rank, the components of a column together
+};
+
+template <bool kLarge, typename Coder>
+class SegmentPass {
+ public:
+  SegmentPass(Coder& coder, Models<kLarge>& models, Segment const& segment, SegmentIo& io)
+      : coder_(coder), models_(models), segment_(segment), io_(io) {}
+
+  auto tensor(Factors const& factors) -> Result<> {
+    return is_narrow(segment_.element) ? narrow(factors) : numbers();
+  }
+
+  auto bytes(uint64_t old_bytes) -> Result<> {
+    models_.bytes.begin_segment();
+    uint64_t at = segment_.old_offset;
+    uint32_t left = segment_.bytes;
+    for (uint32_t i = 0; left > 0; ++i) {
+      Step step = io_.step(i);
+      step.add = static_cast<uint32_t>(
+          std::min<uint64_t>(models_.bytes.code_add(coder_, step.add), kBlockStepMax));
+      step.literal = static_cast<uint32_t>(
+          std::min<uint64_t>(models_.bytes.code_literal(coder_, step.literal), kBlockStepMax));
+      step.seek = models_.bytes.code_seek(coder_, step.seek);
+      if (step.add > left || step.literal > left - step.add || step.add + step.literal == 0)
+        return corrupt("an instruction of a wrong size");
+      if (step.add > old_bytes - at) return corrupt("an instruction reads past the old file");
+      TRY_VOID(beside(at, step.add));
+      TRY_VOID(alone(step.literal));
+      left -= step.add + step.literal;
+      at += step.add;
+      // Modulo 2^64 on purpose: held against the old file at once.
+      at += static_cast<uint64_t>(step.seek);
+      if (at > old_bytes) return corrupt("an instruction seeks out of the old file");
+    }
+    return {};
+  }
+
+ private:
+  static constexpr uint32_t kBlockStepMax = 1u << 20;
+  static constexpr size_t kPieceBytes = 4 * kPieceElements;
+
+  auto narrow(Factors const& factors) -> Result<> {
+    models_.residual.begin_segment(segment_.wide);
+    auto const columns =
+        keep_columns() ? models_.arena.template take<Column>(segment_.cols) : std::span<Column>();
+    auto const entries = models_.arena.template take<EntryModel>(factors.multipliers.size());
+    if ((keep_columns() && columns.empty()) || entries.size() != factors.multipliers.size())
+      return corrupt("a tensor too large for the profile of the patch");
+    int32_t ratio = kRatioOne;
+    uint64_t old_at = segment_.old_offset;
+    for (uint32_t row = 0; row < segment_.rows; ++row) {
+      if (segment_.scaled) ratio = code_ratio(coder_, models_.ratio, ratio, io_.ratio(row));
+      std::array<int16_t, kRankMax> weights;
+      for (size_t k = 0; k < entries.size(); ++k) {
+        auto const known = io_.entry(row, static_cast<uint32_t>(k));
+        weights[k] =
+            row_weight(unfold(entries[k].code(coder_, fold(known))), factors.multipliers[k]);
+      }
+      models_.residual.begin_row();
+      TRY_VOID(
+          narrow_row(std::span(weights).first(entries.size()), factors, ratio, old_at, columns));
+      models_.residual.end_row();
+      old_at += segment_.row_bytes();
+    }
+    return {};
+  }
+
+  auto narrow_row(std::span<int16_t const> weights, Factors const& factors, int32_t ratio,
+                  uint64_t old_at, std::span<Column> columns) -> Result<> {
+    for (uint32_t at = 0; at < segment_.cols; at += kPieceElements) {
+      auto const count = std::min<size_t>(segment_.cols - at, kPieceElements);
+      size_t const bytes = count * element_bits(segment_.element) / 8;
+      std::array<uint8_t, kPieceElements> stored;
+      std::array<int8_t, kPieceElements> old;
+      std::array<int8_t, kPieceElements> made;
+      std::array<int32_t, kPieceElements> moves;
+      if (segment_.from_old) {
+        TRY_VOID(io_.read_old(old_at, std::span(stored).first(bytes)));
+        unpack(segment_.element, stored, std::span(old).first(count));
+        old_at += bytes;
+      }
+      RowPrediction row{.from_old = segment_.from_old, .ratio = ratio};
+      if (!weights.empty()) {
+        auto const out = std::span(moves).first(count);
+        add_products(weights, factors.columns, at, factors.fraction_bits, out);
+        row.moves = out;
+      }
+      io_.fill(std::span(stored).first(bytes));
+      unpack(segment_.element, stored, std::span(made).first(count));
+      code_narrow(coder_, models_.residual, row, std::span(old).first(count),
+                  std::span(made).first(count), columns.empty() ? columns : columns.subspan(at));
+      pack(segment_.element, std::span(made).first(count), std::span(stored).first(bytes));
+      TRY_VOID(io_.take(std::span(stored).first(bytes)));
+    }
+    return {};
+  }
+
+  auto numbers() -> Result<> {
+    models_.numbers.begin_segment();
+    auto const columns = keep_columns() ? models_.arena.template take<NumberColumn>(segment_.cols)
+                                        : std::span<NumberColumn>();
+    if (keep_columns() && columns.empty())
+      return corrupt("a tensor too large for the profile of the patch");
+    int32_t ratio = kRatioOne;
+    uint64_t old_at = segment_.old_offset;
+    for (uint32_t row = 0; row < segment_.rows; ++row) {
+      if (segment_.scaled) ratio = code_ratio(coder_, models_.ratio, ratio, io_.ratio(row));
+      models_.numbers.begin_row();
+      for (uint32_t at = 0; at < segment_.cols; at += kPieceElements) {
+        auto const count = std::min<size_t>(segment_.cols - at, kPieceElements);
+        size_t const bytes = count * element_bits(segment_.element) / 8;
+        std::array<uint8_t, kPieceBytes> old;
+        std::array<uint8_t, kPieceBytes> made;
+        if (segment_.from_old) TRY_VOID(io_.read_old(old_at, std::span(old).first(bytes)));
+        old_at += bytes;
+        io_.fill(std::span(made).first(bytes));
+        code_numbers(coder_, models_.numbers, segment_, ratio, std::span(old).first(bytes),
+                     std::span(made).first(bytes), columns.empty() ? columns : columns.subspan(at));
+        TRY_VOID(io_.take(std::span(made).first(bytes)));
+      }
+    }
+    return {};
+  }
+
+  auto beside(uint64_t old_at, uint32_t count) -> Result<> {
+    std::array<uint8_t, kPieceElements> old;
+    std::array<uint8_t, kPieceElements> made;
+    while (count > 0) {
+      auto const bytes = std::min<size_t>(count, kPieceElements);
+      TRY_VOID(io_.read_old(old_at, std::span(old).first(bytes)));
+      io_.fill(std::span(made).first(bytes));
+      models_.bytes.code_beside(coder_, std::span(old).first(bytes), std::span(made).first(bytes));
+      TRY_VOID(io_.take(std::span(made).first(bytes)));
+      old_at += bytes;
+      count -= static_cast<uint32_t>(bytes);
+    }
+    return {};
+  }
+  auto alone(uint32_t count) -> Result<> {
+    std::array<uint8_t, kPieceElements> made;
+    while (count > 0) {
+      auto const bytes = std::min<size_t>(count, kPieceElements);
+      io_.fill(std::span(made).first(bytes));
+      models_.bytes.code_alone(coder_, std::span(made).first(bytes));
+      TRY_VOID(io_.take(std::span(made).first(bytes)));
+      count -= static_cast<uint32_t>(bytes);
+    }
+    return {};
+  }
+
+  /// Wide rows, and lists of numbers, have no column worth remembering.
+  auto keep_columns() const -> bool { return segment_.cols <= kColumnsMax && segment_.rows > 1; }
+
+  Coder& coder_;
+  Models<kLarge>& models_;
+  Segment const& segment_;
+  SegmentIo& io_;
+};
+
+}  // namespace godwit::proto::weights

@@ -1,0 +1,124 @@
+// One piece of one row of a tensor, for encoder and decoder alike: predicts each element, codes it
+// and, when decoding, writes it.
+#pragma once
+
+#include "proto/format/weights/factors.h"
+#include "proto/format/weights/number_row_model.h"
+#include "proto/format/weights/residual_model.h"
+#include "proto/format/weights/segment.h"
+
+namespace godwit::proto::weights {
+
+constexpr uint32_t kColumnsMax = 8192;  // wider tensors are coded without columns' statistics
+constexpr size_t kPieceElements = 512;  // even: int4 share bytes
+constexpr int32_t kRatioOne = 2048;     // a row's factor of 1
+constexpr int32_t kRatioMax = 16 * kRatioOne;
+using RatioModel = NumberModel<18>;
+
+/// A row's scaling factor, as its difference to the row before; out of bounds it is clamped.
+template <typename Coder>
+auto code_ratio(Coder& coder, RatioModel& model, int32_t before, int32_t ratio) -> int32_t {
+  auto const coded = unfold(model.code(coder, fold(int64_t{ratio} - before)));
+  return static_cast<int32_t>(std::clamp<int64_t>(before + coded, 0, kRatioMax));
+}
+
+/// How a row of int8 is predicted; `moves` of the piece in 1/65536, or empty.
+struct RowPrediction {
+  bool from_old = false;
+  int32_t ratio = kRatioOne;
+  std::span<int32_t const> moves{};
+};
+
+inline auto predict(RowPrediction const& row, int32_t old, size_t j) -> Prediction {
+  if (!row.from_old) return {.value = 0, .old = 0, .fraction = 8};
+  if (row.ratio == kRatioOne && row.moves.empty()) return {.value = old, .old = old, .fraction = 8};
+  int64_t exact = int64_t{old} * row.ratio * 32;
+  if (!row.moves.empty()) exact += row.moves[j];
+  int64_t const rounded = (exact + 32768) >> 16;
+  auto const fraction = static_cast<uint32_t>((exact - rounded * 65536 + 32768) >> 12);
+  return {.value = static_cast<int32_t>(std::clamp<int64_t>(rounded, -127, 127)),
+          .old = old,
+          .fraction = fraction};
+}
+
+/// Both spans are of the piece; `columns` of this and all further columns of the row, or empty.
+template <typename Coder>
+void code_narrow(Coder& coder, ResidualModel& model, RowPrediction const& row,
+                 std::span<int8_t const> old, std::span<int8_t> made, std::span<Column> columns) {
+  for (size_t j = 0; j < made.size(); ++j) {
+    auto const at = predict(row, row.from_old ? old[j] : 0, j);
+    auto const residual = static_cast<int8_t>(static_cast<uint8_t>(made[j] - at.value));
+    auto const here = columns.empty() ? columns : columns.subspan(j);
+    int32_t const coded = model.code(coder, at, residual, here);
+    made[j] = static_cast<int8_t>(static_cast<uint8_t>(at.value + coded));
+  }
+}
+
+inline auto form_of(Element element) -> FloatForm {
+  switch (element) {
+    case Element::fp16:
+      return kHalfForm;
+    case Element::bf16:
+      return kBrainForm;
+    case Element::fp32:
+      return kSingleForm;
+    case Element::int16:
+      return {.bits = 16, .mantissa_bits = 0};
+    default:
+      return {.bits = 32, .mantissa_bits = 0};
+  }
+}
+
+inline auto load(ByteView bytes) -> uint32_t {
+  uint32_t v = 0;
+  for (size_t i = 0; i < bytes.size(); ++i) v |= uint32_t{bytes[i]} << (8 * i);
+  return v;
+}
+inline void store(uint32_t v, std::span<uint8_t> bytes) {
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(v >> (8 * i));
+}
+
+/// Like code_narrow, for elements of two or four bytes.
+template <typename Coder, bool kLarge>
+void code_numbers(Coder& coder, NumberRowModel<kLarge>& model, Segment const& segment,
+                  int32_t ratio, ByteView old, std::span<uint8_t> made,
+                  std::span<NumberColumn> columns) {
+  FloatForm const form = form_of(segment.element);
+  size_t const width = form.bits / 8;
+  for (size_t j = 0; j * width < made.size(); ++j) {
+    auto const here = columns.empty() ? columns : columns.subspan(j);
+    auto const out = made.subspan(j * width, width);
+    uint32_t number = load(out);
+    if (segment.from_old) {
+      uint32_t predicted = load(old.subspan(j * width, width));
+      if (ratio != kRatioOne) predicted = scale_float(form, predicted, uint32_t(ratio) * 32);
+      number = model.code(coder, form, predicted, number, here);
+    } else {
+      number = model.code_alone(coder, form, number, here);
+    }
+    store(number, out);
+  }
+}
+
+/// int8 as it is coded, from and to how it is stored. Unsigned bytes are moved by 128.
+inline void unpack(Element element, ByteView stored, std::span<int8_t> values) {
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (element == Element::int4) {
+      uint32_t const half = (stored[i / 2] >> (i % 2 * 4)) & 15;
+      values[i] = static_cast<int8_t>(static_cast<int32_t>(half ^ 8) - 8);
+    } else {
+      values[i] = static_cast<int8_t>(stored[i] ^ (element == Element::uint8 ? 0x80 : 0));
+    }
+  }
+}
+inline void pack(Element element, std::span<int8_t const> values, std::span<uint8_t> stored) {
+  for (size_t i = 0; i < stored.size(); ++i) {
+    if (element == Element::int4)
+      stored[i] = static_cast<uint8_t>((values[2 * i] & 15) | (values[2 * i + 1] & 15) << 4);
+    else
+      stored[i] = static_cast<uint8_t>(static_cast<uint8_t>(values[i]) ^
+                                       (element == Element::uint8 ? 0x80 : 0));
+  }
+}
+
+}  // namespace godwit::proto::weights

@@ -1,0 +1,53 @@
+#include "server/delta/weights/element_value.h"
+
+#include <bit>
+#include <cmath>
+
+#include "proto/format/weights/tensor_rows.h"
+
+namespace godwit::delta {
+namespace {
+
+auto half_value(uint32_t v) -> float {
+  uint32_t const exponent = (v >> 10) & 31;
+  auto const mantissa = static_cast<float>(v & 1023);
+  float const size = exponent == 0 ? std::ldexp(mantissa, -24)
+                                   : std::ldexp(mantissa + 1024, static_cast<int>(exponent) - 25);
+  return v & 0x8000 ? -size : size;
+}
+
+auto value(ElementType type, ByteView stored, size_t i) -> float {
+  using proto::weights::load;
+  switch (type) {
+    case ElementType::int8:
+      return static_cast<int8_t>(stored[i]);
+    case ElementType::uint8:
+      return static_cast<float>(int32_t{stored[i]} - 128);
+    case ElementType::int4: {
+      uint32_t const half = (stored[i / 2] >> (i % 2 * 4)) & 15;
+      return static_cast<float>(static_cast<int32_t>(half ^ 8) - 8);
+    }
+    case ElementType::int16:
+      return static_cast<int16_t>(load(stored.subspan(i * 2, 2)));
+    case ElementType::fp16:
+      return half_value(load(stored.subspan(i * 2, 2)));
+    case ElementType::bf16:
+      return std::bit_cast<float>(load(stored.subspan(i * 2, 2)) << 16);
+    case ElementType::int32:
+      return static_cast<float>(static_cast<int32_t>(load(stored.subspan(i * 4, 4))));
+    case ElementType::fp32:
+      return std::bit_cast<float>(load(stored.subspan(i * 4, 4)));
+  }
+  return 0;
+}
+
+}  // namespace
+
+void read_values(ElementType type, ByteView stored, std::span<float> out) {
+  for (size_t i = 0; i < out.size(); ++i) {
+    float const v = value(type, stored, i);
+    out[i] = std::isfinite(v) ? v : 0;
+  }
+}
+
+}  // namespace godwit::delta

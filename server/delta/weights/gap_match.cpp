@@ -1,0 +1,107 @@
+#include "server/delta/weights/gap_match.h"
+
+#include <algorithm>
+
+namespace godwit::delta {
+namespace {
+
+struct Part {
+  uint64_t offset = 0;  // in the file
+  uint64_t bytes = 0;
+};
+
+/// What lies between the parts.
+auto between(std::vector<Part> taken, uint64_t file_bytes) -> std::vector<Part> {
+  std::sort(taken.begin(), taken.end(),
+            [](Part const& a, Part const& b) { return a.offset < b.offset; });
+  std::vector<Part> parts;
+  uint64_t at = 0;
+  taken.push_back({.offset = file_bytes, .bytes = 0});
+  for (Part const& part : taken) {
+    if (part.offset > at) parts.push_back({.offset = at, .bytes = part.offset - at});
+    at = std::max(at, part.offset + part.bytes);
+  }
+  return parts;
+}
+
+auto join(ByteView file, std::vector<Part> const& parts) -> Bytes {
+  Bytes text;
+  for (Part const& part : parts) {
+    auto const bytes = file.subspan(static_cast<size_t>(part.offset), part.bytes);
+    text.insert(text.end(), bytes.begin(), bytes.end());
+  }
+  return text;
+}
+
+/// Hands out parts in pieces.
+class PartCutter {
+ public:
+  explicit PartCutter(std::vector<Part> const& parts) : parts_(parts) {}
+  /// How many bytes of the current part are left; 0 only behind the last.
+  auto left() -> uint64_t {
+    while (index_ < parts_.size() && used_ == parts_[index_].bytes) {
+      ++index_;
+      used_ = 0;
+    }
+    return index_ < parts_.size() ? parts_[index_].bytes - used_ : 0;
+  }
+  void take(uint64_t bytes) { used_ += bytes; }
+
+ private:
+  std::vector<Part> const& parts_;
+  size_t index_ = 0;
+  uint64_t used_ = 0;
+};
+
+/// Where a place of the joined old text lies in the file, and how far its part goes on.
+auto locate(std::vector<Part> const& parts, uint64_t at) -> Part {
+  for (Part const& part : parts) {
+    if (at < part.bytes) return {.offset = part.offset + at, .bytes = part.bytes - at};
+    at -= part.bytes;
+  }
+  return {};
+}
+
+}  // namespace
+
+auto match_gaps(ByteView old_file, ByteView new_file, std::span<TensorPair const> pairs)
+    -> std::vector<Match> {
+  std::vector<Part> old_taken;
+  std::vector<Part> new_taken;
+  for (TensorPair const& pair : pairs) {
+    new_taken.push_back({.offset = pair.to.offset, .bytes = size_bytes(pair.to)});
+    if (pair.from)
+      old_taken.push_back({.offset = pair.from->offset, .bytes = size_bytes(*pair.from)});
+  }
+  auto const old_parts = between(old_taken, old_file.size());
+  auto const new_parts = between(new_taken, new_file.size());
+  std::vector<Match> cut;
+  if (new_parts.empty()) return cut;
+  PartCutter gaps(new_parts);
+  for (Match const& match : find_matches(join(old_file, old_parts), join(new_file, new_parts))) {
+    uint64_t at = match.old_offset;
+    for (uint64_t add = match.add; add > 0;) {
+      Part const old_part = locate(old_parts, at);
+      uint64_t const bytes = std::min({add, old_part.bytes, gaps.left()});
+      cut.push_back({.old_offset = old_part.offset, .add = bytes, .literal = 0});
+      gaps.take(bytes);
+      at += bytes;
+      add -= bytes;
+    }
+    for (uint64_t literal = match.literal; literal > 0;) {
+      uint64_t const bytes = std::min(literal, gaps.left());
+      bool const fresh = cut.empty() || cut.back().literal > 0 || literal < match.literal;
+      if (fresh)
+        cut.push_back({.old_offset = cut.empty() ? 0 : cut.back().old_offset + cut.back().add,
+                       .add = 0,
+                       .literal = bytes});
+      else
+        cut.back().literal = bytes;
+      gaps.take(bytes);
+      literal -= bytes;
+    }
+  }
+  return cut;
+}
+
+}  // namespace godwit::delta

@@ -1,0 +1,33 @@
+// How a tensor moved as a sum of few outer products, found by randomised subspace iteration
+// (Halko, Martinsson, Tropp: "Finding structure with randomness", 2011) and quantised so that what
+// the numbers cost is in balance with what they save.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "proto/base/bytes.h"
+
+namespace godwit::delta {
+
+/// As the format stores them (docs/format-delta.md, "Factors").
+struct RankedMove {
+  uint32_t rank = 0;
+  uint32_t fraction_bits = 0;
+  std::vector<uint32_t> multipliers;  // one for each component
+  std::vector<int8_t> columns;        // cols * rank, the components of a column together
+  std::vector<int16_t> entries;       // rows * rank
+};
+
+struct Matrix {
+  uint32_t rows = 0;
+  uint32_t cols = 0;
+  /// Writes a row of differences: what the prediction without factors leaves.
+  std::function<void(uint32_t row, std::span<float> out)> row{};
+};
+
+/// `rank` is 0 when no component saves more than it costs.
+auto find_ranked_move(Matrix const& matrix, uint32_t rank_max) -> RankedMove;
+
+}  // namespace godwit::delta

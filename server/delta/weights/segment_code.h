@@ -1,0 +1,55 @@
+// Codes segments of a weights block from the two files and a plan.
+#pragma once
+
+#include "proto/format/weights/models.h"
+#include "proto/format/weights/segment_pass.h"
+#include "server/delta/weights/binary_encoder.h"
+#include "server/delta/weights/low_rank.h"
+
+namespace godwit::delta {
+
+/// What a segment needs beside its description; spans start at its first row.
+struct SegmentSide {
+  std::span<int32_t const> ratios{};
+  RankedMove const* move = nullptr;  // whose entries start at `first_row`
+  uint32_t first_row = 0;
+  std::span<proto::weights::Step const> steps{};
+};
+
+class EncodingIo final : public proto::weights::SegmentIo {
+ public:
+  /// `made` starts at the first new byte of the segment.
+  EncodingIo(ByteView old_file, ByteView made, SegmentSide const& side)
+      : old_(old_file), made_(made), side_(side) {}
+  auto read_old(uint64_t offset, std::span<uint8_t> out) -> Result<> override;
+  void fill(std::span<uint8_t> made) override;
+  auto take(ByteView made) -> Result<> override;
+  auto ratio(uint32_t row) -> int32_t override { return side_.ratios[row]; }
+  auto entry(uint32_t row, uint32_t component) -> int64_t override;
+  auto step(uint32_t index) -> proto::weights::Step override { return side_.steps[index]; }
+
+ private:
+  ByteView old_;
+  ByteView made_;
+  SegmentSide const& side_;
+};
+
+template <bool kLarge, typename Coder>
+void code_segment(Coder& coder, proto::weights::Models<kLarge>& models,
+                  proto::weights::Segment const& segment, ByteView old_file, ByteView made,
+                  SegmentSide const& side) {
+  EncodingIo io(old_file, made, side);
+  proto::weights::SegmentPass<kLarge, Coder> pass(coder, models, segment, io);
+  models.arena.clear();
+  proto::weights::Factors factors;
+  if (segment.ranked)
+    factors = {.fraction_bits = side.move->fraction_bits,
+               .multipliers = side.move->multipliers,
+               .columns = side.move->columns};
+  if (segment.kind == proto::weights::SegmentKind::tensor)
+    CHECK(pass.tensor(factors));
+  else if (segment.kind == proto::weights::SegmentKind::bytes)
+    CHECK(pass.bytes(old_file.size()));
+}
+
+}  // namespace godwit::delta

@@ -1,0 +1,301 @@
+#include "server/delta/weights/weights_write.h"
+
+#include <algorithm>
+
+#include "proto/format/weights/sections.h"
+#include "proto/trust/digest.h"
+#include "server/delta/weights/gap_match.h"
+#include "server/delta/weights/tensor_plan.h"
+
+namespace godwit::delta {
+namespace {
+
+namespace weights = proto::weights;
+
+/// Equal bytes from here on are worth a segment of their own.
+constexpr uint64_t kCopyBytesMin = 1024;
+
+/// A segment and what coding it needs, before it is coded.
+struct Planned {
+  weights::Segment segment;
+  uint64_t new_offset = 0;
+  TensorPlan const* plan = nullptr;
+  uint32_t first_row = 0;
+  std::vector<weights::Step> steps{};
+};
+
+/// Fills blocks one after the other.
+class BlockPlanner {
+ public:
+  BlockPlanner(ByteView old_file, ByteView new_file) : old_(old_file), new_(new_file) {}
+
+  void add_match(Match match) {
+    while (match.add + match.literal > 0) {
+      Match piece = match;
+      piece.add = std::min<uint64_t>(match.add, room());
+      piece.literal =
+          piece.add < match.add ? 0 : std::min<uint64_t>(match.literal, room() - piece.add);
+      add_piece(piece);
+      match.old_offset += piece.add;
+      match.add -= piece.add;
+      match.literal -= piece.literal;
+    }
+  }
+
+  void add_tensor(TensorPlan const& plan) {
+    uint64_t const row_bytes = plan.segment.row_bytes();
+    if (plan.copy) {
+      add_match({.old_offset = plan.pair.from->offset, .add = plan.segment.bytes, .literal = 0});
+    } else if (row_bytes > proto::kBlockBytesMax / 4 && !plan.segment.ranked) {
+      for (uint32_t row = 0; row < plan.segment.rows; ++row) add_row_in_pieces(plan, row);
+    } else {
+      for (uint32_t row = 0; row < plan.segment.rows;) {
+        if (room() < row_bytes) close();
+        auto const rows =
+            static_cast<uint32_t>(std::min<uint64_t>(plan.segment.rows - row, room() / row_bytes));
+        add_rows(plan, row, rows);
+        row += rows;
+      }
+    }
+  }
+
+  auto finish() -> std::vector<std::vector<Planned>> {
+    close();
+    return std::move(blocks_);
+  }
+
+ private:
+  auto room() -> uint32_t {
+    if (used_ == proto::kBlockBytesMax) close();
+    return proto::kBlockBytesMax - used_;
+  }
+  void close() {
+    if (!block_.empty()) blocks_.push_back(std::move(block_));
+    block_.clear();
+    used_ = 0;
+  }
+  auto append(Planned planned) -> Planned& {
+    planned.new_offset = at_;
+    at_ += planned.segment.bytes;
+    used_ += planned.segment.bytes;
+    block_.push_back(std::move(planned));
+    return block_.back();
+  }
+
+  void add_piece(Match const& piece) {
+    auto const bytes = static_cast<uint32_t>(piece.add + piece.literal);
+    bool const same =
+        piece.literal == 0 &&
+        std::ranges::equal(old_.subspan(static_cast<size_t>(piece.old_offset), piece.add),
+                           new_.subspan(static_cast<size_t>(at_), piece.add));
+    bool const copies = !block_.empty() && block_.back().segment.kind == weights::SegmentKind::copy;
+    if (same && copies && weights::old_end(block_.back().segment) == piece.old_offset) {
+      block_.back().segment.bytes += bytes;
+      at_ += bytes;
+      used_ += bytes;
+      return;
+    }
+    if (same && (piece.add >= kCopyBytesMin || piece.add == proto::kBlockBytesMax - used_)) {
+      append({.segment = {.kind = weights::SegmentKind::copy,
+                          .bytes = bytes,
+                          .old_offset = piece.old_offset}});
+      return;
+    }
+    if (block_.empty() || block_.back().segment.kind != weights::SegmentKind::bytes) {
+      append(
+          {.segment = {
+               .kind = weights::SegmentKind::bytes, .bytes = 0, .old_offset = piece.old_offset}});
+      old_at_ = piece.old_offset;
+    }
+    Planned& into = block_.back();
+    if (!into.steps.empty())
+      into.steps.back().seek = static_cast<int64_t>(piece.old_offset - old_at_);
+    into.steps.push_back(
+        {.add = static_cast<uint32_t>(piece.add), .literal = static_cast<uint32_t>(piece.literal)});
+    into.segment.bytes += bytes;
+    at_ += bytes;
+    used_ += bytes;
+    old_at_ = piece.old_offset + piece.add;
+  }
+
+  void add_rows(TensorPlan const& plan, uint32_t row, uint32_t rows) {
+    weights::Segment segment = plan.segment;
+    segment.rows = rows;
+    segment.bytes = rows * plan.segment.row_bytes();
+    segment.old_offset += uint64_t{row} * plan.segment.row_bytes();
+    append({.segment = segment, .plan = &plan, .first_row = row});
+  }
+
+  /// A row that is larger than blocks should be: pieces of it are tensors of one row.
+  void add_row_in_pieces(TensorPlan const& plan, uint32_t row) {
+    uint32_t const bits = weights::element_bits(plan.segment.element);
+    uint64_t const row_at = uint64_t{row} * plan.segment.row_bytes();
+    for (uint32_t at = 0; at < plan.segment.row_bytes();) {
+      if (room() < 4) close();
+      weights::Segment segment = plan.segment;
+      segment.rows = 1;
+      segment.bytes = std::min(plan.segment.row_bytes() - at, room() & ~3u);
+      segment.cols = segment.bytes * 8 / bits;
+      segment.old_offset += row_at + at;
+      append({.segment = segment, .plan = &plan, .first_row = row});
+      at += segment.bytes;
+    }
+  }
+
+  ByteView old_;
+  ByteView new_;
+  std::vector<std::vector<Planned>> blocks_;
+  std::vector<Planned> block_;
+  uint64_t at_ = 0;      // in the new file
+  uint64_t old_at_ = 0;  // where the last step stopped
+  uint32_t used_ = 0;    // of the current block
+};
+
+template <bool kLarge>
+class BlockCoder {
+ public:
+  BlockCoder(ByteView old_file, ByteView new_file)
+      : old_(old_file), new_(new_file), models_(std::make_unique<weights::Models<kLarge>>()) {}
+
+  auto code(std::vector<Planned> const& planned) -> Bytes {
+    Writer writer;
+    models_->reset();
+    uint64_t expected = start_of(planned);
+    for (Planned const& each : planned) {
+      weights::Segment segment = each.segment;
+      if (!reads_old(segment)) segment.old_offset = expected;
+      Bytes coded;
+      if (segment.kind != weights::SegmentKind::copy) {
+        BinaryEncoder encoder;
+        code_segment(encoder, *models_, segment, old_,
+                     new_.subspan(static_cast<size_t>(each.new_offset)), side_of(each));
+        coded = encoder.finish();
+      }
+      segment.coded_bytes = static_cast<uint32_t>(coded.size());
+      weights::write_segment(writer, expected, segment);
+      writer.bytes(coded);
+      expected = weights::old_end(segment);
+    }
+    return std::move(writer).take();
+  }
+
+  static auto start_of(std::vector<Planned> const& planned) -> uint64_t {
+    for (Planned const& each : planned)
+      if (reads_old(each.segment)) return each.segment.old_offset;
+    return 0;
+  }
+
+ private:
+  static auto reads_old(weights::Segment const& segment) -> bool {
+    return segment.kind != weights::SegmentKind::tensor || segment.from_old;
+  }
+  static auto side_of(Planned const& each) -> SegmentSide {
+    SegmentSide side{.first_row = each.first_row, .steps = each.steps};
+    if (!each.plan) return side;
+    side.move = &each.plan->move;
+    if (each.segment.scaled) side.ratios = std::span(each.plan->ratios).subspan(each.first_row);
+    return side;
+  }
+
+  ByteView old_;
+  ByteView new_;
+  std::unique_ptr<weights::Models<kLarge>> models_;
+};
+
+/// A section with the columns' factor of a move.
+void write_factors(Writer& sections, RankedMove const& move, uint32_t cols) {
+  Writer body;
+  body.u32(cols);
+  body.u8(static_cast<uint8_t>(move.rank));
+  body.u8(static_cast<uint8_t>(move.fraction_bits));
+  for (uint32_t const multiplier : move.multipliers) body.u32(multiplier);
+  BinaryEncoder encoder;
+  weights::EntryModel model;
+  auto columns = move.columns;
+  for (uint32_t k = 0; k < move.rank; ++k)
+    weights::code_component(encoder, model, std::span(columns), k, move.rank);
+  body.bytes(encoder.finish());
+  sections.u16(weights::kFactorsSection);
+  sections.u16(weights::kSectionCritical);
+  sections.u32(static_cast<uint32_t>(body.size()));
+  sections.bytes(body.view());
+}
+
+auto plan_tensors(ByteView old_file, ByteView new_file, std::span<TensorPair const> pairs,
+                  proto::Profile profile, Writer& sections) -> std::vector<TensorPlan> {
+  TensorPlanner planner(old_file, new_file, profile);
+  std::vector<TensorPlan> plans;
+  plans.reserve(pairs.size());
+  uint32_t factors = 0;
+  for (TensorPair const& pair : pairs) {
+    plans.push_back(planner.plan(pair));
+    if (!plans.back().segment.ranked) continue;
+    plans.back().segment.factor = factors++;
+    write_factors(sections, plans.back().move, pair.to.cols);
+  }
+  return plans;
+}
+
+auto plan_blocks(ByteView old_file, ByteView new_file, std::vector<TensorPlan> const& plans,
+                 std::span<Match const> gaps) -> std::vector<std::vector<Planned>> {
+  BlockPlanner planner(old_file, new_file);
+  uint64_t at = 0;
+  auto const add_gap = [&](uint64_t end) {
+    for (; at < end; gaps = gaps.subspan(1)) {
+      planner.add_match(gaps.front());
+      at += gaps.front().add + gaps.front().literal;
+    }
+  };
+  for (TensorPlan const& plan : plans) {
+    add_gap(plan.pair.to.offset);
+    planner.add_tensor(plan);
+    at += plan.segment.bytes;
+  }
+  add_gap(new_file.size());
+  return planner.finish();
+}
+
+template <bool kLarge>
+auto write(ByteView old_file, ByteView new_file, std::vector<std::vector<Planned>> const& planned,
+           proto::Profile profile, ByteView sections) -> Bytes {
+  BlockCoder<kLarge> coder(old_file, new_file);
+  std::vector<Bytes> payloads;
+  proto::Container container{.profile = profile,
+                             .old_bytes = old_file.size(),
+                             .new_bytes = new_file.size(),
+                             .old_sha256 = proto::sha256(old_file),
+                             .new_sha256 = proto::sha256(new_file),
+                             .sections = sections,
+                             .blocks = {}};
+  payloads.reserve(planned.size());
+  for (auto const& block : planned) {
+    uint64_t const at = block.front().new_offset;
+    uint32_t bytes = 0;
+    for (Planned const& each : block) bytes += each.segment.bytes;
+    bool const copy = block.size() == 1 && block.front().segment.kind == weights::SegmentKind::copy;
+    payloads.push_back(copy ? Bytes() : coder.code(block));
+    container.blocks.push_back(
+        {.new_offset = at,
+         .new_bytes = bytes,
+         .operation = copy ? proto::BlockOperation::copy : proto::BlockOperation::weights,
+         .old_offset = BlockCoder<kLarge>::start_of(block),
+         .payload = payloads.back(),
+         .check = proto::block_check(new_file.subspan(static_cast<size_t>(at), bytes))});
+  }
+  return write_container(container);
+}
+
+}  // namespace
+
+auto make_weights_container(ByteView old_file, ByteView new_file, std::span<TensorPair const> pairs,
+                            proto::Profile profile) -> Bytes {
+  Writer sections;
+  auto const plans = plan_tensors(old_file, new_file, pairs, profile, sections);
+  auto const gaps = match_gaps(old_file, new_file, pairs);
+  auto const blocks = plan_blocks(old_file, new_file, plans, gaps);
+  return profile == proto::Profile::weights_small
+             ? write<false>(old_file, new_file, blocks, profile, sections.view())
+             : write<true>(old_file, new_file, blocks, profile, sections.view());
+}
+
+}  // namespace godwit::delta

@@ -1,0 +1,13 @@
+// Writes a patch that knows tensors: plans each, cuts the new file into blocks and codes them.
+#pragma once
+
+#include "proto/format/container.h"
+#include "server/delta/tensor_map.h"
+
+namespace godwit::delta {
+
+/// `pairs` as usable_pairs gives them; `profile` is one of the weights profiles.
+auto make_weights_container(ByteView old_file, ByteView new_file, std::span<TensorPair const> pairs,
+                            proto::Profile profile) -> Bytes;
+
+}  // namespace godwit::delta
