@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proto/format/container_index.h"
 #include "proto/format/splice.h"
 #include "proto/format/varint.h"
 #include "proto/format/weights/sections.h"
@@ -9,49 +10,6 @@
 
 namespace godwit::proto {
 namespace {
-
-constexpr uint64_t kIndexEntryBytesMin = 12;
-
-auto read_sha256(Reader& reader) -> Result<Sha256> {
-  Sha256 digest;
-  TRY(auto bytes, reader.bytes(digest.bytes.size()));
-  std::copy(bytes.begin(), bytes.end(), digest.bytes.begin());
-  return digest;
-}
-
-struct Header {
-  Container container;
-  uint32_t block_count = 0;
-  uint32_t section_bytes = 0;
-  uint32_t index_bytes = 0;
-};
-
-auto read_header(Reader& reader, PatchLimits const& limits) -> Result<Header> {
-  TRY(auto magic, reader.bytes(kContainerMagic.size()));
-  if (as_text(magic) != kContainerMagic) return corrupt("not a Godwit patch");
-  TRY(uint16_t const version, reader.u16());
-  if (version != kContainerVersion)
-    return corrupt("patch format version " + std::to_string(version) + " is not known here");
-  TRY(uint16_t const profile, reader.u16());
-  if (profile < static_cast<uint16_t>(Profile::bytes) ||
-      profile > static_cast<uint16_t>(Profile::weights_large))
-    return corrupt("patch profile " + std::to_string(profile) + " is not known here");
-  Header header;
-  header.container.profile = static_cast<Profile>(profile);
-  TRY(header.block_count, reader.u32());
-  TRY(header.container.old_bytes, reader.u64());
-  TRY(header.container.new_bytes, reader.u64());
-  if (header.container.new_bytes > limits.new_bytes_max)
-    return corrupt("the new file is larger than the limit of " +
-                   std::to_string(limits.new_bytes_max) + " bytes");
-  TRY(header.container.old_sha256, read_sha256(reader));
-  TRY(header.container.new_sha256, read_sha256(reader));
-  TRY(header.section_bytes, reader.u32());
-  TRY(header.index_bytes, reader.u32());
-  if (header.block_count > header.index_bytes / kIndexEntryBytesMin)
-    return corrupt("more blocks than its index can hold");
-  return header;
-}
 
 /// Sections carry what blocks share. One that is not known is passed over unless it is critical.
 auto check_sections(ByteView sections, Profile profile) -> Result<> {
@@ -66,51 +24,6 @@ auto check_sections(ByteView sections, Profile profile) -> Result<> {
       return corrupt("critical section " + std::to_string(type) + " is not known here");
   }
   return {};
-}
-
-auto allows(Profile profile, uint8_t operation) -> bool {
-  switch (static_cast<BlockOperation>(operation)) {
-    case BlockOperation::copy:
-      return true;
-    case BlockOperation::splice:
-      return profile != Profile::weights_small;
-    case BlockOperation::weights:
-      return profile != Profile::bytes;
-  }
-  return false;
-}
-
-/// Old offsets are written as the distance from where the block before stopped copying.
-auto expected_old_offset(Block const& before) -> uint64_t {
-  return before.old_offset + before.new_bytes;
-}
-
-auto read_block(Reader& index, Reader& payloads, Container const& container, Block const& before)
-    -> Result<Block> {
-  Block block;
-  block.new_offset = before.new_offset + before.new_bytes;
-  TRY(uint64_t const new_bytes, read_varint(index));
-  if (new_bytes == 0 || new_bytes > kBlockBytesMax) return corrupt("a block of a wrong size");
-  if (new_bytes > container.new_bytes - block.new_offset)
-    return corrupt("blocks make more than the new file");
-  block.new_bytes = static_cast<uint32_t>(new_bytes);
-  TRY(uint8_t const operation, index.u8());
-  if (!allows(container.profile, operation))
-    return corrupt("block operation " + std::to_string(operation) + " is not known here");
-  block.operation = static_cast<BlockOperation>(operation);
-  TRY(int64_t const distance, read_zigzag(index));
-  // Modulo 2^64 on purpose: whatever the distance is, the result is held against the old file.
-  block.old_offset = expected_old_offset(before) + static_cast<uint64_t>(distance);
-  if (block.old_offset > container.old_bytes) return corrupt("a block starts past the old file");
-  TRY(uint64_t const payload_bytes, read_varint(index));
-  TRY(block.payload, payloads.bytes(payload_bytes));
-  TRY(block.check, index.u64());
-  if (block.operation == BlockOperation::copy) {
-    if (block.new_bytes > container.old_bytes - block.old_offset)
-      return corrupt("a block copies past the end of the old file");
-    if (!block.payload.empty()) return corrupt("a copied block with a payload");
-  }
-  return block;
 }
 
 /// Sections and one payload as the decoder reads them: one behind the other.
@@ -157,7 +70,10 @@ auto profile_ram_bytes(Profile profile) -> uint64_t {
 }
 
 auto block_check(ByteView bytes) -> uint64_t {
-  auto const digest = sha256(bytes);
+  return first_bytes(sha256(bytes));
+}
+
+auto first_bytes(Sha256 const& digest) -> uint64_t {
   uint64_t check = 0;
   for (size_t i = 0; i < 8; ++i) check |= uint64_t{digest.bytes[i]} << (8 * i);
   return check;
@@ -165,7 +81,7 @@ auto block_check(ByteView bytes) -> uint64_t {
 
 auto parse_container(ByteView patch, PatchLimits const& limits) -> Result<Container> {
   Reader reader(patch);
-  TRY(Header header, read_header(reader, limits));
+  TRY(ContainerHeader header, read_header(reader, limits));
   Container container = std::move(header.container);
   TRY(container.sections, reader.bytes(header.section_bytes));
   TRY_VOID(check_sections(container.sections, container.profile));
@@ -176,8 +92,10 @@ auto parse_container(ByteView patch, PatchLimits const& limits) -> Result<Contai
   container.blocks.reserve(header.block_count);
   Block before;
   for (uint32_t i = 0; i < header.block_count; ++i) {
-    TRY(before,
-        read_block(index, payloads, container, before).within("block " + std::to_string(i)));
+    auto const context = [i] { return "block " + std::to_string(i); };
+    TRY(IndexEntry entry, read_entry(index, container, before).within(context()));
+    TRY(entry.block.payload, payloads.bytes(entry.payload_bytes).within(context()));
+    before = entry.block;
     container.blocks.push_back(before);
   }
   if (before.new_offset + before.new_bytes != container.new_bytes)

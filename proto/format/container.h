@@ -51,6 +51,7 @@ struct Container {
 /// The first eight bytes of the SHA-256: finds accidental damage of one block; what makes the
 /// whole result trusted is new_sha256.
 auto block_check(ByteView bytes) -> uint64_t;
+auto first_bytes(Sha256 const& digest) -> uint64_t;
 
 /// Views into `patch`. `corrupt` unless every length, offset and sum holds and nothing is left.
 auto parse_container(ByteView patch, PatchLimits const& limits) -> Result<Container>;

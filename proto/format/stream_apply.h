@@ -1,0 +1,50 @@
+// Applies a patch of a profile for small devices: all state lies in one block of the caller's
+// memory, the allocator is not used, old file and patch are read in pieces, and after every block
+// the caller may note in its journal how far it came (docs/format-delta.md, "Small devices").
+#pragma once
+
+#include "proto/format/container.h"
+
+namespace godwit::proto {
+
+/// Of the profile weights_small: what `place` needs, and what its calls need of the stack.
+constexpr size_t kStreamBytes = 180u << 10;
+constexpr size_t kStreamStackBytes = 12u << 10;
+static_assert(kStreamBytes + kStreamStackBytes == 192u << 10);
+
+class StreamApplier {
+ public:
+  /// An applier in `memory`, of kStreamBytes and aligned to 8; it need not be destroyed.
+  static auto place(std::span<std::byte> memory) -> StreamApplier*;
+
+  /// Reads the header and checks the index. `corrupt`, also for a patch of a larger profile.
+  auto open(ByteSource& patch, uint64_t patch_bytes, PatchLimits const& limits) -> Result<>;
+  /// `conflict` unless this is the old file that the patch was made for.
+  auto check_old(ByteSource& old_file, uint64_t old_bytes) -> Result<>;
+
+  auto block_count() const -> uint32_t { return block_count_; }
+  auto next_block() const -> uint32_t { return next_; }
+  auto new_offset() const -> uint64_t { return before_.new_offset + before_.new_bytes; }
+  auto header() const -> Container const& { return header_; }
+  /// Passes over blocks that were made before.
+  auto skip_to(uint32_t block) -> Result<>;
+  /// Makes the next block. What `sink` got is trusted only when this succeeds.
+  auto make_next(ByteSource& old_file, ByteSink& sink) -> Result<>;
+
+ private:
+  StreamApplier() = default;
+  auto read_entry(Block& block, uint64_t& payload_bytes) -> Result<>;
+
+  Container header_;  // without blocks
+  Block before_;
+  ByteSource* patch_ = nullptr;
+  weights::Range sections_;
+  weights::Range index_;     // entries that were not yet read
+  uint64_t payload_at_ = 0;  // of the next block
+  uint32_t block_count_ = 0;
+  uint32_t next_ = 0;
+  uint64_t patch_bytes_ = 0;
+  weights::Decoder* decoder_ = nullptr;
+};
+
+}  // namespace godwit::proto
