@@ -12,7 +12,20 @@ auto is_depthwise(Step const& step) -> bool {
   return step.op.code() == proto::Opcode::depthwise_conv_2d;
 }
 
-auto runs_of(Convolution const& conv) -> Runs {
+auto rows_of(Convolution const& conv) -> int32_t {
+  return conv.out[0] * conv.out[1] * conv.out[2];
+}
+
+/// Bytes that windows of three columns slide by from row to row, where a product may use it.
+auto slide(Convolution const& conv, Layout const& layout) -> int32_t {
+  bool const slides = layout.slides && !is_depthwise(conv.step) && conv.kernel_width == 3 &&
+                      conv.p.dilation_width == 1 && conv.p.window.stride_width == 1 &&
+                      conv.in[3] % kDepth == 0 && conv.out[3] > kLanes / 2 &&
+                      conv.out[3] <= 2 * kLanes;
+  return slides ? conv.in[3] : 0;
+}
+
+auto runs_of(Convolution const& conv, Layout const& layout) -> Runs {
   int32_t const taps = conv.kernel_height * conv.kernel_width;
   Runs runs = conv.p.dilation_width == 1
                   ? Runs{conv.kernel_height, conv.kernel_width * conv.in[3], 0, 1}
@@ -22,12 +35,14 @@ auto runs_of(Convolution const& conv) -> Runs {
     runs.channel_stride = 1;
     runs.depth_stride = conv.out[3];
   }
+  runs.even = rows_of(conv) > 1 && !slide(conv, layout) && ends_half(layout, conv.out[3], runs);
   return runs;
 }
 
 auto copies(Convolution const& conv, Layout const& layout) -> bool {
-  return layout.words || !conv.lies_inside() || runs_of(conv).run_bytes % kDepth != 0 ||
-         overlaps(conv.step);
+  auto const runs = runs_of(conv, layout);
+  bool const read_whole = runs.steps_per_run() * kDepth == runs.run_bytes;
+  return layout.words || !conv.lies_inside() || !read_whole || overlaps(conv.step);
 }
 
 auto pitch(Convolution const& conv, Layout const& layout) -> ptrdiff_t {
@@ -39,14 +54,6 @@ auto pointers_bytes(Convolution const& conv) -> uint64_t {
   uint64_t const rows =
       uint64_t{static_cast<uint32_t>(conv.strip_lines())} * static_cast<uint32_t>(conv.out[2]);
   return (rows * sizeof(void*) + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
-}
-
-/// Bytes that windows of three columns slide by from row to row, where a product may use it.
-auto slide(Convolution const& conv, Layout const& layout) -> int32_t {
-  bool const slides = layout.slides && !is_depthwise(conv.step) && conv.kernel_width == 3 &&
-                      conv.p.dilation_width == 1 && conv.p.window.stride_width == 1 &&
-                      conv.in[3] % kDepth == 0 && conv.out[3] <= 2 * kLanes;
-  return slides ? conv.in[3] : 0;
 }
 
 /// Where the strips of a step are, worked out once.
@@ -62,19 +69,19 @@ struct alignas(kMemoryAlignment) Strips {
 
 auto conv_fits(Step const& step, Layout const& layout) -> bool {
   Convolution const conv(step);
-  auto const runs = runs_of(conv);
+  auto const runs = runs_of(conv, layout);
   return (!is_depthwise(step) || conv.in[3] == 1) && runs.count <= kRunsMax &&
          conv_scratch_bytes(step, layout) <= kCopyBytesMax &&
          fits_blocks(step, int64_t{runs.count} * runs.run_bytes);
 }
 
-auto conv_packed_bytes(Step const& step) -> uint64_t {
-  return sizeof(Strips) + matrix_bytes(step.output().shape[3], runs_of(Convolution(step)));
+auto conv_packed_bytes(Step const& step, Layout const& layout) -> uint64_t {
+  return sizeof(Strips) + matrix_bytes(step.output().shape[3], runs_of(Convolution(step), layout));
 }
 
 void conv_pack(Step const& step, Layout const& layout, uint8_t* packed) {
   Convolution const conv(step);
-  auto const runs = runs_of(conv);
+  auto const runs = runs_of(conv, layout);
   std::memset(packed, 0, sizeof(Strips));
   auto& strips = *reinterpret_cast<Strips*>(packed);
   strips.lines = conv.strip_lines();
@@ -87,8 +94,8 @@ void conv_pack(Step const& step, Layout const& layout, uint8_t* packed) {
   for (int32_t i = 0; i < runs.count; ++i)
     offsets[i] = static_cast<int32_t>(i / per_line * conv.p.dilation_height * pitch(conv, layout) +
                                       ptrdiff_t{i % per_line} * conv.p.dilation_width * conv.in[3]);
-  pack_matrix(step, layout, finish_of(step, conv.p.clamp), runs, offsets,
-              conv.out[0] * conv.out[1] * conv.out[2], packed + sizeof(Strips));
+  pack_matrix(step, layout, finish_of(step, conv.p.clamp), runs, offsets, rows_of(conv),
+              packed + sizeof(Strips));
   reinterpret_cast<Matrix*>(packed + sizeof(Strips))->slide = slide(conv, layout);
 }
 

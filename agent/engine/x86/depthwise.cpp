@@ -5,7 +5,8 @@ namespace godwit::engine::x86 {
 namespace {
 
 constexpr int32_t kTapsMax = 1 << 12;
-constexpr int32_t kLinesTogether = 2;  // output lines by which kernels may read too far
+constexpr int32_t kLinesTogether = 2;  // lines of output that kernels work on at once
+constexpr int64_t kDepthwiseStripBytes = 96 << 10;
 
 auto round_up(uint64_t bytes) -> uint64_t {
   return (bytes + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
@@ -42,6 +43,13 @@ auto blocks_of(Convolution const& conv) -> int32_t {
 auto has_pairs(Convolution const& conv, Layout const& layout) -> bool {
   return is_three_by_three(conv, layout) && columns_of(conv, layout) == 1 &&
          conv.p.window.stride_width == 1;
+}
+
+/// Lines of a strip, which kernels take by twos. Every strip copies anew what two of them see.
+auto strip_lines(Convolution const& conv) -> int32_t {
+  int64_t const line = int64_t{conv.p.window.stride_height} * conv.in[2] * conv.in[3];
+  int64_t const lines = std::max<int64_t>(kDepthwiseStripBytes / line, kLinesTogether) / 2 * 2;
+  return static_cast<int32_t>(std::min<int64_t>(lines, conv.out[1]));
 }
 
 struct Places {
@@ -120,7 +128,7 @@ void depthwise_pack(Step const& step, Layout const& layout, uint8_t* packed) {
   d.tap_groups = tap_groups_of(conv, layout);
   d.three_by_three = is_three_by_three(conv, layout);
   d.pairs = has_pairs(conv, layout);
-  d.strip_lines = conv.strip_lines();
+  d.strip_lines = strip_lines(conv);
   d.pitch = conv.copy_pitch();
   d.finish = finish_of(step, conv.p.clamp);
   d.taps_at = static_cast<uint32_t>(places.taps);
@@ -146,7 +154,7 @@ void depthwise_pack(Step const& step, Layout const& layout, uint8_t* packed) {
 
 auto depthwise_scratch_bytes(Step const& step, Layout const& layout) -> uint64_t {
   Convolution const conv(step);
-  return conv.copy_bytes(layout, conv.strip_lines() + kLinesTogether) +
+  return conv.copy_bytes(layout, strip_lines(conv) + kLinesTogether) +
          2 * kLanes * static_cast<uint64_t>(conv.out[3]);
 }
 

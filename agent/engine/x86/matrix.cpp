@@ -15,9 +15,10 @@ auto blocks_of(int32_t channels) -> int32_t {
   return (channels + kLanes - 1) / kLanes;
 }
 
-/// A width that leaves no group nearly empty.
-auto width_for(Layout const& layout, int32_t blocks, int32_t rows) -> int32_t {
+/// A width that leaves no group nearly empty; half a block goes with two whole ones at most.
+auto width_for(Layout const& layout, int32_t blocks, int32_t rows, bool half) -> int32_t {
   int32_t const most = rows == 1 ? layout.row_width : layout.tile_width;
+  if (half && blocks % 4 == 0) return 3;
   if (blocks <= most) return blocks;
   return most == 4 && blocks % 4 && blocks % 3 == 0 ? 3 : most;
 }
@@ -33,22 +34,75 @@ struct Places {
                           static_cast<uint32_t>(runs.steps() * kDepth)) {}
 };
 
-/// Weights of one step of one block, lane by lane; adds to the sum of each lane.
-void pack_step(Step const& step, Layout const& layout, Runs const& runs, int32_t block,
-               int32_t depth_step, int8_t* out, uint32_t* sums) {
-  auto const channels = static_cast<int32_t>(step.channels().size());
-  int32_t const run = depth_step / runs.steps_per_run();
-  int32_t const first = depth_step % runs.steps_per_run() * kDepth;
-  int32_t const values = std::min(kDepth, runs.run_bytes - first);
-  ptrdiff_t const start = (ptrdiff_t{run} * runs.run_bytes + first) * runs.depth_stride;
-  for (int32_t lane = 0; lane < kLanes; ++lane) {
-    int32_t const channel = block * kLanes + layout.channel(lane);
-    if (channel >= channels) continue;
-    auto const* weights = step.inputs[1].int8() + start + channel * runs.channel_stride;
-    for (int32_t i = 0; i < values; ++i, weights += runs.depth_stride) {
-      out[layout.place(lane, i)] = *weights;
-      sums[lane] += static_cast<uint32_t>(*weights);
+/// The weights of one step, and where they go for each lane.
+class StepWeights {
+ public:
+  StepWeights(Step const& step, Runs const& runs, int32_t depth_step) : runs_(runs) {
+    int32_t const run = depth_step / runs.steps_per_run();
+    int32_t const first = depth_step % runs.steps_per_run() * kDepth;
+    values_ = std::clamp(runs.run_bytes - first, 0, kDepth);
+    channels_ = static_cast<int32_t>(step.channels().size());
+    at_ = step.inputs[1].int8() + (ptrdiff_t{run} * runs.run_bytes + first) * runs.depth_stride;
+  }
+
+  /// One after another from `out` on, `place(i)` apart; adds to the sum.
+  template <typename Place>
+  void put(int32_t channel, int8_t* out, Place place, uint32_t& sum) const {
+    if (channel >= channels_) return;
+    auto const* weights = at_ + channel * runs_.channel_stride;
+    for (int32_t i = 0; i < values_; ++i, weights += runs_.depth_stride) {
+      out[place(i)] = *weights;
+      sum += static_cast<uint32_t>(*weights);
     }
+  }
+
+ private:
+  Runs const& runs_;
+  int8_t const* at_;
+  int32_t values_, channels_;
+};
+
+/// A group of whole blocks from block `first` on.
+void pack_group(Step const& step, Layout const& layout, Runs const& runs, int32_t first,
+                int32_t width, int8_t* out, uint32_t (*sums)[kLanes]) {
+  for (int32_t s = 0; s < runs.steps(); ++s) {
+    StepWeights const weights(step, runs, s);
+    for (int32_t j = 0; j < width; ++j, out += kLanes * kDepth)
+      for (int32_t lane = 0; lane < kLanes; ++lane)
+        weights.put((first + j) * kLanes + layout.channel(lane), out,
+                    [&](int32_t i) { return layout.place(lane, i); }, sums[j][lane]);
+  }
+}
+
+/// A last group with half a block: two steps of the whole ones, then both of the half, lane by
+/// lane in turn.
+void pack_half_group(Step const& step, Runs const& runs, int32_t first, int32_t width, int8_t* out,
+                     uint32_t (*sums)[kLanes]) {
+  int32_t const full = width - 1;
+  constexpr int32_t kVector = kLanes * kDepth;
+  for (int32_t s = 0; s < runs.steps(); ++s) {
+    StepWeights const weights(step, runs, s);
+    int8_t* const pair = out + ptrdiff_t{s / 2} * (2 * full + 1) * kVector;
+    int32_t const odd = s % 2;
+    for (int32_t j = 0; j < full; ++j)
+      for (int32_t lane = 0; lane < kLanes; ++lane)
+        weights.put((first + j) * kLanes + lane, pair + (odd * full + j) * kVector,
+                    [&](int32_t i) { return lane * kDepth + i; }, sums[j][lane]);
+    for (int32_t c = 0; c < kLanes / 2; ++c)
+      weights.put((first + full) * kLanes + c, pair + 2 * full * kVector,
+                  [&](int32_t i) { return (2 * c + odd) * kDepth + i; }, sums[full][c]);
+  }
+}
+
+/// Two lanes for each channel of half a block.
+void double_lanes(Step const& step, int32_t first_channel, Block& block) {
+  Block const once = block;
+  auto const channels = step.channels();
+  for (int32_t lane = 0; lane < kLanes; ++lane) {
+    auto const i = static_cast<size_t>(first_channel + lane / 2);
+    auto channel = i < channels.size() ? channels[i] : Channel{0, {.value = 0, .shift = -1}};
+    channel.bias = once.bias[lane / 2];
+    set_lane(block, lane, channel);
   }
 }
 
@@ -107,40 +161,56 @@ auto finish_of(Step const& step, proto::Clamp clamp) -> Finish {
   return {zero_point, clamp, scaling};
 }
 
+auto ends_half(Layout const& layout, int32_t channels, Runs const& runs) -> bool {
+  int32_t const last = channels % kLanes;
+  // Whole blocks beside it are not to do steps that only fill up.
+  return layout.halves && last >= 1 && last <= kLanes / 2 &&
+         (channels < kLanes || runs.steps_per_run() % 2 == 0);
+}
+
 auto matrix_bytes(int32_t channels, Runs const& runs) -> uint64_t {
   return round_up(Places(channels, runs).end);
 }
 
-void pack_matrix(Step const& step, Layout const& layout, Finish const& finish, Runs const& runs,
-                 int32_t const* run_offsets, int32_t rows, uint8_t* packed) {
-  auto const channels = static_cast<int32_t>(step.channels().size());
+auto begin_matrix(int32_t channels, Runs const& runs, uint8_t* packed) -> Matrix& {
   Places const places(channels, runs);
   std::memset(packed, 0, matrix_bytes(channels, runs));
   auto& matrix = *reinterpret_cast<Matrix*>(packed);
   matrix.channels = channels;
   matrix.blocks = blocks_of(channels);
-  matrix.width = width_for(layout, matrix.blocks, rows);
   matrix.steps = runs.steps();
-  matrix.finish = finish;
   matrix.offsets_at = static_cast<uint32_t>(places.offsets);
   matrix.blocks_at = static_cast<uint32_t>(places.blocks);
   matrix.weights_at = static_cast<uint32_t>(places.weights);
+  return matrix;
+}
 
-  auto* const offsets = reinterpret_cast<int32_t*>(packed + places.offsets);
+void pack_matrix(Step const& step, Layout const& layout, Finish const& finish, Runs const& runs,
+                 int32_t const* run_offsets, int32_t rows, uint8_t* packed) {
+  auto const channels = static_cast<int32_t>(step.channels().size());
+  auto& matrix = begin_matrix(channels, runs, packed);
+  matrix.half = runs.even;
+  matrix.width = width_for(layout, matrix.blocks, rows, matrix.half);
+  matrix.finish = finish;
+
+  auto* const offsets = reinterpret_cast<int32_t*>(packed + matrix.offsets_at);
   for (int32_t s = 0; s < matrix.steps; ++s)
     offsets[s] = run_offsets[s / runs.steps_per_run()] + s % runs.steps_per_run() * kDepth;
 
-  auto* const blocks = reinterpret_cast<Block*>(packed + places.blocks);
-  auto* const weights = reinterpret_cast<int8_t*>(packed + places.weights);
-  for (int32_t b = 0; b < matrix.blocks; ++b) {
-    int32_t const group = b / matrix.width * matrix.width;
-    int32_t const width = std::min(matrix.width, matrix.blocks - group);
-    uint32_t sums[kLanes] = {};
-    for (int32_t s = 0; s < matrix.steps; ++s) {
-      ptrdiff_t const at = ptrdiff_t{group} * matrix.steps + ptrdiff_t{s} * width + (b - group);
-      pack_step(step, layout, runs, b, s, weights + at * kLanes * kDepth, sums);
-    }
-    set_lanes(step, layout, b, sums, blocks[b]);
+  auto* const blocks = reinterpret_cast<Block*>(packed + matrix.blocks_at);
+  auto* const weights = reinterpret_cast<int8_t*>(packed + matrix.weights_at);
+  for (int32_t first = 0; first < matrix.blocks; first += matrix.width) {
+    int32_t const width = std::min(matrix.width, matrix.blocks - first);
+    bool const half = matrix.half && first + width == matrix.blocks;
+    auto* const out = weights + ptrdiff_t{first} * matrix.steps * kLanes * kDepth;
+    uint32_t sums[kWidthMax][kLanes] = {};
+    if (half)
+      pack_half_group(step, runs, first, width, out, sums);
+    else
+      pack_group(step, layout, runs, first, width, out, sums);
+    for (int32_t j = 0; j < width; ++j)
+      set_lanes(step, layout, first + j, sums[j], blocks[first + j]);
+    if (half) double_lanes(step, (matrix.blocks - 1) * kLanes, blocks[matrix.blocks - 1]);
   }
 }
 

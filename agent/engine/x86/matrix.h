@@ -17,6 +17,7 @@ struct Layout {
                     // is how packing to bytes takes them
   int32_t tile_width;  // blocks that are multiplied together with rows
   int32_t row_width;   // and with one row only
+  bool halves;         // there is a product of its own for a last block of half the channels
   bool slides;         // there is a product of its own for windows of three columns
 
   auto offset() const -> int32_t { return words ? 0 : kOffset; }
@@ -31,9 +32,9 @@ struct Layout {
   auto taps() const -> int32_t { return words ? 2 : kDepth; }    // that one instruction multiplies
   auto value_bytes() const -> int32_t { return words ? 2 : 1; }  // of an activation
 };
-constexpr Layout kAvx512Layout = {false, false, 4, 8, true};
-constexpr Layout kAvxVnniLayout = {false, true, 1, 1, false};
-constexpr Layout kAvx2Layout = {true, true, 1, 1, false};
+constexpr Layout kAvx512Layout = {false, false, 4, 8, true, true};
+constexpr Layout kAvxVnniLayout = {false, true, 1, 1, false, false};
+constexpr Layout kAvx2Layout = {true, true, 1, 1, false, false};
 
 /// How the sums of a block become outputs. The two roundings of the reference are one, in 64 bits:
 ///   ((sum << left) * multiplier + round - (negative ? tie : 0)) >> shift
@@ -80,7 +81,12 @@ struct Runs {
   ptrdiff_t channel_stride;  // between the weights of neighbouring channels
   ptrdiff_t depth_stride;    // between those of neighbouring values
 
-  auto steps_per_run() const -> int32_t { return (run_bytes + kDepth - 1) / kDepth; }
+  bool even = false;  // steps go by twos: a run may be filled up by one more
+
+  auto steps_per_run() const -> int32_t {
+    int32_t const steps = (run_bytes + kDepth - 1) / kDepth;
+    return even ? (steps + 1) / 2 * 2 : steps;
+  }
   auto steps() const -> int32_t { return count * steps_per_run(); }
 };
 
@@ -93,6 +99,7 @@ struct alignas(kMemoryAlignment) Matrix {
   int32_t steps;
   int32_t slide;  // bytes from one pixel to the next where windows of three columns slide by one;
                   // otherwise 0
+  bool half;      // the last block has half its channels, and takes two steps at once
   Finish finish;
   uint32_t offsets_at;  // from the head: int32_t[steps], where each step's activations are in a row
   uint32_t blocks_at;   // Block[blocks]
@@ -116,7 +123,11 @@ constexpr int32_t kWidthMax = 8;  // blocks, likewise
 constexpr int32_t kSumsMax = 96;  // vectors of sums that wait together to be requantised
 constexpr uint64_t kSumsBytes = sizeof(int32_t) * kLanes * kSumsMax;
 
+/// Whether a matrix ends better with half a block: `even` is then for its runs.
+auto ends_half(Layout const& layout, int32_t channels, Runs const& runs) -> bool;
 auto matrix_bytes(int32_t channels, Runs const& runs) -> uint64_t;
+/// A matrix without weights, offsets, blocks, width and finish, which the caller fills in.
+auto begin_matrix(int32_t channels, Runs const& runs, uint8_t* packed) -> Matrix&;
 /// `run_offsets` says where each run begins in a row.
 void pack_matrix(Step const& step, Layout const& layout, Finish const& finish, Runs const& runs,
                  int32_t const* run_offsets, int32_t rows, uint8_t* packed);
@@ -127,6 +138,10 @@ using MultiplyRows = void (*)(Matrix const& matrix, void const* const* rows, int
                               int8_t* output, ptrdiff_t stride, int32_t* sums);
 void multiply_rows_avx512(Matrix const& matrix, void const* const* rows, int32_t count,
                           int8_t* output, ptrdiff_t stride, int32_t* sums);
+/// The sums alone, of one group of blocks: block by block, `count` rows of each; count is at most
+/// kSumsMax / width.
+void sum_group_avx512(Matrix const& matrix, int32_t first_block, int32_t width,
+                      void const* const* rows, int32_t count, int32_t* sums);
 void multiply_rows_avxvnni(Matrix const& matrix, void const* const* rows, int32_t count,
                            int8_t* output, ptrdiff_t stride, int32_t* sums);
 void multiply_rows_avx2(Matrix const& matrix, void const* const* rows, int32_t count,

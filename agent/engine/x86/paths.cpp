@@ -37,7 +37,7 @@ constexpr Kernel kConv = {
     Opcode::conv_2d,
     [](Step const& step, void* scratch) { conv_run(step, kLayout, kMultiply, scratch); },
     [](Step const& step) { return conv_scratch_bytes(step, kLayout); },
-    conv_packed_bytes,
+    [](Step const& step) { return conv_packed_bytes(step, kLayout); },
     [](Step const& step, uint8_t* packed) { conv_pack(step, kLayout, packed); },
     [](Step const& step) { return conv_fits(step, kLayout); }};
 
