@@ -152,6 +152,10 @@ void Engine::restore_state(ByteView state) {
   std::copy(state.begin(), state.end(), place.begin());
 }
 
+auto Engine::take_state(Engine const& from) -> bool {
+  return state_->program.take_state(from.state_->program);
+}
+
 auto golden_hash(Engine& engine, uint64_t seed, uint32_t rows) -> Sha256 {
   return golden_hash(engine.state_->program, seed, rows);
 }

@@ -60,6 +60,9 @@ class Engine {
   void reset_state();
   auto state() const -> ByteView;
   void restore_state(ByteView state);
+  /// Goes on where `from`, the engine of another release, is, if both keep the same: state tensors
+  /// of the same types, shapes and quantisation. Otherwise nothing changes, and it returns false.
+  auto take_state(Engine const& from) -> bool;
 
  private:
   friend auto golden_hash(Engine& engine, uint64_t seed, uint32_t rows) -> Sha256;

@@ -91,6 +91,48 @@ auto scratch_bytes(Kernel const& kernel, Step const& step) -> uint64_t {
   return kernel.scratch_bytes ? kernel.scratch_bytes(step) : 0;
 }
 
+/// The state tensors of a model, in order.
+class States {
+ public:
+  explicit States(proto::ModelView const& model) : model_(model) {}
+  /// False after the last.
+  auto next(proto::Tensor& tensor) -> bool {
+    while (index_ < model_.tensor_count()) {
+      tensor = model_.tensor(index_++);
+      if (tensor.place == proto::Place::state) return true;
+    }
+    return false;
+  }
+
+ private:
+  proto::ModelView const& model_;
+  uint32_t index_ = 0;
+};
+
+auto means_the_same(proto::Tensor const& a, proto::Tensor const& b) -> bool {
+  if (a.type != b.type || a.rank != b.rank || a.zero_point != b.zero_point ||
+      a.scale_count != b.scale_count)
+    return false;
+  for (size_t d = 0; d < a.shape.size(); ++d)
+    if (a.shape[d] != b.shape[d]) return false;
+  for (size_t i = 0; i < a.scale_bits.size(); ++i)
+    if (a.scale_bits[i] != b.scale_bits[i]) return false;
+  return true;
+}
+
+auto state_means_the_same(proto::ModelView const& a, proto::ModelView const& b) -> bool {
+  States of_a(a);
+  States of_b(b);
+  proto::Tensor one;
+  proto::Tensor other;
+  for (;;) {
+    bool const more = of_a.next(one);
+    if (more != of_b.next(other)) return false;
+    if (!more) return true;
+    if (!means_the_same(one, other)) return false;
+  }
+}
+
 struct Counts {
   uint64_t inputs = 0;
   uint64_t outputs = 0;
@@ -222,10 +264,20 @@ auto Program::activation(uint32_t tensor) const -> Output {
 void Program::reset_state() const {
   if (model_.state_bytes() == 0) return;
   std::memset(memory_.state, 0, model_.state_bytes());
-  for (uint32_t i = 0; i < model_.tensor_count(); ++i)
-    if (auto const tensor = model_.tensor(i); tensor.place == proto::Place::state)
-      if (proto::element_bytes(tensor.type) == 1)
-        std::memset(memory_.state + tensor.offset, tensor.zero_point & 0xff, tensor.size_bytes);
+  States states(model_);
+  for (proto::Tensor tensor; states.next(tensor);)
+    if (proto::element_bytes(tensor.type) == 1)
+      std::memset(memory_.state + tensor.offset, tensor.zero_point & 0xff, tensor.size_bytes);
+}
+
+auto Program::take_state(Program const& from) const -> bool {
+  if (!state_means_the_same(model_, from.model_)) return false;
+  States theirs(from.model_);
+  States ours(model_);
+  for (proto::Tensor source, target; theirs.next(source) && ours.next(target);)
+    std::memcpy(memory_.state + target.offset, from.memory_.state + source.offset,
+                target.size_bytes);
+  return true;
 }
 
 }  // namespace godwit::engine

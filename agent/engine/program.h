@@ -75,6 +75,9 @@ class Program {
   }
   /// Recurrent layers forget.
   void reset_state() const;
+  /// Recurrent layers go on where those of `from` are, if they keep the same: state tensors of the
+  /// same types, shapes and quantisation, in the same order. Otherwise nothing changes.
+  auto take_state(Program const& from) const -> bool;
 
  private:
   auto activation(uint32_t tensor) const -> Output;

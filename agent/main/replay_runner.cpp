@@ -12,10 +12,14 @@ constexpr size_t kClassesMax = 1024;  // as many as Health::outputs may carry
 }  // namespace
 
 auto ReplayRunner::load(ModelName const& component, Bytes model) -> Result<> {
-  running_.erase(component);
+  auto before = running_.extract(component);
+  // One that remembers nothing makes room before the next is loaded.
+  if (!before.empty() && before.mapped().engine.state_bytes() == 0) before = {};
   auto kept = std::make_unique<Bytes>(std::move(model));
   TRY(auto engine, engine::Engine::load(*kept, options_));
   Running running{std::move(kept), std::move(engine), {}, {}, {}, 0, 0, SteadyClock::now(), {}};
+  // A release that remembers the same things goes on where the one before was.
+  if (!before.empty()) running.engine.take_state(before.mapped().engine);
   running.output.resize(running.engine.output_bytes());
   running.health.outputs.resize(std::min(kClassesMax, running.engine.outputs().front().size_bytes));
   if (auto const source = sources_.find(component); source != sources_.end()) {

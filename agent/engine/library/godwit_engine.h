@@ -83,9 +83,11 @@ godwit_engine_tensor godwit_engine_output(godwit_engine const* engine, uint32_t 
 void godwit_engine_run(godwit_engine const* engine);
 
 /* Recurrent layers forget. To save their state copy this region away; to restore it copy it back,
-   into an engine of the same model. */
+   into an engine of the same model. `take_state` goes on where the engine of another model is;
+   1: taken; 0: the two keep different things, and nothing changed. */
 void godwit_engine_reset_state(godwit_engine const* engine);
 godwit_engine_region godwit_engine_state(godwit_engine const* engine);
+int godwit_engine_take_state(godwit_engine const* engine, godwit_engine const* from);
 
 /* Runs the model's own golden inputs and compares the outputs' hash; resets the state. */
 godwit_engine_status godwit_engine_check_golden(godwit_engine const* engine);

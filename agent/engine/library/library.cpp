@@ -162,6 +162,10 @@ godwit_engine_region godwit_engine_state(godwit_engine const* engine) {
   return {state.data(), state.size()};
 }
 
+int godwit_engine_take_state(godwit_engine const* engine, godwit_engine const* from) {
+  return engine->program.take_state(from->program);
+}
+
 godwit_engine_status godwit_engine_check_golden(godwit_engine const* engine) {
   auto const status = engine::check_golden(engine->program);
   engine->program.reset_state();

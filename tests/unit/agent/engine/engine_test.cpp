@@ -86,5 +86,70 @@ TEST(EngineState, IsEmptyWhereNothingRecurs) {
   engine->restore_state({});
 }
 
+/// A graph that keeps a state of some bytes and another of int16, `gap` bytes apart.
+auto model_with_state(uint32_t bytes, float scale, uint32_t gap) -> Bytes {
+  proto::ModelSpec spec;
+  spec.tensors = {
+      {.name = "in", .shape = {8}, .scales = {1}},
+      {.name = "out", .shape = {2, 4}, .scales = {1}, .arena_offset = 16},
+      {.name = "h", .shape = {1, bytes}, .scales = {scale}, .zero_point = 5, .state = true},
+      {.name = "c",
+       .type = proto::TensorType::int16,
+       .shape = {8},
+       .scales = {1},
+       .arena_offset = 16 + gap,
+       .state = true}};
+  spec.operators = {{proto::Opcode::reshape, {0}, {1}, {}}};
+  spec.input_count = 1;
+  spec.outputs = {1};
+  spec.arena_bytes = 32;
+  spec.state_bytes = 32 + gap;
+  return proto::write_model(spec);
+}
+
+TEST(EngineState, BeginsAsTheZeroPointIsResetAndRestored) {
+  auto const model = model_with_state(12, 1, 0);
+  auto engine = Engine::load(model);
+  ASSERT_TRUE(engine) << engine.error().what;
+  Bytes fresh(32);
+  std::fill_n(fresh.begin(), 12, uint8_t{5});
+  auto const state = [&] { return Bytes(engine->state().begin(), engine->state().end()); };
+  EXPECT_EQ(state(), fresh);
+  Bytes const used(32, 9);
+  engine->restore_state(used);
+  EXPECT_EQ(state(), used);
+  engine->reset_state();
+  EXPECT_EQ(state(), fresh);
+}
+
+TEST(EngineState, IsTakenFromAnotherReleaseThatKeepsTheSame) {
+  auto const old_model = model_with_state(12, 1, 0);
+  auto const new_model = model_with_state(12, 1, 64);
+  auto before = Engine::load(old_model);
+  auto after = Engine::load(new_model);
+  ASSERT_TRUE(before && after);
+  Bytes remembered(32);
+  for (size_t i = 0; i < remembered.size(); ++i) remembered[i] = static_cast<uint8_t>(i + 1);
+  before->restore_state(remembered);
+  ASSERT_TRUE(after->take_state(*before));
+  for (size_t i = 0; i < 12; ++i) EXPECT_EQ(after->state()[i], i + 1);
+  for (size_t i = 16; i < 32; ++i) EXPECT_EQ(after->state()[i + 64], i + 1);
+}
+
+TEST(EngineState, IsNotTakenWhereItWouldMeanSomethingElse) {
+  auto const model = model_with_state(12, 1, 0);
+  auto engine = Engine::load(model);
+  ASSERT_TRUE(engine);
+  Bytes const fresh(engine->state().begin(), engine->state().end());
+  for (auto const& other_model :
+       {model_with_state(11, 1, 0), model_with_state(12, 0.5F, 0), small_model()}) {
+    auto other = Engine::load(other_model);
+    ASSERT_TRUE(other);
+    other->restore_state(Bytes(other->state_bytes(), 77));
+    EXPECT_FALSE(engine->take_state(*other));
+    EXPECT_EQ(Bytes(engine->state().begin(), engine->state().end()), fresh);
+  }
+}
+
 }  // namespace
 }  // namespace godwit::engine
