@@ -75,8 +75,9 @@ auto Table::bytes(uint32_t field) const -> Result<ByteView> {
   return file_.subspan(vector.first, vector.count);
 }
 
-auto Table::tables(uint32_t field) const -> Result<std::vector<Table>> {
+auto Table::tables(uint32_t field, size_t count_max) const -> Result<std::vector<Table>> {
   TRY(auto const vector, elements(field, 4));
+  if (vector.count > count_max) return corrupt("a vector of too many tables");
   std::vector<Table> out;
   out.reserve(vector.count);
   for (size_t i = 0; i < vector.count; ++i) {

@@ -25,7 +25,14 @@ class Table {
   auto table(uint32_t field) const -> Result<std::optional<Table>>;
   auto text(uint32_t field) const -> Result<std::string_view>;  // empty when absent
   auto bytes(uint32_t field) const -> Result<ByteView>;
-  auto tables(uint32_t field) const -> Result<std::vector<Table>>;
+  /// `corrupt` past `count_max`: entries of a hostile file may all lead to one table.
+  auto tables(uint32_t field, size_t count_max = SIZE_MAX) const -> Result<std::vector<Table>>;
+  /// A vector of numbers as it lies in the file; empty when absent.
+  template <typename T>
+  auto bytes_of(uint32_t field) const -> Result<ByteView> {
+    TRY(auto const vector, elements(field, sizeof(T)));
+    return file_.subspan(vector.first, vector.count * sizeof(T));
+  }
   /// A vector of numbers; empty when absent.
   template <typename T>
   auto numbers(uint32_t field) const -> Result<std::vector<T>> {

@@ -1,0 +1,28 @@
+#include "server/delta/tables/find_pairs.h"
+
+#include "server/delta/tables/guess.h"
+#include "server/delta/tables/pairing.h"
+#include "server/delta/tables/readers.h"
+
+namespace godwit::delta {
+
+auto find_pairs(ByteView old_file, ByteView new_file) -> FoundPairs {
+  auto const to = read_tensor_table(new_file);
+  if (!to.tensors.empty()) {
+    // Of an old file of another kind (a .tflite before, compiled now) the weights are the same.
+    auto const from = read_tensor_table(old_file);
+    return {std::string(to.kind), pair_tensors({old_file, from}, {new_file, to})};
+  }
+  auto guessed = guess_pairs(old_file, new_file);
+  if (guessed.empty()) return {"bytes", {}};
+  return {"guessed", std::move(guessed)};
+}
+
+auto find_pairs_by_layout(ByteView old_file, std::string_view old_layout, ByteView new_file,
+                          std::string_view new_layout) -> Result<FoundPairs> {
+  TRY(auto const from, read_layout(old_layout, old_file).within("layout of the old file"));
+  TRY(auto const to, read_layout(new_layout, new_file).within("layout of the new file"));
+  return FoundPairs{"layout", pair_tensors({old_file, from}, {new_file, to})};
+}
+
+}  // namespace godwit::delta

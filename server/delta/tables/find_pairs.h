@@ -1,0 +1,24 @@
+// The one way from two files to what the encoder of deltas is told about them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "server/delta/tables/tensor_table.h"
+
+namespace godwit::delta {
+
+struct FoundPairs {
+  std::string kind;  // "tflite", "layout", "guessed", "bytes"
+  std::vector<TensorPair> pairs;
+};
+
+/// By the files' own tables where both have one of the same kind; else what their bytes look like.
+/// Nothing for files that have no weights.
+auto find_pairs(ByteView old_file, ByteView new_file) -> FoundPairs;
+
+/// By layouts of an operator's (tables/readers.h): `invalid` when one does not fit its file.
+auto find_pairs_by_layout(ByteView old_file, std::string_view old_layout, ByteView new_file,
+                          std::string_view new_layout) -> Result<FoundPairs>;
+
+}  // namespace godwit::delta

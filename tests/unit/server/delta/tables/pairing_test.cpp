@@ -1,0 +1,177 @@
+// Which tensors are predicted from which: across names, order, shapes, rows gained and lost.
+#include "server/delta/tables/pairing.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+
+#include "server/delta/tables/find_pairs.h"
+#include "tests/unit/server/delta/tables/files.h"
+
+namespace godwit::delta {
+namespace {
+
+using Tensors = std::vector<MadeTensor>;
+
+auto pairs_of(Tensors const& from, Tensors const& to) -> std::vector<TensorPair> {
+  return find_pairs(safetensors(from), safetensors(to)).pairs;
+}
+
+/// The name of what a new tensor is predicted from; "-" for nothing, "?" for no such tensor.
+auto source_of(std::vector<TensorPair> const& pairs, std::string_view name) -> std::string {
+  for (auto const& pair : pairs)
+    if (pair.to.name == name) return pair.from ? pair.from->name : "-";
+  return "?";
+}
+
+auto tuned(MadeTensor tensor, std::string name) -> MadeTensor {
+  tensor.bytes = fine_tuned(std::move(tensor.bytes), 99);
+  tensor.name = std::move(name);
+  return tensor;
+}
+
+Tensors const kOld = {int8_tensor("first", 32, 64, 1), int8_tensor("second", 32, 64, 2),
+                      int8_tensor("third", 32, 64, 3), int8_tensor("head", 10, 64, 4)};
+
+TEST(Pairing, ByName) {
+  auto const pairs = pairs_of(kOld, {tuned(kOld[0], "first"), tuned(kOld[1], "second"),
+                                     tuned(kOld[2], "third"), tuned(kOld[3], "head")});
+  ASSERT_EQ(pairs.size(), 4u);
+  for (auto const& tensor : kOld) EXPECT_EQ(source_of(pairs, tensor.name), tensor.name);
+}
+
+TEST(Pairing, ByContentWhenAllAreRenamedAndReordered) {
+  auto const pairs = pairs_of(kOld, {tuned(kOld[2], "x1"), tuned(kOld[3], "x2"),
+                                     tuned(kOld[0], "x3"), tuned(kOld[1], "x4")});
+  EXPECT_EQ(source_of(pairs, "x1"), "third");
+  EXPECT_EQ(source_of(pairs, "x2"), "head");
+  EXPECT_EQ(source_of(pairs, "x3"), "first");
+  EXPECT_EQ(source_of(pairs, "x4"), "second");
+}
+
+TEST(Pairing, NamesThatMovedToOtherLayersDoNotMislead) {
+  // A layer was put in front, and the numbers moved on.
+  auto const pairs = pairs_of(kOld, {int8_tensor("first", 32, 64, 50), tuned(kOld[0], "second"),
+                                     tuned(kOld[1], "third"), tuned(kOld[2], "fourth")});
+  EXPECT_EQ(source_of(pairs, "second"), "first");
+  EXPECT_EQ(source_of(pairs, "third"), "second");
+  EXPECT_EQ(source_of(pairs, "fourth"), "third");
+}
+
+TEST(Pairing, WhatIsNewHasNoSource) {
+  auto to = kOld;
+  to.push_back(int8_tensor("more", 7, 33, 9));
+  auto const pairs = pairs_of(kOld, to);
+  EXPECT_EQ(source_of(pairs, "more"), "-");
+  EXPECT_EQ(source_of(pairs, "head"), "head");
+}
+
+TEST(Pairing, WhatIsGoneIsNotMissed) {
+  auto const pairs = pairs_of(kOld, {tuned(kOld[1], "second"), tuned(kOld[3], "head")});
+  ASSERT_EQ(pairs.size(), 2u);
+  EXPECT_EQ(source_of(pairs, "second"), "second");
+  EXPECT_EQ(source_of(pairs, "head"), "head");
+}
+
+TEST(Pairing, WhatWasReshapedIsTakenInTheNewShape) {
+  auto reshaped = tuned(kOld[0], "first");
+  reshaped.shape = {64, 32};
+  auto const pairs = pairs_of({kOld[0]}, {reshaped});
+  ASSERT_EQ(pairs.size(), 1u);
+  ASSERT_TRUE(pairs[0].from);
+  EXPECT_EQ(pairs[0].from->rows, 64u);
+  EXPECT_EQ(pairs[0].from->cols, 32u);
+}
+
+struct Rows {
+  uint32_t first;
+  uint32_t count;
+  bool gained;
+};
+class RowsTest : public testing::TestWithParam<Rows> {};
+INSTANTIATE_TEST_SUITE_P(Pairing, RowsTest,
+                         testing::Values(Rows{32, 3, true}, Rows{0, 3, true}, Rows{11, 5, true},
+                                         Rows{29, 3, false}, Rows{0, 3, false}, Rows{11, 5, false}),
+                         [](auto const& rows) {
+                           return std::string(rows.param.gained ? "Gained" : "Lost") +
+                                  std::to_string(rows.param.first);
+                         });
+
+TEST_P(RowsTest, AreFoundWhereverTheyAre) {
+  auto const [first, count, gained] = GetParam();
+  auto shorter = int8_tensor("w", 32, 64, 1);
+  auto longer = shorter;
+  if (gained) {
+    auto const rows = made_weights(count, 64, 77);
+    longer.shape[0] += count;
+    longer.bytes.insert(longer.bytes.begin() + first * 64, rows.begin(), rows.end());
+  } else {
+    shorter.shape[0] -= count;
+    shorter.bytes.erase(shorter.bytes.begin() + first * 64,
+                        shorter.bytes.begin() + (first + count) * 64);
+  }
+  auto const& from = gained ? shorter : longer;
+  auto to = gained ? longer : shorter;
+  to = tuned(to, "w");
+  auto const old_file = safetensors({from});
+  auto const new_file = safetensors({to});
+  auto const pairs = find_pairs(old_file, new_file).pairs;
+  uint32_t rows = 0;
+  uint32_t rows_without = 0;
+  for (auto const& pair : pairs) {
+    rows += pair.to.rows;
+    if (!pair.from) {
+      rows_without += pair.to.rows;
+      continue;
+    }
+    ASSERT_EQ(pair.from->rows, pair.to.rows);
+    // Rows that belong together differ by one at most.
+    for (uint64_t i = 0; i < size_bytes(pair.to); ++i) {
+      int const distance = static_cast<int8_t>(new_file[pair.to.offset + i]) -
+                           static_cast<int8_t>(old_file[pair.from->offset + i]);
+      ASSERT_LE(std::abs(distance), 1) << "byte " << i << " of " << pair.to.name;
+    }
+  }
+  EXPECT_EQ(rows, to.shape[0]);
+  EXPECT_EQ(rows_without, gained ? count : 0);
+}
+
+TEST(Guess, FindsRowsOfARawFile) {
+  auto const before = made_weights(300, 784, 5);
+  auto const found = find_pairs(before, fine_tuned(before, 6));
+  EXPECT_EQ(found.kind, "guessed");
+  uint64_t covered = 0;
+  for (auto const& pair : found.pairs) {
+    EXPECT_EQ(pair.to.type, ElementType::int8);
+    EXPECT_EQ(pair.to.cols % 784, 0u);
+    covered += size_bytes(pair.to);
+  }
+  EXPECT_GT(covered, before.size() * 9 / 10);
+}
+
+TEST(Guess, TellsFloatsByTheirBytes) {
+  std::mt19937 random(3);
+  std::normal_distribution<float> normal(0, 0.05F);
+  Writer wide;
+  Writer brain;
+  for (int i = 0; i < 40'000; ++i) {
+    auto const bits = std::bit_cast<uint32_t>(normal(random));
+    wide.u32(bits);
+    brain.u16(static_cast<uint16_t>(bits >> 16));
+  }
+  for (auto const& [file, type] :
+       {std::pair(wide.view(), ElementType::fp32), std::pair(brain.view(), ElementType::bf16)}) {
+    auto const found = find_pairs(file, file);
+    ASSERT_FALSE(found.pairs.empty());
+    for (auto const& pair : found.pairs) EXPECT_EQ(pair.to.type, type);
+  }
+}
+
+TEST(Guess, LeavesFilesOfDifferentSizesAlone) {
+  auto const before = made_weights(300, 784, 5);
+  EXPECT_TRUE(find_pairs(before, made_weights(299, 784, 5)).pairs.empty());
+}
+
+}  // namespace
+}  // namespace godwit::delta
