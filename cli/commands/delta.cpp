@@ -3,9 +3,14 @@
 
 #include "cli/commands/program.h"
 #include "cli/core/files.h"
+#include "cli/core/format.h"
 #include "cli/core/output.h"
+#include "cli/core/part_file.h"
+#include "cli/core/progress.h"
 #include "proto/base/limits.h"
+#include "proto/format/bsdiff.h"
 #include "proto/format/patch.h"
+#include "proto/format/restartable.h"
 #include "server/delta/delta.h"
 
 namespace godwit::cli {
@@ -33,12 +38,49 @@ auto create(Context& context, Paths const& paths) -> Result<> {
   return {};
 }
 
+/// BSDIFF40 has no places to go on from: a run that was cut off begins again.
+auto apply_bsdiff(ByteView old_file, ByteView patch, PartFile& file, Progress& progress)
+    -> Result<uint64_t> {
+  uint64_t done = 0;
+  auto const keep = [&](ByteView piece) -> Result<> {
+    TRY_VOID(file.write(done, piece));
+    done += piece.size();
+    progress.reached(done);
+    return {};
+  };
+  TRY_VOID(proto::apply_bsdiff(old_file, patch, {}, keep));
+  return done;
+}
+
+auto apply_container(Context& context, ByteView old_file, ByteView patch, PartFile& file,
+                     Progress& progress) -> Result<> {
+  TRY(auto const resumed, proto::apply_restartable(old_file, patch, {}, file,
+                                                   [&](uint64_t done) { progress.reached(done); }));
+  if (resumed.block > 0)
+    say(context, "went on at block " + std::to_string(resumed.block) + ", " +
+                     std::to_string(resumed.bytes) + " bytes were there");
+  return {};
+}
+
 auto apply(Context& context, Paths const& paths) -> Result<> {
   TRY(Bytes const old_file, read_file(paths.old_file, limits::kModelBytesMax));
   TRY(Bytes const patch, read_file(paths.patch, kPatchBytesMax));
-  TRY(Bytes const new_file, proto::apply_patch(old_file, patch, {}).within(paths.patch));
-  TRY_VOID(write_file(paths.new_file, new_file));
-  say(context, paths.new_file + ": " + std::to_string(new_file.size()) + " bytes");
+  TRY(auto const format, proto::detect_patch(patch).within(paths.patch));
+  TRY(auto const info, proto::inspect_patch(patch, {}).within(paths.patch));
+  TRY(auto file, PartFile::open(paths.new_file));
+  auto const made = [&]() -> Result<> {
+    Progress progress(context, "applying " + paths.patch, info.new_bytes);
+    if (format == proto::PatchFormat::godwit)
+      return apply_container(context, old_file, patch, file, progress);
+    TRY(auto const bytes, apply_bsdiff(old_file, patch, file, progress));
+    return bytes == info.new_bytes ? Result<>() : corrupt("it makes another size than it says");
+  }();
+  // What is wrong now is wrong at the next run too: nothing is kept to go on with.
+  if (!made && made.error().code != Code::internal && made.error().code != Code::retry)
+    file.discard();
+  if (!made) return Error(made.error()).within(paths.patch);
+  TRY_VOID(file.finish(info.new_bytes));
+  say(context, paths.new_file + ": " + std::to_string(info.new_bytes) + " bytes");
   return {};
 }
 

@@ -55,6 +55,10 @@ auto stdout_is_terminal() -> bool {
   return isatty(STDOUT_FILENO) == 1;
 }
 
+auto stderr_is_terminal() -> bool {
+  return ::isatty(STDERR_FILENO) == 1;
+}
+
 auto terminal_size() -> TerminalSize {
   winsize size = {};
   TerminalSize result;

@@ -11,6 +11,7 @@ namespace godwit::cli {
 
 auto stdin_is_terminal() -> bool;
 auto stdout_is_terminal() -> bool;
+auto stderr_is_terminal() -> bool;
 
 struct TerminalSize {
   size_t columns = 80;

@@ -9,7 +9,7 @@
 namespace godwit::proto {
 namespace {
 
-constexpr size_t kPieceBytes = 64u << 10;
+constexpr size_t kPieceBytes = 16u << 10;
 
 struct Layout {
   ByteView control;
@@ -91,39 +91,52 @@ class Control {
   uint64_t instructions_left_;
 };
 
-/// Appends `count` bytes of the stream, with the old bytes added when there is a cursor. In pieces:
-/// a damaged patch must not make us touch memory for what it only claims.
-auto append(Bytes& out, uint64_t count, Bzip2Stream& stream, OldCursor* old) -> Result<> {
+using Sink = std::function<Result<>(ByteView)>;
+
+/// Hands on `count` bytes of the stream, with the old bytes added when there is a cursor. In
+/// pieces: a damaged patch must not make us touch memory for what it only claims.
+auto pass(Sink const& sink, uint64_t count, Bzip2Stream& stream, OldCursor* old) -> Result<> {
+  std::array<uint8_t, kPieceBytes> buffer;
   while (count > 0) {
-    auto const piece = static_cast<size_t>(std::min<uint64_t>(count, kPieceBytes));
-    out.resize(out.size() + piece);
-    auto const tail = std::span(out).last(piece);
-    TRY_VOID(stream.read(tail));
-    if (old) TRY_VOID(old->add_to(tail));
-    count -= piece;
+    auto const piece =
+        std::span(buffer).first(static_cast<size_t>(std::min<uint64_t>(count, kPieceBytes)));
+    TRY_VOID(stream.read(piece));
+    if (old) TRY_VOID(old->add_to(piece));
+    TRY_VOID(sink(piece));
+    count -= piece.size();
   }
   return {};
 }
 
 }  // namespace
 
-auto apply_bsdiff(ByteView old_file, ByteView patch, PatchLimits const& limits) -> Result<Bytes> {
+auto apply_bsdiff(ByteView old_file, ByteView patch, PatchLimits const& limits, Sink const& sink)
+    -> Result<> {
   TRY(Layout const layout, parse(patch, limits));
   Control control(layout);
   Bzip2Stream diff(layout.diff);
   Bzip2Stream extra(layout.extra);
   OldCursor old(old_file);
-  Bytes out;
-  out.reserve(static_cast<size_t>(layout.new_bytes));
   while (!control.done()) {
     TRY(Run const run, control.next());
-    TRY_VOID(append(out, run.add, diff, &old).within("differences"));
-    TRY_VOID(append(out, run.literal, extra, nullptr).within("literals"));
+    TRY_VOID(pass(sink, run.add, diff, &old).within("differences"));
+    TRY_VOID(pass(sink, run.literal, extra, nullptr).within("literals"));
     TRY_VOID(old.seek(run.seek));
   }
   TRY_VOID(control.finish());
   TRY_VOID(diff.finish().within("differences"));
   TRY_VOID(extra.finish().within("literals"));
+  return {};
+}
+
+auto apply_bsdiff(ByteView old_file, ByteView patch, PatchLimits const& limits) -> Result<Bytes> {
+  TRY(Layout const layout, parse(patch, limits));
+  Bytes out;
+  out.reserve(static_cast<size_t>(layout.new_bytes));
+  TRY_VOID(apply_bsdiff(old_file, patch, limits, [&out](ByteView piece) -> Result<> {
+    out.insert(out.end(), piece.begin(), piece.end());
+    return {};
+  }));
   return out;
 }
 

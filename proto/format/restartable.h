@@ -1,0 +1,45 @@
+// Applying a container so that it can stop at any moment and go on: block by block, with a journal
+// (patch, next block) written after each block is durable. At most one block is made twice. The
+// store is a port: files of the command line, slots of a device, a simulator that loses power.
+#pragma once
+
+#include <functional>
+
+#include "proto/format/container.h"
+
+namespace godwit::proto {
+
+/// Where a new file grows. Every call is durable when it returns.
+class BlockStore {
+ public:
+  virtual ~BlockStore() = default;
+  virtual auto write_block(uint64_t offset, ByteView bytes) -> Result<> = 0;
+  /// `not_found` when the store holds less.
+  virtual auto read_block(uint64_t offset, std::span<uint8_t> out) -> Result<> = 0;
+  /// Replaces the journal, wholly or not at all.
+  virtual auto write_journal(ByteView record) -> Result<> = 0;
+  /// Empty when there is none.
+  virtual auto read_journal() -> Result<Bytes> = 0;
+};
+
+/// How far the patch of this hash was applied.
+struct ApplyJournal {
+  Sha256 patch;
+  uint32_t next_block = 0;
+};
+auto encode(ApplyJournal const& journal) -> Bytes;
+/// `corrupt` when its check does not hold.
+auto decode_apply_journal(ByteView record) -> Result<ApplyJournal>;
+
+struct Resumed {
+  uint32_t block = 0;  // where applying went on; 0: from the beginning
+  uint64_t bytes = 0;  // that were there already
+};
+/// Makes what is missing of the new file and holds the whole against its hash. `on_bytes` is told
+/// how many bytes are there. The journal stays: who names the finished file removes it.
+/// Errors: those of apply_container, and the store's.
+auto apply_restartable(ByteView old_file, ByteView patch, PatchLimits const& limits,
+                       BlockStore& store, std::function<void(uint64_t)> const& on_bytes)
+    -> Result<Resumed>;
+
+}  // namespace godwit::proto

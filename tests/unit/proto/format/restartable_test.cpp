@@ -1,0 +1,156 @@
+// Applying that stops at any operation of its store, and goes on.
+#include "proto/format/restartable.h"
+
+#include <gtest/gtest.h>
+
+#include "proto/trust/digest.h"
+
+namespace godwit::proto {
+namespace {
+
+/// Memory that loses power: the operation of that number, and all after it, fail; a block is
+/// written by half before it does.
+class FailingStore final : public BlockStore {
+ public:
+  auto write_block(uint64_t offset, ByteView bytes) -> Result<> override {
+    bool const fails = next_fails();
+    auto const count = fails ? bytes.size() / 2 : bytes.size();
+    if (content.size() < offset + count) content.resize(offset + count);
+    std::copy_n(bytes.begin(), count, content.begin() + static_cast<ptrdiff_t>(offset));
+    if (fails) return internal("no power");
+    written += count;
+    return {};
+  }
+  auto read_block(uint64_t offset, std::span<uint8_t> out) -> Result<> override {
+    if (next_fails()) return internal("no power");
+    if (offset + out.size() > content.size()) return not_found("ends here");
+    std::copy_n(content.begin() + static_cast<ptrdiff_t>(offset), out.size(), out.begin());
+    return {};
+  }
+  auto write_journal(ByteView record) -> Result<> override {
+    if (next_fails()) return internal("no power");
+    journal.assign(record.begin(), record.end());
+    return {};
+  }
+  auto read_journal() -> Result<Bytes> override {
+    if (next_fails()) return internal("no power");
+    return journal;
+  }
+  void power_until(int operations) { left = operations; }
+
+  Bytes content;
+  Bytes journal;
+  uint64_t written = 0;
+  int left = -1;
+
+ private:
+  auto next_fails() -> bool {
+    if (left < 0) return false;
+    if (left == 0) return true;
+    --left;
+    return false;
+  }
+};
+
+/// Blocks that copy the old file in another order.
+struct Sample {
+  Sample() {
+    uint32_t seed = 1;
+    for (auto& byte : old_file) byte = static_cast<uint8_t>((seed = seed * 1664525 + 1) >> 24);
+    for (size_t block = kBlocks; block-- > 0;)
+      new_file.insert(new_file.end(), old_file.begin() + static_cast<ptrdiff_t>(block * kBytes),
+                      old_file.begin() + static_cast<ptrdiff_t>((block + 1) * kBytes));
+    Container container{.profile = Profile::bytes,
+                        .old_bytes = old_file.size(),
+                        .new_bytes = new_file.size(),
+                        .old_sha256 = sha256(old_file),
+                        .new_sha256 = sha256(new_file),
+                        .blocks = {}};
+    for (size_t block = 0; block < kBlocks; ++block)
+      container.blocks.push_back(
+          {.new_offset = block * kBytes,
+           .new_bytes = kBytes,
+           .operation = BlockOperation::copy,
+           .old_offset = (kBlocks - 1 - block) * kBytes,
+           .payload = {},
+           .check = block_check(ByteView(new_file).subspan(block * kBytes, kBytes))});
+    patch = write_container(container);
+  }
+  static constexpr size_t kBlocks = 5;
+  static constexpr uint32_t kBytes = 1000;
+  Bytes old_file = Bytes(kBlocks * kBytes);
+  Bytes new_file;
+  Bytes patch;
+
+  auto apply(BlockStore& store) const -> Result<Resumed> {
+    return apply_restartable(old_file, patch, {}, store, [](uint64_t) {});
+  }
+};
+
+TEST(Restartable, GoesOnWhereverPowerWasLost) {
+  Sample const sample;
+  for (int cut = 0;; ++cut) {
+    FailingStore store;
+    store.power_until(cut);
+    bool const whole = bool(sample.apply(store));
+    if (whole) break;
+    EXPECT_LT(cut, 100);
+    store.power_until(-1);
+    auto const resumed = sample.apply(store);
+    ASSERT_TRUE(resumed) << cut << ": " << resumed.error().what;
+    EXPECT_TRUE(store.content == sample.new_file) << cut;
+    EXPECT_LE(store.written, sample.new_file.size() + Sample::kBytes) << cut;
+  }
+}
+
+TEST(Restartable, AndWhereverItWasLostInTheSecondRun) {
+  Sample const sample;
+  for (int first = 0; first < 20; ++first)
+    for (int second = 0; second < 20; ++second) {
+      FailingStore store;
+      store.power_until(first);
+      (void)sample.apply(store);
+      store.power_until(second);
+      (void)sample.apply(store);
+      store.power_until(-1);
+      ASSERT_TRUE(sample.apply(store)) << first << " " << second;
+      ASSERT_TRUE(store.content == sample.new_file) << first << " " << second;
+    }
+}
+
+TEST(Restartable, BelievesNoBlockThatIsNotWhatTheJournalSays) {
+  Sample const sample;
+  FailingStore store;
+  ASSERT_TRUE(sample.apply(store));
+  store.content[4 * Sample::kBytes] ^= 1;
+  store.content[3 * Sample::kBytes] ^= 1;
+  auto const resumed = sample.apply(store);
+  ASSERT_TRUE(resumed);
+  EXPECT_EQ(resumed->block, 3u);
+  EXPECT_TRUE(store.content == sample.new_file);
+}
+
+TEST(Restartable, AJournalOfAnotherPatchOrADamagedOneStartsAnew) {
+  Sample const sample;
+  for (auto const& journal : {encode(ApplyJournal{.patch = sha256(as_bytes("x")), .next_block = 2}),
+                              Bytes(48, 7), Bytes()}) {
+    FailingStore store;
+    store.journal = journal;
+    auto const resumed = sample.apply(store);
+    ASSERT_TRUE(resumed);
+    EXPECT_EQ(resumed->block, 0u);
+  }
+}
+
+TEST(Restartable, DamageBeforeTheLastBlockIsNoticedInTheEnd) {
+  Sample const sample;
+  FailingStore store;
+  ASSERT_TRUE(sample.apply(store));
+  store.content[0] ^= 1;
+  auto const resumed = sample.apply(store);
+  ASSERT_FALSE(resumed);
+  EXPECT_EQ(resumed.error().code, Code::corrupt);
+}
+
+}  // namespace
+}  // namespace godwit::proto
