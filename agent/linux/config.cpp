@@ -7,12 +7,14 @@
 #include <cstdlib>
 
 #include "agent/linux/file_store.h"
+#include "proto/format/container.h"
 
 namespace godwit::agent {
 namespace {
 
 constexpr size_t kConfigBytesMax = 64u << 10;
 constexpr size_t kDeviceIdMax = 64;
+constexpr int64_t kPatchRamBytes = 8 << 20;  // given to a decoder of deltas unless configured
 
 /// The environment's GODWIT_AGENT_<KEY> for a key of the file's top level, as text or as JSON.
 void override_by_environment(Json& json) {
@@ -22,7 +24,8 @@ void override_by_environment(Json& json) {
                                                 "image_root",      "director_root",
                                                 "hardware_id",     "log_level"};
   static constexpr std::string_view kOthers[] = {
-      "ram_bytes", "flash_bytes", "attributes", "replay", "poll_interval_s", "report_interval_ms"};
+      "ram_bytes", "flash_bytes",     "patch_ram_bytes",   "attributes",
+      "replay",    "poll_interval_s", "report_interval_ms"};
   auto const value_of = [](std::string_view key) -> char const* {
     std::string name = "GODWIT_AGENT_" + std::string(key);
     std::transform(name.begin(), name.end(), name.begin(), [](char c) {
@@ -85,6 +88,10 @@ auto load_facts(Json const& json, uint32_t engine_version) -> Result<proto::Devi
   if (ram <= 0 || flash <= 0) return invalid("ram_bytes and flash_bytes must be positive");
   facts.ram_bytes = static_cast<uint64_t>(ram);
   facts.flash_bytes = static_cast<uint64_t>(flash);
+  facts.patch_version = proto::kContainerVersion;
+  TRY(auto const patch_ram, json.get_int_or("patch_ram_bytes", kPatchRamBytes));
+  if (patch_ram < 0) return invalid("patch_ram_bytes is negative");
+  facts.patch_ram_bytes = static_cast<uint64_t>(patch_ram);
   return facts;
 }
 

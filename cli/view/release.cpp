@@ -74,15 +74,21 @@ auto deltas_table(Json const& deltas) -> Table {
                {"SIZE", right},
                {"FULL", right},
                {"OF FULL", right},
+               {"TIME", right},
+               "MODE",
+               {"DEVICES", right},
+               {"SAVED", right},
                "REASON"});
   for (Json const& delta : deltas.items()) {
     auto const size = fraction(delta, "size_bytes");
     auto const full = fraction(delta, "full_size_bytes");
+    auto const seconds = fraction(delta, "seconds");
     table.add({text(delta, "from"), text(delta, "to"), text(delta, "format"),
                state_cell(text(delta, "state")), size_text(delta, "size_bytes"),
                size_text(delta, "full_size_bytes"),
                size && full && *full > 0 ? format_share(*size / *full) : "-",
-               text(delta, "reason")});
+               seconds ? format_us(static_cast<int64_t>(*seconds * 1e6)) : "-", text(delta, "mode"),
+               text(delta, "downloads"), size_text(delta, "bytes_saved"), text(delta, "reason")});
   }
   return table;
 }

@@ -191,7 +191,9 @@ auto encode(Hello const& m) -> std::string {
                             {"arch", m.facts.arch},
                             {"engine", m.facts.engine_version},
                             {"ram", m.facts.ram_bytes},
-                            {"flash", m.facts.flash_bytes}});
+                            {"flash", m.facts.flash_bytes},
+                            {"patch", m.facts.patch_version},
+                            {"patch_ram", m.facts.patch_ram_bytes}});
   auto components = Json::object();
   for (auto const& [name, component] : m.components) components.set(name, to_json(component));
   json.set("components", components);
@@ -211,6 +213,9 @@ auto decode_hello(std::string_view payload) -> Result<Hello> {
   m.facts.engine_version = static_cast<uint32_t>(engine);
   TRY(m.facts.ram_bytes, natural_or(json, "ram", 0));
   TRY(m.facts.flash_bytes, natural_or(json, "flash", 0));
+  TRY(auto patch, natural_or(json, "patch", 0, UINT32_MAX));
+  m.facts.patch_version = static_cast<uint32_t>(patch);
+  TRY(m.facts.patch_ram_bytes, natural_or(json, "patch_ram", 0));
   if (auto const* components = json.find("components")) {
     if (components->size() > kComponentsMax) return invalid("too many components");
     for (auto const& [name, value] : components->members()) {

@@ -36,6 +36,8 @@ struct DeviceFacts {
   uint32_t engine_version = 0;  // highest compiled-model format that its engine runs
   uint64_t ram_bytes = 0;       // for one model: plan and arena
   uint64_t flash_bytes = 0;     // for one slot
+  uint32_t patch_version = 0;  // highest of our delta containers that it applies; 0: BSDIFF40 alone
+  uint64_t patch_ram_bytes = 0;  // for the decoder of a container, beside the files
   auto operator==(DeviceFacts const&) const -> bool = default;
 };
 

@@ -57,9 +57,9 @@ struct Release {
   int64_t number = 0;  // order of creation
 };
 
-enum class DeltaState : uint8_t { pending, running, ready, rejected, failed };
-constexpr std::array<std::string_view, 5> kDeltaStates = {"pending", "running", "ready", "rejected",
-                                                          "failed"};
+enum class DeltaState : uint8_t { pending, running, ready, rejected, failed, dropped };
+constexpr std::array<std::string_view, 6> kDeltaStates = {"pending",  "running", "ready",
+                                                          "rejected", "failed",  "dropped"};
 constexpr auto to_string(DeltaState state) -> std::string_view {
   return kDeltaStates[static_cast<size_t>(state)];
 }
@@ -76,6 +76,12 @@ struct Delta {
   std::optional<double> seconds;         // making, checking and sealing it
   std::optional<Sha256> sha256;          // of the sealed delta, when ready
   std::optional<proto::WrappedKey> key;  // to the server's sealing key; never shown
+  uint32_t patch_version = 0;            // of the decoder that applies it; 0: any bspatch
+  uint64_t patch_ram_bytes = 0;          // that its decoder needs
+  std::string mode;                      // what it is made of
+  uint64_t devices = 0;                  // that ran `from` when it was asked for
+  uint64_t downloads = 0;                // devices that came from `from` by a delta
+  uint64_t bytes_received = 0;           // by those
 };
 
 struct Attempt {

@@ -125,6 +125,12 @@ auto to_json(Release const& release) -> Json {
                        {"created_at", rfc3339(release.created_at_ms)}});
 }
 
+/// Of the pair, in whichever format; negative when resumed downloads took more than full releases.
+auto saved_bytes(Delta const& delta) -> int64_t {
+  return static_cast<int64_t>(delta.downloads * delta.full_size_bytes) -
+         static_cast<int64_t>(delta.bytes_received);
+}
+
 auto to_json(Delta const& delta) -> Json {
   return Json::object({{"from", delta.from},
                        {"to", delta.to},
@@ -133,7 +139,14 @@ auto to_json(Delta const& delta) -> Json {
                        {"size_bytes", or_null(delta.size_bytes)},
                        {"full_size_bytes", delta.full_size_bytes},
                        {"reason", delta.reason},
-                       {"seconds", or_null(delta.seconds)}});
+                       {"seconds", or_null(delta.seconds)},
+                       {"mode", delta.mode},
+                       {"patch_version", delta.patch_version},
+                       {"patch_ram_bytes", delta.patch_ram_bytes},
+                       {"devices", delta.devices},
+                       {"downloads", delta.downloads},
+                       {"bytes_received", delta.bytes_received},
+                       {"bytes_saved", saved_bytes(delta)}});
 }
 
 auto to_json(Attempt const& attempt) -> Json {

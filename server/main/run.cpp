@@ -1,6 +1,7 @@
 #include "server/main/run.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -23,6 +24,8 @@ constexpr size_t kPoolQueueMax = 4096;
 constexpr int kOpenAttemptsMax = 30;  // one a second, while the database starts
 constexpr milliseconds kDeltaIdle{500};
 constexpr milliseconds kAfterError{1000};
+constexpr milliseconds kTrafficPause{10'000};
+constexpr int kDeltaNiceness = 10;
 constexpr int64_t kEventWaitMs = 500;
 constexpr int kLinkLanes = 4;
 
@@ -94,17 +97,52 @@ auto tick_step(Jobs& jobs, DeviceNotifier& notifier, Metrics& metrics, milliseco
   };
 }
 
-auto delta_step(Jobs& jobs, Metrics& metrics) -> std::function<milliseconds()> {
+/// On Linux a thread has a niceness of its own.
+void give_way_to_others() {
+  if (setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kDeltaNiceness) != 0)
+    log(LogLevel::warning, "deltas are made at the priority of everything else");
+}
+
+/// After each delta the worker rests so long that its share of a core stays below the configured
+/// one.
+auto delta_step(Jobs& jobs, Metrics& metrics, uint32_t cpu_percent)
+    -> std::function<milliseconds()> {
   auto& made = metrics.counter("godwit_deltas_total", "Deltas worked on.");
-  return [&jobs, &made] {
+  auto& failed = metrics.counter("godwit_delta_failures_total", "Deltas that could not be made.");
+  return [&jobs, &made, &failed, cpu_percent, nice = false]() mutable {
+    if (!nice) give_way_to_others();
+    nice = true;
+    auto const began = std::chrono::steady_clock::now();
     auto const worked = jobs.make_one_delta();
     if (!worked) {
+      failed.add();
       log(LogLevel::error, "making a delta failed: " + worked.error().what);
       return kAfterError;
     }
     if (!*worked) return kDeltaIdle;
     made.add();
-    return milliseconds(0);
+    auto const busy =
+        std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - began);
+    return busy * (100 - cpu_percent) / cpu_percent;
+  };
+}
+
+/// How releases came to devices: by how many, with how many bytes, and what deltas saved.
+auto traffic_step(Jobs& jobs, Metrics& metrics) -> std::function<milliseconds()> {
+  return [&jobs, &metrics] {
+    auto const traffic = jobs.traffic();
+    if (!traffic) return kTrafficPause;  // the next pass may find the database again
+    for (auto const& one : *traffic) {
+      Labels const labels = {
+          {"model", one.model}, {"version", one.version}, {"transport", one.transport}};
+      metrics.gauge("godwit_release_devices", "Devices that a release came to.", labels)
+          .set(one.devices);
+      metrics.gauge("godwit_release_bytes_received", "Bytes that devices fetched of it.", labels)
+          .set(one.bytes_received);
+      metrics.gauge("godwit_release_bytes_saved", "Bytes less than as many full releases.", labels)
+          .set(one.bytes_saved);
+    }
+    return kTrafficPause;
   };
 }
 
@@ -139,9 +177,12 @@ auto service_config(ServerConfig const& config) -> Config {
   Config service;
   service.database_url = config.database;
   // Each thread that calls the service at once has a connection.
-  service.connections = static_cast<int>(config.http.workers) + kLinkLanes + 3;
+  service.connections = static_cast<int>(config.http.workers) + kLinkLanes + 4;
   service.data_dir = config.data_dir;
   service.migrations_dir = config.migrations_dir.value_or("");
+  service.delta_memory_bytes_max = uint64_t{config.deltas.memory_mib} << 20;
+  service.delta_cache_bytes_max = uint64_t{config.deltas.cache_mib} << 20;
+  service.delta_sources = config.deltas.sources;
   service.device_ca_certificate = config.device_ca.certificate;
   service.device_ca_key = config.device_ca.key;
   service.image_root = config.trust.image_root;
@@ -181,7 +222,8 @@ auto run(ServerConfig const& config) -> Result<> {
   http->serve();
   Repeating scheduler(
       tick_step(service->jobs(), *link, metrics, milliseconds(config.scheduler_tick_ms)));
-  Repeating delta_worker(delta_step(service->jobs(), metrics));
+  Repeating delta_worker(delta_step(service->jobs(), metrics, config.deltas.cpu_percent));
+  Repeating traffic(traffic_step(service->jobs(), metrics));
   Repeating event_pump(event_step(service->events(), *http));
   if (config.ports_file) TRY_VOID(write_ports(*config.ports_file, http->port(0), http->port(1)));
   announce(metrics, *http);
@@ -192,6 +234,7 @@ auto run(ServerConfig const& config) -> Result<> {
   scheduler.stop();
   link->stop();
   delta_worker.stop();
+  traffic.stop();
   pool.stop();
   log(LogLevel::info, "stopped");
   return {};

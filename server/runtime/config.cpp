@@ -155,6 +155,16 @@ auto read_http(Leaves& leaves, HttpConfig& http) -> Result<> {
   return {};
 }
 
+auto read_deltas(Leaves& leaves, DeltaConfig& deltas) -> Result<> {
+  TRY_VOID(leaves.read("deltas.cpu_percent", deltas.cpu_percent));
+  TRY_VOID(leaves.read("deltas.memory_mib", deltas.memory_mib));
+  TRY_VOID(leaves.read("deltas.cache_mib", deltas.cache_mib));
+  TRY_VOID(leaves.read("deltas.sources", deltas.sources));
+  if (deltas.cpu_percent < 1 || deltas.cpu_percent > 100)
+    return invalid("deltas.cpu_percent must be 1..100");
+  return {};
+}
+
 /// Settings without which no command works; `run` finds the others missing when it opens them.
 auto check_required(ServerConfig const& config) -> Result<> {
   if (config.database.empty()) return invalid("'database' is missing");
@@ -182,6 +192,7 @@ auto parse_config(std::string_view text, std::filesystem::path const& folder,
   TRY_VOID(leaves.read("log.level", config.log.level));
   TRY_VOID(leaves.read("log.json", config.log.json));
   TRY_VOID(leaves.read("scheduler_tick_ms", config.scheduler_tick_ms));
+  TRY_VOID(read_deltas(leaves, config.deltas));
   TRY_VOID(read_http(leaves, config.http));
   TRY_VOID(leaves.check_all_known(document, ""));
   TRY_VOID(check_required(config));

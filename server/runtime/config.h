@@ -37,6 +37,14 @@ struct HttpConfig {
   uint32_t workers = 8;  // threads with a database connection
 };
 
+/// How much of the machine making deltas may take.
+struct DeltaConfig {
+  uint32_t cpu_percent = 50;   // of one core, at a lower priority than everything else
+  uint32_t memory_mib = 2048;  // for one delta; larger pairs get full releases
+  uint32_t cache_mib = 4096;   // of files; those in use come on top
+  uint32_t sources = 3;        // old releases that a new one gets deltas from before anybody asks
+};
+
 struct ServerConfig {
   std::string database;
   std::filesystem::path data_dir;
@@ -65,6 +73,7 @@ struct ServerConfig {
     bool json = false;
   } log;
   uint32_t scheduler_tick_ms = 200;
+  DeltaConfig deltas;
   HttpConfig http;
 };
 

@@ -8,6 +8,7 @@
 #include "server/service/service.h"
 #include "server/storage/artifacts.h"
 #include "server/storage/db.h"
+#include "server/storage/deltas.h"
 #include "server/storage/releases.h"
 
 namespace godwit::server {

@@ -1,6 +1,7 @@
 #include "server/service/delta_worker.h"
 
 #include "proto/base/limits.h"
+#include "proto/format/container.h"
 #include "proto/format/patch.h"
 #include "server/delta/delta.h"
 #include "server/domain/rollout.h"
@@ -21,6 +22,11 @@ auto sealed_delta(proto::ContentKey const& key, Delta const& delta, Pair const& 
                   ByteView patch) -> Bytes {
   auto const aad = proto::delta_aad(delta.format, pair.from.plain_sha256, pair.to.plain_sha256);
   return proto::seal(key, aad, patch);
+}
+
+/// What making one takes: both files, the suffix array and its text, the patch, and its result.
+auto memory_bytes(Pair const& pair) -> uint64_t {
+  return 8 * pair.from.plain_size_bytes + 6 * pair.to.plain_size_bytes;
 }
 
 auto make_checked_patch(Core const& core, Delta const& delta, Pair const& pair) -> Result<Bytes> {
@@ -47,9 +53,27 @@ auto store_artifact(Core& core, ByteView sealed, Sha256 const& sha256) -> Result
   });
 }
 
+/// What a device must be able to do to apply it, and what it is made of.
+auto describe(Delta& delta, ByteView patch) -> Result<> {
+  TRY(auto const info, proto::inspect_patch(patch, {}));
+  delta.mode = "bytes";
+  if (!info.container) return {};
+  delta.patch_version = proto::kContainerVersion;
+  delta.patch_ram_bytes = info.container->ram_bytes;
+  return {};
+}
+
 /// Fills in what came of it: ready, or rejected because the full release is hardly larger.
 auto make(Core& core, Delta& delta, Pair const& pair) -> Result<> {
+  if (memory_bytes(pair) > core.config.delta_memory_bytes_max) {
+    delta.state = DeltaState::rejected;
+    delta.reason = "making it would take " + std::to_string(memory_bytes(pair) >> 20) +
+                   " MiB, the limit is " +
+                   std::to_string(core.config.delta_memory_bytes_max >> 20) + " MiB";
+    return {};
+  }
   TRY(auto const patch, make_checked_patch(core, delta, pair));
+  TRY_VOID(describe(delta, patch));
   auto const key = proto::ContentKey::generate();
   auto const sealed = sealed_delta(key, delta, pair, patch);
   delta.size_bytes = sealed.size();
@@ -65,6 +89,25 @@ auto make(Core& core, Delta& delta, Pair const& pair) -> Result<> {
   delta.sha256 = sha256;
   delta.state = DeltaState::ready;
   return {};
+}
+
+/// Old files give way to the new one.
+auto trim_cache(Core& core) -> Result<> {
+  TRY(auto const files, core.database->transact([&](Tx& tx) -> Result<std::vector<Sha256>> {
+    return store::drop_deltas(tx, core.config.delta_cache_bytes_max);
+  }));
+  for (auto const& file : files) TRY_VOID(core.artifacts.remove(file));
+  return {};
+}
+
+/// Stored unless the lease was lost: then another worker's word counts.
+auto finish(Core& core, store::TakenDelta const& taken) -> Result<> {
+  return core.database->transact([&](Tx& tx) -> Result<> {
+    bool const kept = store::finish_delta(tx, taken, core.now_ms());
+    if (kept && taken.delta.state == DeltaState::failed)
+      store::report_failed_delta(tx, taken.delta, core.now_ms());
+    return {};
+  });
 }
 
 }  // namespace
@@ -88,11 +131,10 @@ auto make_one_delta(Core& core) -> Result<bool> {
     delta.state = taken->tries < kTriesMax ? DeltaState::pending : DeltaState::failed;
     delta.reason = made.error().what;
   }
-  TRY_VOID(core.database->transact([&](Tx& tx) -> Result<> {
-    store::finish_delta(tx, *taken);  // false: the lease was lost, and another worker's word counts
-    return {};
-  }));
-  if (!made) return Error(made.error()).within("delta " + delta.from + " -> " + delta.to);
+  TRY_VOID(finish(core, *taken));
+  if (!made)
+    return Error(made.error()).within(delta.format + " delta " + delta.from + " -> " + delta.to);
+  TRY_VOID(trim_cache(core));
   return true;
 }
 

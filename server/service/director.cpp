@@ -15,14 +15,22 @@ auto require_identity(Tx& tx, DeviceId const& device) -> Result<store::Identity>
   return *std::move(identity);
 }
 
-/// A delta is offered from the plaintext that the device runs now.
+/// A delta is offered from the plaintext that the device runs now. One that nobody asked for yet is
+/// asked for: this device gets the full release meanwhile.
 auto delta_offer(Core const& core, Tx& tx, DeviceId const& device, Bytes const& sealing_key,
-                 Release const& release) -> Result<std::optional<proto::DeltaOffer>> {
+                 Attempt const& attempt, Release const& release)
+    -> Result<std::optional<proto::DeltaOffer>> {
   std::optional<proto::DeltaOffer> none;
   auto const running = store::running_plaintext(tx, device.str(), release.model);
   if (!running) return none;
-  auto const delta = store::ready_delta(tx, release.model, *running, release.version);
-  if (!delta) return none;
+  auto const now = core.now_ms();
+  auto const delta =
+      store::offer_delta(tx, device.str(), release.model, *running, release.version, now);
+  if (!delta) {
+    if (attempt.from_version)
+      store::want_delta(tx, release.model, *attempt.from_version, release.version, now);
+    return none;
+  }
   TRY(auto key,
       proto::rewrap_key(core.sealing_key, *delta->key, sealing_key, device, *delta->sha256));
   return std::optional(proto::DeltaOffer{.format = delta->format,
@@ -41,7 +49,7 @@ auto assignment(Core const& core, Tx& tx, DeviceId const& device, Bytes const& s
   image.release = proto::ReleaseInfo{.model = model, .version = version, .kind = release.kind};
   TRY(auto key,
       proto::rewrap_key(core.sealing_key, release.key, sealing_key, device, release.sha256));
-  TRY(auto offer, delta_offer(core, tx, device, sealing_key, release));
+  TRY(auto offer, delta_offer(core, tx, device, sealing_key, attempt, release));
   return proto::Assigned{.path = release.path,
                          .image = std::move(image),
                          .assignment = {.attempt = attempt.n,

@@ -76,4 +76,9 @@ auto Jobs::make_one_delta() -> Result<bool> {
   return server::make_one_delta(core_);
 }
 
+auto Jobs::traffic() -> Result<std::vector<store::Traffic>> {
+  return core_.database->transact(
+      [](Tx& tx) -> Result<std::vector<store::Traffic>> { return store::list_traffic(tx); });
+}
+
 }  // namespace godwit::server

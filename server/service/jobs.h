@@ -5,6 +5,7 @@
 #include <atomic>
 
 #include "server/service/device_link.h"
+#include "server/storage/deltas.h"
 
 namespace godwit::server {
 
@@ -17,6 +18,8 @@ class Jobs {
   auto tick(DeviceNotifier& notifier) -> Result<>;
   /// Takes one delta, makes, checks and publishes it. False when none is waiting.
   auto make_one_delta() -> Result<bool>;
+  /// How releases came to devices, for the metrics.
+  auto traffic() -> Result<std::vector<store::Traffic>>;
 
  private:
   Core& core_;

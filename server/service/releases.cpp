@@ -128,6 +128,7 @@ auto create_in(Core const& core, Tx& tx, NewRelease const& request) -> Result<Re
   store::insert_release(tx, release, now);
   keep_targets(core, tx, verified);
   if (release.parent) store::want_delta(tx, release.model, *release.parent, release.version, now);
+  store::want_deltas_of_fleet(tx, release.model, release.version, core.config.delta_sources, now);
   TRY(auto stored, require_release(tx, release.model, release.version));
   return Releases::Created{std::move(stored), true};
 }

@@ -23,8 +23,11 @@ struct Config {
   std::filesystem::path director_root;
   std::filesystem::path director_key;
   std::filesystem::path sealing_key;
-  int64_t delta_wait_ms = 20'000;      // a rollout waits so long for its deltas
-  int64_t hint_repeat_ms = 30'000;     // an unanswered hint is sent again
+  int64_t delta_wait_ms = 20'000;                // a rollout waits so long for its deltas
+  uint64_t delta_memory_bytes_max = 2ull << 30;  // a delta that takes more to make is not made
+  uint64_t delta_cache_bytes_max = 4ull << 30;   // of sealed deltas; those in use come on top
+  uint64_t delta_sources = 3;       // a new release gets deltas from so many that most devices run
+  int64_t hint_repeat_ms = 30'000;  // an unanswered hint is sent again
   int64_t director_lifetime_s = 3600;  // of a device's targets.json
   int64_t certificate_days = 825;
 };

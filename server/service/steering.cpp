@@ -157,7 +157,7 @@ void start_rollout(Core const& core, Tx& tx, Rollout const& rollout) {
   auto const now = core.now_ms();
   store::set_rollout(tx, rollout.id, RolloutState::running, phase_status(rollout, 1), 1, now);
   store::set_phase(tx, rollout.id, 1, PhaseState::running, std::nullopt);
-  store::want_deltas(tx, rollout.id, now + core.config.delta_wait_ms, now);
+  store::want_deltas_of_rollout(tx, rollout.id, now + core.config.delta_wait_ms, now);
 }
 
 auto advance_rollout(Core& core, int64_t id) -> Result<> {

@@ -144,6 +144,13 @@ auto ArtifactStore::contains(Sha256 const& sha256) const -> bool {
   return fs::is_regular_file(path(sha256), error);
 }
 
+auto ArtifactStore::remove(Sha256 const& sha256) const -> Result<> {
+  std::error_code error;
+  fs::remove(path(sha256), error);
+  if (error) return from_errno(error.value(), "removing artifact " + sha256.hex());
+  return {};
+}
+
 auto ArtifactStore::read(Sha256 const& sha256, uint64_t size_max) const -> Result<Bytes> {
   std::ifstream file(path(sha256), std::ios::binary | std::ios::ate);
   if (!file) return not_found("artifact " + sha256.hex() + " is not in the store");

@@ -40,6 +40,8 @@ class ArtifactStore {
 
   auto contains(Sha256 const& sha256) const -> bool;
   auto path(Sha256 const& sha256) const -> std::filesystem::path;
+  /// Good also when there is no such file.
+  auto remove(Sha256 const& sha256) const -> Result<>;
   /// `not_found`, or `corrupt` when the stored bytes are not what their name says.
   auto read(Sha256 const& sha256, uint64_t size_max) const -> Result<Bytes>;
 

@@ -54,35 +54,6 @@ auto read_model(Row& row) -> Model {
   return m;
 }
 
-auto read_delta_state(Row& row) -> DeltaState {
-  auto const text = row.text();
-  for (size_t i = 0; i < kDeltaStates.size(); ++i)
-    if (kDeltaStates[i] == text) return static_cast<DeltaState>(i);
-  return DeltaState::failed;
-}
-
-#define DELTA_COLUMNS                                                                         \
-  "model, from_version, to_version, format, state, size, full_size, reason, seconds, sha256," \
-  " key_enc, key_ct"
-
-auto read_delta(Row& row) -> Delta {
-  Delta d;
-  d.model = row.text();
-  d.from = row.text();
-  d.to = row.text();
-  d.format = row.text();
-  d.state = read_delta_state(row);
-  d.size_bytes = row.natural_or_null();
-  d.full_size_bytes = row.natural();
-  d.reason = row.text();
-  d.seconds = row.real_or_null();
-  d.sha256 = row.sha256_or_null();
-  auto enc = row.bytes_or_null();
-  auto ct = row.bytes_or_null();
-  if (enc && ct) d.key = proto::WrappedKey{std::move(*enc), std::move(*ct)};
-  return d;
-}
-
 template <typename T>
 auto first(Rows const& rows, T (*read)(Row&)) -> std::optional<T> {
   if (rows.empty()) return std::nullopt;
@@ -208,70 +179,6 @@ auto artifact_size(Tx& tx, Sha256 const& sha256) -> std::optional<uint64_t> {
 void set_artifact_kind(Tx& tx, Sha256 const& sha256, std::string_view kind) {
   tx.run("UPDATE artifact SET kind = $2::artifact_kind WHERE sha256 = $1 AND kind IS NULL",
          {sha256, kind});
-}
-
-void want_delta(Tx& tx, std::string_view model, std::string_view from, std::string_view to,
-                int64_t now_ms) {
-  tx.run(
-      "INSERT INTO delta (model, from_version, to_version, format, full_size, created_at)"
-      " SELECT t.model, f.version, t.version, 'bsdiff', t.size, from_ms($4)"
-      " FROM release f JOIN release t USING (model)"
-      " WHERE model = $1 AND f.version = $2 AND t.version = $3 AND f.kind = 'model'"
-      " AND t.kind = 'model' AND f.plain_sha256 <> t.plain_sha256 ON CONFLICT DO NOTHING",
-      {model, from, to, now_ms});
-}
-
-auto list_deltas(Tx& tx, ModelName const& model, PageRequest const& page) -> Page<Delta> {
-  auto const limit = page_limit(page);
-  auto const rows = tx.run(
-      "SELECT " DELTA_COLUMNS
-      " FROM delta WHERE model = $1 AND to_version || ' ' || from_version || ' ' || format > $2"
-      " ORDER BY to_version || ' ' || from_version || ' ' || format LIMIT $3",
-      {model, page.cursor, limit + 1});
-  return read_page<Delta>(rows, limit, read_delta,
-                          [](Delta const& d) { return d.to + ' ' + d.from + ' ' + d.format; });
-}
-
-auto ready_delta(Tx& tx, std::string_view model, Sha256 const& from_plain, std::string_view to)
-    -> std::optional<Delta> {
-  return first(tx.run("SELECT d.model, from_version, to_version, format, state, d.size, full_size,"
-                      " reason, seconds, d.sha256, d.key_enc, d.key_ct FROM delta d"
-                      " JOIN release f ON f.model = d.model AND f.version = d.from_version"
-                      " WHERE d.model = $1 AND to_version = $3 AND f.plain_sha256 = $2"
-                      " AND state = 'ready' ORDER BY d.size LIMIT 1",
-                      {model, from_plain, to}),
-               read_delta);
-}
-
-auto take_delta(Tx& tx, int64_t now_ms, int64_t lease_ms) -> std::optional<TakenDelta> {
-  auto const rows = tx.run(
-      "UPDATE delta SET state = 'running', tries = tries + 1, lease_until = from_ms($1::bigint + "
-      "$2::bigint)"
-      " WHERE (model, to_version, from_version, format) = ("
-      "   SELECT model, to_version, from_version, format FROM delta"
-      "   WHERE state = 'pending' OR (state = 'running' AND lease_until < from_ms($1))"
-      "   ORDER BY created_at FOR UPDATE SKIP LOCKED LIMIT 1)"
-      " RETURNING " DELTA_COLUMNS ", tries",
-      {now_ms, lease_ms});
-  if (rows.empty()) return std::nullopt;
-  auto row = rows[0];
-  TakenDelta taken;
-  taken.delta = read_delta(row);
-  taken.tries = static_cast<int>(row.number());
-  return taken;
-}
-
-auto finish_delta(Tx& tx, TakenDelta const& taken) -> bool {
-  auto const& d = taken.delta;
-  return tx.run(
-               "UPDATE delta SET state = $6::delta_state, lease_until = NULL, size = $7,"
-               " reason = $8, seconds = $9, sha256 = $10, key_enc = $11, key_ct = $12"
-               " WHERE model = $1 AND to_version = $2 AND from_version = $3 AND format = $4"
-               " AND state = 'running' AND tries = $5",
-               {d.model, d.to, d.from, d.format, taken.tries, to_string(d.state), d.size_bytes,
-                d.reason, d.seconds, d.sha256, d.key ? std::optional(d.key->enc) : std::nullopt,
-                d.key ? std::optional(d.key->ct) : std::nullopt})
-             .affected() > 0;
 }
 
 void put_trust_document(Tx& tx, std::string_view repository, std::string_view role,

@@ -1,4 +1,4 @@
-// Models, releases, artifacts, deltas and trust documents as rows. Called inside a transaction.
+// Models, releases, artifacts and trust documents as rows. Called inside a transaction.
 #pragma once
 
 #include "server/domain/entities.h"
@@ -27,23 +27,6 @@ void set_yanked(Tx& tx, std::string_view model, std::string_view version, std::s
 auto insert_artifact(Tx& tx, ArtifactInfo const& info, int64_t now_ms) -> bool;
 auto artifact_size(Tx& tx, Sha256 const& sha256) -> std::optional<uint64_t>;
 void set_artifact_kind(Tx& tx, Sha256 const& sha256, std::string_view kind);
-
-/// Asks for a delta, unless there is one in any state; not between releases of the same plaintext.
-void want_delta(Tx& tx, std::string_view model, std::string_view from, std::string_view to,
-                int64_t now_ms);
-auto list_deltas(Tx& tx, ModelName const& model, PageRequest const& page) -> Page<Delta>;
-/// The ready delta from the release with that plaintext.
-auto ready_delta(Tx& tx, std::string_view model, Sha256 const& from_plain, std::string_view to)
-    -> std::optional<Delta>;
-
-/// A delta taken by this worker until its lease ends; `tries` tells later whether it still is.
-struct TakenDelta {
-  Delta delta;
-  int tries = 0;
-};
-auto take_delta(Tx& tx, int64_t now_ms, int64_t lease_ms) -> std::optional<TakenDelta>;
-/// False when the lease was lost to another worker meanwhile.
-auto finish_delta(Tx& tx, TakenDelta const& taken) -> bool;
 
 struct TrustDocument {
   int64_t version = 0;

@@ -157,31 +157,6 @@ void set_phase(Tx& tx, int64_t id, uint32_t phase, PhaseState state,
       {id, phase, to_string(state), reached_at_ms});
 }
 
-void want_deltas(Tx& tx, int64_t id, int64_t until_ms, int64_t now_ms) {
-  tx.run(
-      "INSERT INTO delta (model, from_version, to_version, format, full_size, created_at)"
-      " SELECT t.model, f.version, t.version, 'bsdiff', t.size, from_ms($2)"
-      " FROM (SELECT DISTINCT model, from_version, version FROM attempt WHERE rollout_id = $1) a"
-      " JOIN release f ON f.model = a.model AND f.version = a.from_version"
-      " JOIN release t ON t.model = a.model AND t.version = a.version"
-      " WHERE f.plain_sha256 <> t.plain_sha256 AND f.kind = 'model' AND t.kind = 'model'"
-      " ON CONFLICT DO NOTHING",
-      {id, now_ms});
-  tx.run("UPDATE rollout SET deltas_until = from_ms($2) WHERE id = $1", {id, until_ms});
-}
-
-auto waits_for_deltas(Tx& tx, int64_t id, int64_t now_ms) -> bool {
-  return tx
-      .run(
-          "SELECT EXISTS (SELECT 1 FROM rollout r JOIN delta d ON d.model = r.model"
-          "   AND d.to_version = r.version AND d.state IN ('pending', 'running')"
-          "   WHERE r.id = $1 AND r.deltas_until > from_ms($2) AND EXISTS"
-          "   (SELECT 1 FROM attempt a WHERE a.rollout_id = r.id"
-          "    AND a.from_version = d.from_version AND a.state = 'queued'))",
-          {id, now_ms})[0]
-      .flag();
-}
-
 auto a_failure_of(Tx& tx, int64_t id) -> std::optional<std::string> {
   auto const rows = tx.run(
       "SELECT device_id || ' ended ' || state || CASE WHEN message <> '' THEN ': ' || message"

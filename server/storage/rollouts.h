@@ -22,10 +22,6 @@ void set_settled(Tx& tx, int64_t id);
 void set_phase(Tx& tx, int64_t id, uint32_t phase, PhaseState state,
                std::optional<int64_t> reached_at_ms);
 
-/// Asks for deltas from every release that its devices run; they are waited for until then.
-void want_deltas(Tx& tx, int64_t id, int64_t until_ms, int64_t now_ms);
-/// Whether the rollout still waits for a delta of its devices.
-auto waits_for_deltas(Tx& tx, int64_t id, int64_t now_ms) -> bool;
 /// The message of an attempt that ended badly, as "device: message"; for the status.
 auto a_failure_of(Tx& tx, int64_t id) -> std::optional<std::string>;
 /// One plan is made at a time, until the end of the transaction.

@@ -88,6 +88,11 @@ void World::restart() {
   service_ = open_service();
 }
 
+void World::configure(std::function<void(Config&)> const& change) {
+  change(config_);
+  restart();
+}
+
 void World::upload(ByteView bytes) {
   auto upload = service_->artifacts().begin(proto::sha256(bytes));
   ASSERT_TRUE(upload);
@@ -194,7 +199,7 @@ auto SimDevice::hello() -> std::vector<DownMessage> {
   hello.epoch = epoch_;
   hello.seq = ++seq_;
   hello.agent = "sim";
-  hello.facts = {"cam", "x86_64", 1, 8 << 20, 4 << 20};
+  hello.facts = facts;
   hello.components[model] = {running_, other_};
   auto answer = service().device_link().on_hello(id_, hello);
   EXPECT_TRUE(answer) << answer.error().what;

@@ -64,6 +64,8 @@ class World {
   auto service() -> Service& { return *service_; }
   /// As a killed server that is started again: the old object is gone, the database stays.
   void restart();
+  /// The same with another configuration.
+  void configure(std::function<void(Config&)> const& change);
   /// A second server on the same database and files.
   auto open_service() -> std::unique_ptr<Service>;
   auto config() const -> Config const& { return config_; }
@@ -126,6 +128,7 @@ class SimDevice {
   auto make_report(proto::JobHint const& hint, AttemptState state) -> proto::JobReport;
   void use(Service& service) { service_ = &service; }
   std::string model = "ic";
+  proto::DeviceFacts facts{"cam", "x86_64", 1, 8 << 20, 4 << 20};
 
  private:
   auto service() -> Service& { return service_ ? *service_ : world_.service(); }

@@ -64,13 +64,19 @@ TEST(ReleaseLog, ReadsLikeAHistory) {
 TEST(DeltasTable, SaysWhyThereIsNone) {
   auto const deltas = *Json::parse(R"([
     {"from":"1.0.0","to":"1.1.0","format":"bsdiff","state":"ready","size_bytes":34000,
-     "full_size_bytes":80000,"reason":""},
+     "full_size_bytes":80000,"reason":"","seconds":0.25,"mode":"bytes","downloads":3,
+     "bytes_saved":138000},
     {"from":"1.1.0","to":"1.2.0","format":"bsdiff","state":"rejected","size_bytes":null,
      "full_size_bytes":81000,"reason":"not smaller than 90 % of the full release"}])");
   std::vector<std::string> const expected = {
-      "FROM   TO     FORMAT  STATE          SIZE     FULL  OF FULL  REASON",
-      "1.0.0  1.1.0  bsdiff  ✔ ready     34.0 kB  80.0 kB  42.50 %  -",
-      "1.1.0  1.2.0  bsdiff  ✘ rejected        -  81.0 kB        -  "
+      "FROM   TO     FORMAT  STATE          SIZE     FULL  OF FULL      TIME  MODE   DEVICES     "
+      "SAVED"
+      "  REASON",
+      "1.0.0  1.1.0  bsdiff  ✔ ready     34.0 kB  80.0 kB  42.50 %  250.0 ms  bytes        3  "
+      "138.0 kB"
+      "  -",
+      "1.1.0  1.2.0  bsdiff  ✘ rejected        -  81.0 kB        -         -  -            -       "
+      "  -  "
       "not smaller than 90 % of the full release"};
   EXPECT_EQ(deltas_table(deltas).lines(false), expected);
 }

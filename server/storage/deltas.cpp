@@ -1,0 +1,235 @@
+#include "server/storage/deltas.h"
+
+namespace godwit::server::store {
+namespace {
+
+constexpr int64_t kUsedAgainMs = 3600 * 1000;  // a use is written down once in this time
+
+#define DELTA_COLUMNS                                                                        \
+  "d.model, d.from_version, d.to_version, d.format, d.state, d.size, d.full_size, d.reason," \
+  " d.seconds, d.sha256, d.key_enc, d.key_ct, d.patch_version, d.patch_ram, d.mode, d.devices"
+
+/// From `pairs` (model, from_version, to_version, devices), where a delta between both is possible.
+#define WANT_DELTAS(pairs)                                                                 \
+  "INSERT INTO delta AS old (model, from_version, to_version, format, full_size, devices," \
+  " created_at)"                                                                           \
+  " SELECT t.model, f.version, t.version, format, t.size, pair.devices, from_ms($1)"       \
+  " FROM (" pairs                                                                          \
+  ") pair JOIN release f ON f.model = pair.model AND f.version = pair.from_version"        \
+  " JOIN release t ON t.model = pair.model AND t.version = pair.to_version"                \
+  " CROSS JOIN unnest('{bsdiff,godwit}'::text[]) AS format"                                \
+  " WHERE f.plain_sha256 <> t.plain_sha256 AND f.kind = 'model' AND t.kind = 'model'"      \
+  " ORDER BY 1, 2, 3, 4"                                                                   \
+  " ON CONFLICT (model, to_version, from_version, format) DO UPDATE"                       \
+  " SET state = 'pending', tries = 0, devices = excluded.devices, created_at = "           \
+  "excluded.created_at WHERE old.state = 'dropped'"
+
+auto read_delta_state(Row& row) -> DeltaState {
+  auto const text = row.text();
+  for (size_t i = 0; i < kDeltaStates.size(); ++i)
+    if (kDeltaStates[i] == text) return static_cast<DeltaState>(i);
+  return DeltaState::failed;
+}
+
+auto read_delta(Row& row) -> Delta {
+  Delta d;
+  d.model = row.text();
+  d.from = row.text();
+  d.to = row.text();
+  d.format = row.text();
+  d.state = read_delta_state(row);
+  d.size_bytes = row.natural_or_null();
+  d.full_size_bytes = row.natural();
+  d.reason = row.text();
+  d.seconds = row.real_or_null();
+  d.sha256 = row.sha256_or_null();
+  auto enc = row.bytes_or_null();
+  auto ct = row.bytes_or_null();
+  if (enc && ct) d.key = proto::WrappedKey{std::move(*enc), std::move(*ct)};
+  d.patch_version = row.natural32();
+  d.patch_ram_bytes = row.natural();
+  d.mode = row.text();
+  d.devices = row.natural();
+  return d;
+}
+
+auto read_counted_delta(Row& row) -> Delta {
+  auto delta = read_delta(row);
+  delta.downloads = row.natural();
+  delta.bytes_received = row.natural();
+  return delta;
+}
+
+/// Written at most once an hour, and not where another transaction writes it now: every fetch of a
+/// rollout comes by here.
+void mark_used(Tx& tx, Delta const& d, int64_t now_ms) {
+  tx.run(
+      "UPDATE delta SET used_at = from_ms($5) WHERE (model, to_version, from_version, format) IN ("
+      " SELECT model, to_version, from_version, format FROM delta"
+      " WHERE model = $1 AND to_version = $2 AND from_version = $3 AND format = $4"
+      " AND used_at < from_ms($6) FOR UPDATE SKIP LOCKED)",
+      {d.model, d.to, d.from, d.format, now_ms, now_ms - kUsedAgainMs});
+}
+
+}  // namespace
+
+void want_delta(Tx& tx, std::string_view model, std::string_view from, std::string_view to,
+                int64_t now_ms) {
+  tx.run(WANT_DELTAS("SELECT $2::text AS model, $3::text AS from_version, $4::text AS to_version,"
+                     " (SELECT count(*) FROM device_component"
+                     "  WHERE component = $2 AND version = $3) AS devices"),
+         {now_ms, model, from, to});
+}
+
+void want_deltas_of_fleet(Tx& tx, std::string_view model, std::string_view to, size_t sources_max,
+                          int64_t now_ms) {
+  tx.run(WANT_DELTAS("SELECT component AS model, version AS from_version, $3::text AS to_version,"
+                     " count(*) AS devices FROM device_component"
+                     " WHERE component = $2 AND version <> $3 GROUP BY 1, 2"
+                     " ORDER BY count(*) DESC, version LIMIT $4::bigint"),
+         {now_ms, model, to, sources_max});
+}
+
+void want_deltas_of_rollout(Tx& tx, int64_t rollout, int64_t until_ms, int64_t now_ms) {
+  tx.run(WANT_DELTAS("SELECT model, from_version, version AS to_version, count(*) AS devices"
+                     " FROM attempt WHERE rollout_id = $2 GROUP BY 1, 2, 3"),
+         {now_ms, rollout});
+  tx.run("UPDATE rollout SET deltas_until = from_ms($2) WHERE id = $1", {rollout, until_ms});
+}
+
+auto waits_for_deltas(Tx& tx, int64_t rollout, int64_t now_ms) -> bool {
+  return tx
+      .run(
+          "SELECT EXISTS (SELECT 1 FROM rollout r JOIN delta d ON d.model = r.model"
+          "   AND d.to_version = r.version AND d.state IN ('pending', 'running')"
+          "   WHERE r.id = $1 AND r.deltas_until > from_ms($2) AND EXISTS"
+          "   (SELECT 1 FROM attempt a WHERE a.rollout_id = r.id"
+          "    AND a.from_version = d.from_version AND a.state = 'queued'))",
+          {rollout, now_ms})[0]
+      .flag();
+}
+
+auto list_deltas(Tx& tx, ModelName const& model, PageRequest const& page) -> Page<Delta> {
+  auto const limit = page_limit(page);
+  // Downloads are of the pair, in whichever format: a device says "delta" and how many bytes.
+  auto const rows =
+      tx.run("SELECT " DELTA_COLUMNS
+             ", coalesce(t.devices, 0), coalesce(t.bytes_received, 0) FROM delta d"
+             " LEFT JOIN release_traffic t ON t.model = d.model AND t.version = d.to_version"
+             " AND t.from_version = d.from_version AND t.transport = 'delta'"
+             " WHERE d.model = $1 AND to_version || ' ' || d.from_version || ' ' || format > $2"
+             " ORDER BY to_version || ' ' || d.from_version || ' ' || format LIMIT $3",
+             {model, page.cursor, limit + 1});
+  return read_page<Delta>(rows, limit, read_counted_delta,
+                          [](Delta const& d) { return d.to + ' ' + d.from + ' ' + d.format; });
+}
+
+auto offer_delta(Tx& tx, std::string_view device, std::string_view model, Sha256 const& from_plain,
+                 std::string_view to, int64_t now_ms) -> std::optional<Delta> {
+  auto const rows =
+      tx.run("SELECT " DELTA_COLUMNS
+             " FROM delta d JOIN release f ON f.model = d.model AND f.version = d.from_version"
+             " JOIN device v ON v.id = $4"
+             " WHERE d.model = $1 AND to_version = $3 AND f.plain_sha256 = $2 AND state = 'ready'"
+             " AND (d.patch_version = 0"
+             "      OR (d.patch_version <= v.patch_version AND d.patch_ram <= v.patch_ram))"
+             " ORDER BY d.size, format LIMIT 1",
+             {model, from_plain, to, device});
+  if (rows.empty()) return std::nullopt;
+  auto row = rows[0];
+  auto delta = read_delta(row);
+  mark_used(tx, delta, now_ms);
+  return delta;
+}
+
+auto take_delta(Tx& tx, int64_t now_ms, int64_t lease_ms) -> std::optional<TakenDelta> {
+  // Our own format first: it is made in a fraction of the time.
+  auto const rows = tx.run(
+      "UPDATE delta d SET state = 'running', tries = tries + 1,"
+      " lease_until = from_ms($1::bigint + $2::bigint)"
+      " WHERE (model, to_version, from_version, format) = ("
+      "   SELECT model, to_version, from_version, format FROM delta"
+      "   WHERE state = 'pending' OR (state = 'running' AND lease_until < from_ms($1))"
+      "   ORDER BY devices DESC, created_at, format DESC FOR UPDATE SKIP LOCKED LIMIT 1)"
+      " RETURNING " DELTA_COLUMNS ", tries",
+      {now_ms, lease_ms});
+  if (rows.empty()) return std::nullopt;
+  auto row = rows[0];
+  TakenDelta taken;
+  taken.delta = read_delta(row);
+  taken.tries = static_cast<int>(row.number());
+  return taken;
+}
+
+auto finish_delta(Tx& tx, TakenDelta const& taken, int64_t now_ms) -> bool {
+  auto const& d = taken.delta;
+  return tx.run(
+               "UPDATE delta SET state = $6::delta_state, lease_until = NULL, size = $7,"
+               " reason = $8, seconds = $9, sha256 = $10, key_enc = $11, key_ct = $12,"
+               " patch_version = $13, patch_ram = $14, mode = $15, used_at = from_ms($16)"
+               " WHERE model = $1 AND to_version = $2 AND from_version = $3 AND format = $4"
+               " AND state = 'running' AND tries = $5",
+               {d.model, d.to, d.from, d.format, taken.tries, to_string(d.state), d.size_bytes,
+                d.reason, d.seconds, d.sha256, d.key ? std::optional(d.key->enc) : std::nullopt,
+                d.key ? std::optional(d.key->ct) : std::nullopt, d.patch_version, d.patch_ram_bytes,
+                d.mode, now_ms})
+             .affected() > 0;
+}
+
+void report_failed_delta(Tx& tx, Delta const& delta, int64_t now_ms) {
+  auto const text = "the delta " + delta.from + " -> " + delta.to + " (" + delta.format +
+                    ") failed, full releases are sent: " + delta.reason;
+  // The clock of events is taken by one row: in order of rollouts, as everybody does.
+  tx.run(
+      "INSERT INTO event (number, at, rollout_id, state, text, phase)"
+      " SELECT next_event(1) + 1, from_ms($3), id, state::text, $4, phase FROM rollout"
+      " WHERE model = $1 AND version = $2 AND ended_at IS NULL ORDER BY id",
+      {delta.model, delta.to, now_ms, text});
+  tx.run("SELECT pg_notify('godwit_events', '')");
+}
+
+auto drop_deltas(Tx& tx, uint64_t bytes_max) -> std::vector<Sha256> {
+  // `kept` is what would be kept if the file and all that were used after it stay.
+  auto const rows = tx.run(
+      "WITH kept AS (SELECT model, to_version, from_version, format, sha256, sum(size) OVER"
+      "   (ORDER BY used_at DESC, model, to_version, from_version, format) AS bytes"
+      "   FROM delta WHERE state = 'ready'),"
+      " victim AS (SELECT d.model, d.to_version, d.from_version, d.format, d.sha256 FROM delta d"
+      "   JOIN kept USING (model, to_version, from_version, format)"
+      "   WHERE kept.bytes > $1::bigint AND d.state = 'ready' AND NOT EXISTS"
+      "   (SELECT 1 FROM attempt a WHERE a.model = d.model AND a.version = d.to_version"
+      "    AND a.from_version = d.from_version AND a.state < 'succeeded')"
+      "   FOR UPDATE OF d SKIP LOCKED),"
+      " dropped AS (UPDATE delta d SET state = 'dropped', sha256 = NULL, key_enc = NULL,"
+      "   key_ct = NULL FROM victim v WHERE (d.model, d.to_version, d.from_version, d.format)"
+      "   = (v.model, v.to_version, v.from_version, v.format))"
+      " SELECT sha256 FROM victim",
+      {bytes_max});
+  std::vector<Sha256> files;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    files.push_back(rows[i].sha256());
+    tx.run("DELETE FROM artifact WHERE sha256 = $1", {files.back()});
+  }
+  return files;
+}
+
+auto list_traffic(Tx& tx) -> std::vector<Traffic> {
+  auto const rows = tx.run(
+      "SELECT t.model, t.version, t.transport, sum(t.devices)::bigint,"
+      " sum(t.bytes_received)::bigint, sum(t.devices * r.size - t.bytes_received)::bigint"
+      " FROM release_traffic t JOIN release r ON r.model = t.model AND r.version = t.version"
+      " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3");
+  std::vector<Traffic> all(rows.size());
+  for (size_t i = 0; i < rows.size(); ++i) {
+    auto row = rows[i];
+    all[i].model = row.text();
+    all[i].version = row.text();
+    all[i].transport = row.text();
+    all[i].devices = row.number();
+    all[i].bytes_received = row.number();
+    all[i].bytes_saved = row.number();
+  }
+  return all;
+}
+
+}  // namespace godwit::server::store

@@ -1,0 +1,57 @@
+// Deltas between releases as rows: each is also the job that makes it, and its file a cache entry.
+// Called inside a transaction.
+#pragma once
+
+#include "server/domain/entities.h"
+#include "server/storage/db.h"
+#include "server/storage/page.h"
+
+namespace godwit::server::store {
+
+/// Asks for a delta in every format, unless there is one in any state; not between releases of the
+/// same plaintext. One whose file gave way to others is asked for anew.
+void want_delta(Tx& tx, std::string_view model, std::string_view from, std::string_view to,
+                int64_t now_ms);
+/// The same from the `sources_max` releases that most devices run.
+void want_deltas_of_fleet(Tx& tx, std::string_view model, std::string_view to, size_t sources_max,
+                          int64_t now_ms);
+/// The same from every release that a rollout's devices run; they are waited for until then.
+void want_deltas_of_rollout(Tx& tx, int64_t rollout, int64_t until_ms, int64_t now_ms);
+/// Whether the rollout still waits for a delta of its devices.
+auto waits_for_deltas(Tx& tx, int64_t rollout, int64_t now_ms) -> bool;
+
+auto list_deltas(Tx& tx, ModelName const& model, PageRequest const& page) -> Page<Delta>;
+/// The smallest ready delta from the release with that plaintext that the device can apply, by
+/// what it said of its decoder. Marked as used.
+auto offer_delta(Tx& tx, std::string_view device, std::string_view model, Sha256 const& from_plain,
+                 std::string_view to, int64_t now_ms) -> std::optional<Delta>;
+
+/// A delta taken by this worker until its lease ends; `tries` tells later whether it still is.
+struct TakenDelta {
+  Delta delta;
+  int tries = 0;
+};
+/// The one that helps most devices first.
+auto take_delta(Tx& tx, int64_t now_ms, int64_t lease_ms) -> std::optional<TakenDelta>;
+/// False when the lease was lost to another worker meanwhile.
+auto finish_delta(Tx& tx, TakenDelta const& taken, int64_t now_ms) -> bool;
+/// Tells those who watch a rollout to `delta.to` that its delta failed.
+void report_failed_delta(Tx& tx, Delta const& delta, int64_t now_ms);
+
+/// Forgets the files of ready deltas, the longest unused first, until the rest takes at most that
+/// many bytes; never one that a device under way may still fetch. The files are the caller's to
+/// remove, after the commit.
+auto drop_deltas(Tx& tx, uint64_t bytes_max) -> std::vector<Sha256>;
+
+/// What came to devices of one release in one way, and how much less that was than full releases.
+struct Traffic {
+  std::string model;
+  std::string version;
+  std::string transport;
+  int64_t devices = 0;
+  int64_t bytes_received = 0;
+  int64_t bytes_saved = 0;
+};
+auto list_traffic(Tx& tx) -> std::vector<Traffic>;
+
+}  // namespace godwit::server::store
