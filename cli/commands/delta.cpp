@@ -7,11 +7,14 @@
 #include "cli/core/output.h"
 #include "cli/core/part_file.h"
 #include "cli/core/progress.h"
+#include "cli/view/patch.h"
 #include "proto/base/limits.h"
 #include "proto/format/bsdiff.h"
 #include "proto/format/patch.h"
 #include "proto/format/restartable.h"
 #include "server/delta/delta.h"
+#include "server/delta/tables/find_pairs.h"
+#include "server/delta/tables/readers.h"
 
 namespace godwit::cli {
 namespace {
@@ -19,22 +22,56 @@ namespace {
 // A patch of files that share nothing is a little larger than the new file.
 constexpr uint64_t kPatchBytesMax = limits::kModelBytesMax + (limits::kModelBytesMax >> 4);
 
+constexpr uint64_t kLayoutBytesMax = 8u << 20;
+
+auto profile_of(std::string const& name) -> proto::Profile {
+  if (name == "bytes") return proto::Profile::bytes;
+  return name == "small" ? proto::Profile::weights_small : proto::Profile::weights_large;
+}
+
 struct Paths {
   std::string old_file;
   std::string new_file;
   std::string patch;
   std::string format = "godwit";
+  std::string profile = "large";
+  std::string layout;      // of the new file, and of the old one unless it has its own
+  std::string old_layout;  // of the old file
+  std::string names;       // the new file, for the names of its tensors
 };
+
+auto find_tensors(Paths const& paths, ByteView old_file, ByteView new_file)
+    -> Result<delta::FoundPairs> {
+  if (paths.layout.empty()) return delta::find_pairs(old_file, new_file);
+  TRY(Bytes const layout, read_file(paths.layout, kLayoutBytesMax));
+  Bytes old_layout = layout;
+  if (!paths.old_layout.empty()) {
+    TRY(old_layout, read_file(paths.old_layout, kLayoutBytesMax));
+  }
+  return delta::find_pairs_by_layout(old_file, as_text(old_layout), new_file, as_text(layout));
+}
 
 auto create(Context& context, Paths const& paths) -> Result<> {
   TRY(Bytes const old_file, read_file(paths.old_file, limits::kModelBytesMax));
   TRY(Bytes const new_file, read_file(paths.new_file, limits::kModelBytesMax));
-  auto const format =
-      paths.format == "bsdiff" ? proto::PatchFormat::bsdiff : proto::PatchFormat::godwit;
-  TRY(Bytes const patch, delta::make_patch(old_file, new_file, format));
+  Progress progress(context, "finding tensors", 0);
+  TRY(auto const found, find_tensors(paths, old_file, new_file));
+  progress.rename("making the patch");
+  delta::PatchOptions options{
+      .format = paths.format == "bsdiff" ? proto::PatchFormat::bsdiff : proto::PatchFormat::godwit,
+      .profile = profile_of(paths.profile)};
+  TRY(Bytes const patch, delta::make_patch_of(old_file, new_file, found, options));
   TRY_VOID(write_file(paths.patch, patch));
-  say(context, paths.patch + ": " + std::to_string(patch.size()) + " bytes, for a new file of " +
-                   std::to_string(new_file.size()));
+  Table table;
+  auto const object = Json::object({{"format", paths.format},
+                                    {"patch_bytes", uint64_t{patch.size()}},
+                                    {"old_bytes", uint64_t{old_file.size()}},
+                                    {"new_bytes", uint64_t{new_file.size()}},
+                                    {"tensors_from", found.kind},
+                                    {"tensors", uint64_t{found.pairs.size()}}});
+  for (auto const& [name, value] : object.members())
+    table.add({name, value.is_string() ? *value.as_string() : value.dump()});
+  print_object(context, object, table, paths.patch);
   return {};
 }
 
@@ -52,6 +89,14 @@ auto apply_bsdiff(ByteView old_file, ByteView patch, PartFile& file, Progress& p
   return done;
 }
 
+/// What can be seen to be wrong before anything is written.
+auto check_fits(ByteView old_file, ByteView patch) -> Result<> {
+  TRY(auto const format, proto::detect_patch(patch));
+  if (format == proto::PatchFormat::bsdiff) return {};
+  TRY(auto const container, proto::parse_container(patch, {}));
+  return proto::check_old_file(container, old_file);
+}
+
 auto apply_container(Context& context, ByteView old_file, ByteView patch, PartFile& file,
                      Progress& progress) -> Result<> {
   TRY(auto const resumed, proto::apply_restartable(old_file, patch, {}, file,
@@ -67,6 +112,7 @@ auto apply(Context& context, Paths const& paths) -> Result<> {
   TRY(Bytes const patch, read_file(paths.patch, kPatchBytesMax));
   TRY(auto const format, proto::detect_patch(patch).within(paths.patch));
   TRY(auto const info, proto::inspect_patch(patch, {}).within(paths.patch));
+  TRY_VOID(check_fits(old_file, patch).within(paths.patch));
   TRY(auto file, PartFile::open(paths.new_file));
   auto const made = [&]() -> Result<> {
     Progress progress(context, "applying " + paths.patch, info.new_bytes);
@@ -75,12 +121,25 @@ auto apply(Context& context, Paths const& paths) -> Result<> {
     TRY(auto const bytes, apply_bsdiff(old_file, patch, file, progress));
     return bytes == info.new_bytes ? Result<>() : corrupt("it makes another size than it says");
   }();
-  // What is wrong now is wrong at the next run too: nothing is kept to go on with.
-  if (!made && made.error().code != Code::internal && made.error().code != Code::retry)
-    file.discard();
+  // A damaged patch is damaged at the next run too: nothing is kept to go on with.
+  if (!made && made.error().code == Code::corrupt) file.discard();
   if (!made) return Error(made.error()).within(paths.patch);
   TRY_VOID(file.finish(info.new_bytes));
   say(context, paths.new_file + ": " + std::to_string(info.new_bytes) + " bytes");
+  return {};
+}
+
+/// Patches know no names: they come from the new file, if it is given.
+auto name_by_new_file(Paths const& paths, std::vector<PatchPart>& parts) -> Result<> {
+  if (paths.names.empty()) return {};
+  TRY(Bytes const file, read_file(paths.names, limits::kModelBytesMax));
+  if (paths.layout.empty()) {
+    name_parts(parts, delta::read_tensor_table(file));
+    return {};
+  }
+  TRY(Bytes const layout, read_file(paths.layout, kLayoutBytesMax));
+  TRY(auto const table, delta::read_layout(as_text(layout), file).within(paths.layout));
+  name_parts(parts, table);
   return {};
 }
 
@@ -105,7 +164,20 @@ auto inspect(Context& context, Paths const& paths) -> Result<> {
   Table table;
   for (auto const& [name, value] : object.members())
     table.add({name, value.is_string() ? *value.as_string() : value.dump()});
+  if (info.format == proto::PatchFormat::bsdiff) {
+    print_object(context, object, table, proto::to_string(info.format));
+    return {};
+  }
+  TRY(auto const container, proto::parse_container(patch, {}));
+  TRY(auto parts, patch_parts(container));
+  TRY_VOID(name_by_new_file(paths, parts));
+  object.set("sections_bytes", uint64_t{container.sections.size()});
+  object.set("parts", parts_json(parts, patch.size()));
+  bool const for_people =
+      output_mode(context) == OutputMode::table || output_mode(context) == OutputMode::tsv;
   print_object(context, object, table, proto::to_string(info.format));
+  if (for_people && !context.quiet)
+    print_list(context, Json::array(), parts_table(parts, patch.size()));
   return {};
 }
 
@@ -131,6 +203,16 @@ void add_delta_commands(CLI::App& app, Context& context) {
   make->add_option("--format", paths->format, "godwit, or bsdiff (BSDIFF40) for any bspatch")
       ->check(CLI::IsMember({"bsdiff", "godwit"}))
       ->capture_default_str();
+  make->add_option("--profile", paths->profile,
+                   "what the device decodes: bytes; small: weights in 192 KiB; large: weights, "
+                   "smaller patches")
+      ->check(CLI::IsMember({"bytes", "small", "large"}))
+      ->capture_default_str();
+  make->add_option("--layout", paths->layout,
+                   "JSON with the tensors of raw files (docs/format-delta.md)")
+      ->check(CLI::ExistingFile);
+  make->add_option("--old-layout", paths->old_layout, "the old file's, where it is another")
+      ->check(CLI::ExistingFile);
   does(make, context, [&context, paths] { return create(context, *paths); });
 
   auto* use = delta->add_subcommand("apply", "Write the NEW file that PATCH makes of OLD");
@@ -141,6 +223,10 @@ void add_delta_commands(CLI::App& app, Context& context) {
 
   auto* show = delta->add_subcommand("inspect", "Tell what a PATCH is made of");
   patch(show);
+  show->add_option("--new", paths->names, "the file that it makes, for the names of tensors")
+      ->check(CLI::ExistingFile);
+  show->add_option("--layout", paths->layout, "the tensors of that file, where it is a raw one")
+      ->check(CLI::ExistingFile);
   does(show, context, [&context, paths] { return inspect(context, *paths); });
 }
 

@@ -4,6 +4,7 @@
 #include "proto/format/container.h"
 #include "proto/format/patch.h"
 #include "server/delta/delta.h"
+#include "server/delta/tables/find_pairs.h"
 #include "server/domain/rollout.h"
 #include "server/service/core.h"
 
@@ -34,7 +35,8 @@ auto make_checked_patch(Core const& core, Delta const& delta, Pair const& pair) 
   TRY(auto const new_file, plaintext_of(core, pair.to).within(pair.to.version));
   auto const format =
       delta.format == "godwit" ? proto::PatchFormat::godwit : proto::PatchFormat::bsdiff;
-  TRY(auto patch, delta::make_patch(old_file, new_file, format));
+  auto const found = delta::find_pairs(old_file, new_file);
+  TRY(auto patch, delta::make_patch_of(old_file, new_file, found, {.format = format}));
   // Nothing is published that has not been applied by the code that devices run.
   TRY(auto const result, proto::apply_patch(old_file, patch, {}));
   if (proto::sha256(result) != pair.to.plain_sha256)
@@ -53,11 +55,24 @@ auto store_artifact(Core& core, ByteView sealed, Sha256 const& sha256) -> Result
   });
 }
 
+auto mode_of(uint16_t profile) -> std::string {
+  switch (static_cast<proto::Profile>(profile)) {
+    case proto::Profile::bytes:
+      return "bytes";
+    case proto::Profile::weights_small:
+      return "weights, small";
+    case proto::Profile::weights_large:
+      return "weights, large";
+  }
+  return "profile " + std::to_string(profile);
+}
+
 /// What a device must be able to do to apply it, and what it is made of.
 auto describe(Delta& delta, ByteView patch) -> Result<> {
   TRY(auto const info, proto::inspect_patch(patch, {}));
   delta.mode = "bytes";
   if (!info.container) return {};
+  delta.mode = mode_of(info.container->profile);
   delta.patch_version = proto::kContainerVersion;
   delta.patch_ram_bytes = info.container->ram_bytes;
   return {};

@@ -1,6 +1,7 @@
 // Tables of tensors: whatever the file, what is found lies inside it, in order, of a size that fits
-// its shape. The same bytes are also read as a layout of a small file.
+// its shape. The same bytes are also read as a layout of a small file and as a raw file.
 #include "server/delta/tables/readers.h"
+#include "server/delta/tables/scaled_rows.h"
 
 namespace {
 
@@ -28,5 +29,11 @@ extern "C" int LLVMFuzzerTestOneInput(uint8_t const* data, size_t size) {
   static Bytes const raw(4096);
   auto const layout = delta::read_layout(as_text(file), raw);
   if (layout) check(raw, *layout);
+  uint64_t end = 0;
+  for (auto const& span : delta::find_scaled_rows(file)) {
+    CHECK(span.offset >= end);
+    end = span.offset + delta::size_bytes(span);
+    CHECK(end <= file.size());
+  }
   return 0;
 }

@@ -6,6 +6,12 @@
 
 namespace godwit::delta {
 
+namespace {
+
+constexpr std::string_view kGuessed = "guessed";
+
+}  // namespace
+
 auto find_pairs(ByteView old_file, ByteView new_file) -> FoundPairs {
   auto const to = read_tensor_table(new_file);
   if (!to.tensors.empty()) {
@@ -15,7 +21,7 @@ auto find_pairs(ByteView old_file, ByteView new_file) -> FoundPairs {
   }
   auto guessed = guess_pairs(old_file, new_file);
   if (guessed.empty()) return {"bytes", {}};
-  return {"guessed", std::move(guessed)};
+  return {std::string(kGuessed), std::move(guessed)};
 }
 
 auto find_pairs_by_layout(ByteView old_file, std::string_view old_layout, ByteView new_file,
@@ -23,6 +29,16 @@ auto find_pairs_by_layout(ByteView old_file, std::string_view old_layout, ByteVi
   TRY(auto const from, read_layout(old_layout, old_file).within("layout of the old file"));
   TRY(auto const to, read_layout(new_layout, new_file).within("layout of the new file"));
   return FoundPairs{"layout", pair_tensors({old_file, from}, {new_file, to})};
+}
+
+auto make_patch_of(ByteView old_file, ByteView new_file, FoundPairs const& found,
+                   PatchOptions options) -> Result<Bytes> {
+  options.tensors = found.pairs;
+  TRY(auto patch, make_patch(old_file, new_file, options));
+  if (found.kind != kGuessed || options.format == proto::PatchFormat::bsdiff) return patch;
+  options.tensors = {};
+  TRY(auto other, make_patch(old_file, new_file, options));
+  return other.size() < patch.size() ? std::move(other) : std::move(patch);
 }
 
 }  // namespace godwit::delta

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "server/delta/delta.h"
 #include "server/delta/tables/tensor_table.h"
 
 namespace godwit::delta {
@@ -20,5 +21,10 @@ auto find_pairs(ByteView old_file, ByteView new_file) -> FoundPairs;
 /// By layouts of an operator's (tables/readers.h): `invalid` when one does not fit its file.
 auto find_pairs_by_layout(ByteView old_file, std::string_view old_layout, ByteView new_file,
                           std::string_view new_layout) -> Result<FoundPairs>;
+
+/// make_patch with these tensors. What was only guessed must pay: the smaller of the patches with
+/// and without it.
+auto make_patch_of(ByteView old_file, ByteView new_file, FoundPairs const& found,
+                   PatchOptions options) -> Result<Bytes>;
 
 }  // namespace godwit::delta

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "server/delta/tables/repeat.h"
+#include "server/delta/tables/scaled_rows.h"
 #include "server/delta/tables/similarity.h"
 
 namespace godwit::delta {
@@ -181,14 +182,33 @@ void add_region(std::vector<TensorPair>& pairs, RowFinder& finder, Region const&
   if (open_cols) add_piece(pairs, open, open_cols);
 }
 
+/// What of a region no span covers.
+auto without(Region const& region, std::vector<TensorSpan> const& spans) -> std::vector<Region> {
+  std::vector<Region> rest;
+  size_t at = region.begin;
+  for (auto const& span : spans) {
+    size_t const end = span.offset + size_bytes(span);
+    if (end <= at || span.offset >= region.end) continue;
+    if (span.offset > at) rest.push_back({.begin = at, .end = span.offset, .form = region.form});
+    at = end;
+  }
+  if (at < region.end) rest.push_back({.begin = at, .end = region.end, .form = region.form});
+  return rest;
+}
+
 }  // namespace
 
 auto guess_pairs(ByteView old_file, ByteView new_file) -> std::vector<TensorPair> {
   std::vector<TensorPair> pairs;
   if (old_file.size() != new_file.size()) return pairs;
+  auto const known = find_scaled_rows(new_file);
+  for (auto const& span : known) pairs.push_back({.to = span, .from = span});
   RowFinder finder(old_file, new_file);
   for (Region const& region : regions_of(new_file))
-    if (region.end - region.begin >= kRegionBytesMin) add_region(pairs, finder, region);
+    for (Region const& rest : without(region, known))
+      if (rest.end - rest.begin >= kRegionBytesMin) add_region(pairs, finder, rest);
+  std::sort(pairs.begin(), pairs.end(),
+            [](TensorPair const& a, TensorPair const& b) { return a.to.offset < b.to.offset; });
   return pairs;
 }
 

@@ -150,6 +150,35 @@ TEST(Guess, FindsRowsOfARawFile) {
   EXPECT_GT(covered, before.size() * 9 / 10);
 }
 
+/// For each layer: a scale for each row, the weights, integer or float biases for each row.
+auto raw_network(bool integers) -> Bytes {
+  std::mt19937 random(9);
+  Writer file;
+  for (auto const& [rows, cols] : {std::pair{32u, 25u}, {64u, 288u}, {10u, 64u}}) {
+    for (uint32_t i = 0; i < rows; ++i)
+      file.u32(std::bit_cast<uint32_t>(0.001F + static_cast<float>(random() % 100) * 1e-5F));
+    file.bytes(made_weights(rows, cols, rows));
+    for (uint32_t i = 0; i < rows; ++i) {
+      auto const bias = static_cast<int32_t>(random() % 20'000) - 10'000;
+      file.u32(integers ? static_cast<uint32_t>(bias)
+                        : std::bit_cast<uint32_t>(static_cast<float>(bias) / 5000));
+    }
+  }
+  return std::move(file).take();
+}
+
+TEST(Guess, FindsRowsByTheScalesAndBiasesBesideThem) {
+  for (bool const integers : {true, false}) {
+    auto const file = raw_network(integers);
+    std::vector<std::pair<uint32_t, uint32_t>> shapes;
+    for (auto const& pair : find_pairs(file, file).pairs)
+      if (pair.to.type == ElementType::int8 && pair.to.scales)
+        shapes.emplace_back(pair.to.rows, pair.to.cols);
+    EXPECT_EQ(shapes, (std::vector<std::pair<uint32_t, uint32_t>>{{32, 25}, {64, 288}, {10, 64}}))
+        << (integers ? "integer" : "float") << " biases";
+  }
+}
+
 TEST(Guess, TellsFloatsByTheirBytes) {
   std::mt19937 random(3);
   std::normal_distribution<float> normal(0, 0.05F);
