@@ -80,6 +80,9 @@ auto component_of(Json const& json) -> Result<Component> {
   if (auto const* trial = json.find("trial")) {
     TRY(auto starts_left, small(*trial, "starts_left", 0, ModelSlots::kTrialStarts));
     TRY(auto before, small(*trial, "before", -1, 1));
+    // Where a trial is taken back to must be another slot, with something in it.
+    if (before >= 0 && (before == component.active || !component.slots[before]))
+      return corrupt("the trial has nothing to go back to");
     component.trial = ModelSlots::Trial{starts_left, before};
   }
   if (component.active < 0 ? component.trial.has_value() : !component.slots[component.active])

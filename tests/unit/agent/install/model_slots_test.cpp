@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "agent/core/records.h"
 #include "proto/trust/digest.h"
 #include "tests/powercut/sim/sim_files.h"
 
@@ -169,6 +170,18 @@ TEST_F(ModelSlotsTest, ADamagedRecordIsAnErrorNotAGuess) {
   install("1.0.0");
   files.damage("slots", 0);
   EXPECT_FALSE(ModelSlots::open(files, [](ByteView) -> Result<> { return {}; }));
+}
+
+// To take such a trial back would leave a record that no start can read.
+TEST_F(ModelSlotsTest, ATrialThatCannotBeTakenBackIsAnErrorFromTheStart) {
+  std::string const content =
+      R"({"version":"1.0.0","counter":1,"length":0,"sha256":")" + proto::sha256({}).hex() + "\"}";
+  for (auto const* before : {"0", "1"}) {
+    auto const record = R"({"v":1,"components":{"ic":{"active":0,"floor":0,"a":)" + content +
+                        R"(,"trial":{"starts_left":1,"before":)" + before + "}}}}";
+    ASSERT_TRUE(put_record(files, "slots", as_bytes(record)));
+    EXPECT_FALSE(ModelSlots::open(files, [](ByteView) -> Result<> { return {}; })) << before;
+  }
 }
 
 }  // namespace
