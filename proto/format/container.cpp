@@ -64,7 +64,7 @@ auto profile_ram_bytes(Profile profile) -> uint64_t {
     case Profile::weights_small:
       return 192u << 10;
     case Profile::weights_large:
-      return 2u << 20;
+      return 3u << 20;
   }
   return 0;
 }

@@ -55,7 +55,7 @@ class Mixing {
  public:
   static constexpr size_t kInputCount = kInputs;
 
-  void reset(int32_t weight) {
+  void reset(int16_t weight) {
     probability_.fill(32768);
     count_.fill(0);
     weights_.fill(weight);
@@ -66,19 +66,20 @@ class Mixing {
   /// Each mixer has `kSets` sets of weights for each decision; `first` and `second` choose.
   template <typename Coder>
   auto code(Coder& coder, bool y, size_t node, size_t first, size_t second) -> bool {
-    std::array<int32_t, kInputs> logit;
-    int32_t* const a = &weights_[(node * kSets + first) * kInputs];
-    int32_t* const b = &weights_[((kNodes + node) * kSets + second) * kInputs];
-    int64_t dot_a = 0;
-    int64_t dot_b = 0;
+    std::array<int16_t, kInputs> logit;
+    int16_t* const a = &weights_[(node * kSets + first) * kInputs];
+    int16_t* const b = &weights_[((kNodes + node) * kSets + second) * kInputs];
     for (size_t i = 0; i < kInputs; ++i) {
       size_t const k = at_[i] + node;
-      logit[i] = stretch(probability_[k]) * kConfidence[count_[k]] >> 8;
-      dot_a += int64_t{logit[i]} * a[i];
-      dot_b += int64_t{logit[i]} * b[i];
+      logit[i] = static_cast<int16_t>(stretch(probability_[k]) * kConfidence[count_[k]] >> 8);
     }
-    auto const logit_a = clamp_logit(dot_a >> 16);
-    auto const logit_b = clamp_logit(dot_b >> 16);
+    // Below 2^11 times 2^15 times kInputs: no overflow.
+    int32_t dot_a = 0;
+    int32_t dot_b = 0;
+    for (size_t i = 0; i < kInputs; ++i) dot_a += int32_t{logit[i]} * a[i];
+    for (size_t i = 0; i < kInputs; ++i) dot_b += int32_t{logit[i]} * b[i];
+    int32_t const logit_a = std::clamp(dot_a >> 14, -kLogitMax, kLogitMax);
+    int32_t const logit_b = std::clamp(dot_b >> 14, -kLogitMax, kLogitMax);
     uint32_t const p = squash((logit_a + logit_b) >> 1);
     y = coder.bit(y, std::clamp<uint32_t>(p, 16, 65520));
     learn(a, logit, y, squash(logit_a));
@@ -90,19 +91,19 @@ class Mixing {
 
  private:
   static constexpr int kCountLimit = 250;
-  static auto clamp_logit(int64_t logit) -> int32_t {
-    return static_cast<int32_t>(std::clamp<int64_t>(logit, -kLogitMax, kLogitMax));
-  }
-  static void learn(int32_t* weights, std::array<int32_t, kInputs> const& logit, bool y,
+  static void learn(int16_t* weights, std::array<int16_t, kInputs> const& logit, bool y,
                     uint32_t p) {
     int32_t const error = ((y ? 65536 : 0) - static_cast<int32_t>(p)) * 6 >> 4;
-    for (size_t i = 0; i < kInputs; ++i) weights[i] += (logit[i] * error + 0x2000) >> 14;
+    for (size_t i = 0; i < kInputs; ++i) {
+      int32_t const moved = weights[i] + ((logit[i] * error + 0x8000) >> 16);
+      weights[i] = static_cast<int16_t>(std::clamp(moved, -32767, 32767));
+    }
   }
 
   std::array<size_t, kInputs> at_{};
   std::array<uint16_t, kSlots * kNodes> probability_;
   std::array<uint8_t, kSlots * kNodes> count_;
-  std::array<int32_t, 2 * kNodes * kSets * kInputs> weights_;
+  std::array<int16_t, 2 * kNodes * kSets * kInputs> weights_;
 };
 
 }  // namespace godwit::proto::weights

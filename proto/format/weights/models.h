@@ -35,14 +35,14 @@ class Arena {
   size_t kept_ = 0;
 };
 
-constexpr size_t kSmallArenaBytes = 56u << 10;
+constexpr size_t kSmallArenaBytes = 50u << 10;
 constexpr size_t kLargeArenaBytes = 320u << 10;
 
 template <bool kLarge>
 struct Models {
   ResidualModel residual;
   NumberRowModel<kLarge> numbers;
-  BytesModel<kLarge ? 512 : 64> bytes;
+  BytesModel<kLarge ? 2048 : 64> bytes;
   RatioModel ratio;
   Arena<kLarge ? kLargeArenaBytes : kSmallArenaBytes> arena;
 

@@ -76,7 +76,7 @@ class NumberRowModel {
   static constexpr size_t kSets = kLarge ? 4 : 1;
   static constexpr size_t kSlots =
       kLarge ? 320 + 400 + 400 + 27 + 34 + 34 + 272 + 400 : 20 + 20 + 20 + 27 + 34;
-  static constexpr int32_t kWeight = 65536 * 3 / 10;
+  static constexpr int16_t kWeight = 16384 * 3 / 10;
 
   static auto at_most(int32_t v, int32_t high) -> uint32_t {
     return static_cast<uint32_t>(std::clamp(v, 0, high));

@@ -71,7 +71,7 @@ class ResidualModel {
   static constexpr std::array<size_t, 8> kSizes = {216, 216, 256, 16 * 24, 243, 120, 576, 576};
   static constexpr size_t kSlots = 216 + 216 + 256 + 16 * 24 + 243 + 120 + 576 + 576;
   static constexpr size_t kTailSlots = 576 + 288 + 64;
-  static constexpr int32_t kWeight = 65536 * 30 / 100;
+  static constexpr int16_t kWeight = 16384 * 30 / 100;
 
   static auto sign3(int32_t v) -> uint32_t { return v < 0 ? 1 : v > 0 ? 2 : 0; }
   static auto size6(int32_t v) -> uint32_t {

@@ -10,7 +10,7 @@ namespace {
 namespace weights = proto::weights;
 
 /// Trials look at this many elements of a tensor, in groups of neighbouring rows.
-constexpr uint32_t kTrialElements = 48u << 10;
+constexpr uint32_t kTrialElements = 32u << 10;
 constexpr uint32_t kTrialGroups = 4;
 /// Below this many elements a row's factor costs more than it can save.
 constexpr uint32_t kScaledColsMin = 8;
@@ -98,8 +98,8 @@ auto TensorPlanner::plan(TensorPair const& pair) -> TensorPlan {
       best = std::move(wide);
     }
   }
-  if (cost(alone) < best_cost) return alone;
-  return best;
+  // Even when little moved: sparse weights are small alone.
+  return cost(alone) < best_cost ? alone : best;
 }
 
 auto TensorPlanner::cost(TensorPlan const& plan) -> double {
