@@ -196,11 +196,50 @@ void any_window(Depthwise const& d, Convolution const& conv, int8_t const* copy,
   }
 }
 
+/// Windows of one column: four lines of output from the lines that any of them sees, four by four.
+template <Scaling kScaling>
+void slide_down(Depthwise const& d, Convolution const& conv, int8_t const* copy, int32_t lines,
+                int8_t* output) {
+  ptrdiff_t const column = ptrdiff_t{conv.p.window.stride_width} * d.channels;
+  ptrdiff_t const line = ptrdiff_t{conv.out[2]} * d.channels;
+  auto const order = _mm512_load_si512(d.order);
+  Avx512Outputs const outputs(d.finish);
+  for (int32_t b = 0; b < d.blocks; ++b) {
+    int32_t const channel = b * kLanes;
+    int32_t const lanes = std::min(kLanes, d.channels - channel);
+    Avx512Scale<kScaling> const scale(d.block(b));
+    auto const bias = _mm512_load_si512(d.block(b).bias);
+    for (int32_t x = 0; x < conv.out[2]; ++x)
+      for (int32_t y = 0; y < lines; y += 4) {
+        __m512i sums[4] = {bias, bias, bias, bias};
+        auto const* at = copy + y * d.pitch + x * column + channel;
+        auto const* weights = d.weights(b);
+        for (int32_t g = 0; g < d.tap_groups; ++g, at += 4 * d.pitch, weights += kLanes * kDepth) {
+          auto const seen =
+              arranged(join(at, at + d.pitch, at + 2 * d.pitch, at + 3 * d.pitch), order);
+#pragma GCC unroll 4
+          for (int k = 0; k < 4; ++k)
+            sums[k] = _mm512_dpbusd_epi32(
+                sums[k], seen,
+                _mm512_load_si512(weights + ptrdiff_t{k} * d.tap_groups * kLanes * kDepth));
+        }
+        auto const bytes =
+            outputs.bytes(scale(sums[0]), scale(sums[1]), scale(sums[2]), scale(sums[3]));
+        auto* const out = output + y * line + ptrdiff_t{x} * d.channels + channel;
+        int32_t const here = lines - y;
+        store_lanes(out, _mm512_castsi512_si128(bytes), lanes);
+        if (here > 1) store_lanes(out + line, _mm512_extracti32x4_epi32(bytes, 1), lanes);
+        if (here > 2) store_lanes(out + 2 * line, _mm512_extracti32x4_epi32(bytes, 2), lanes);
+        if (here > 3) store_lanes(out + 3 * line, _mm512_extracti32x4_epi32(bytes, 3), lanes);
+      }
+  }
+}
+
 using Kernel = void (*)(Depthwise const&, Convolution const&, int8_t const*, int32_t, int8_t*);
 
 template <Scaling kScaling>
 auto kernel_for(Depthwise const& d, Convolution const& conv) -> Kernel {
-  if (!d.three_by_three) return any_window<kScaling>;
+  if (!d.three_by_three) return d.shifts == kDepth ? slide_down<kScaling> : any_window<kScaling>;
   bool const dense = conv.p.window.stride_width == 1;
   if (d.columns > 1)
     return dense ? three_by_three<Reading::narrow, 1, kScaling>

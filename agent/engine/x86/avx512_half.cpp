@@ -100,42 +100,38 @@ void finish_half(Block const& block, Avx512Outputs const& outputs, int32_t const
   }
 }
 
-template <int kFull, Scaling kScaling>
-void multiply_half(Matrix const& matrix, int32_t first_block, void const* const* rows,
-                   int32_t count, int8_t* output, ptrdiff_t stride, int32_t* memory) {
+/// What is left of a group, made once for each scaling and not for each number of whole blocks.
+template <Scaling kScaling>
+void finish_tile(Matrix const& matrix, int32_t first_block, Sums sums, int32_t rows, int8_t* output,
+                 ptrdiff_t stride) {
   Avx512Outputs const outputs(matrix.finish);
-  Sums const sums{memory, kRows};
-  int32_t const channel = (first_block + kFull) * kLanes;
-  output += first_block * kLanes;
-  for (int32_t row = 0; row < count; row += kRows, output += kRows * stride) {
-    int32_t const here = std::min(kRows, count - row);
-    int8_t const* these[kRows];
-    for (int32_t i = 0; i < kRows; ++i)
-      these[i] = static_cast<int8_t const*>(rows[row + std::min(i, here - 1)]);
-    sum_tile_half<kFull>(matrix, first_block, these, sums);
-    for (int32_t j = 0; j < kFull; ++j)
-      finish_block<kScaling>(*matrix.block(first_block + j), outputs, sums.at(j, 0), here, kLanes,
-                             output + j * kLanes, stride);
-    finish_half<kScaling>(*matrix.block(first_block + kFull), outputs, sums.at(kFull, 0), here,
-                          matrix.channels - channel, output + kFull * kLanes, stride);
-  }
+  int32_t const last = matrix.blocks - 1;
+  for (int32_t b = first_block; b < last; ++b)
+    finish_block<kScaling>(*matrix.block(b), outputs, sums.at(b - first_block, 0), rows, kLanes,
+                           output + b * kLanes, stride);
+  finish_half<kScaling>(*matrix.block(last), outputs, sums.at(last - first_block, 0), rows,
+                        matrix.channels - last * kLanes, output + last * kLanes, stride);
 }
 
-template <Scaling kScaling>
-auto half_for(int32_t full) {
-  return full == 0   ? multiply_half<0, kScaling>
-         : full == 1 ? multiply_half<1, kScaling>
-                     : multiply_half<2, kScaling>;
-}
+constexpr decltype(&sum_tile_half<0>) kSumTile[] = {sum_tile_half<0>, sum_tile_half<1>,
+                                                    sum_tile_half<2>};
 
 }  // namespace
 
 void multiply_half_avx512(Matrix const& matrix, int32_t first_block, void const* const* rows,
                           int32_t count, int8_t* output, ptrdiff_t stride, int32_t* sums) {
-  int32_t const full = matrix.blocks - first_block - 1;
-  auto const multiply = matrix.finish.scaling == Scaling::plain ? half_for<Scaling::plain>(full)
-                                                                : half_for<Scaling::shifted>(full);
-  multiply(matrix, first_block, rows, count, output, stride, sums);
+  auto const sum = kSumTile[matrix.blocks - first_block - 1];
+  auto const finish = matrix.finish.scaling == Scaling::plain ? finish_tile<Scaling::plain>
+                                                              : finish_tile<Scaling::shifted>;
+  Sums const to{sums, kRows};
+  for (int32_t row = 0; row < count; row += kRows, output += kRows * stride) {
+    int32_t const here = std::min(kRows, count - row);
+    int8_t const* these[kRows];
+    for (int32_t i = 0; i < kRows; ++i)
+      these[i] = static_cast<int8_t const*>(rows[row + std::min(i, here - 1)]);
+    sum(matrix, first_block, these, to);
+    finish(matrix, first_block, to, here, output, stride);
+  }
 }
 
 }  // namespace godwit::engine::x86

@@ -6,6 +6,7 @@ namespace {
 
 constexpr int32_t kTapsMax = 1 << 12;
 constexpr int32_t kLinesTogether = 2;  // lines of output that kernels work on at once
+constexpr int32_t kLinesTooFar = 8;    // of output, whose input kernels may read for nothing
 constexpr int64_t kDepthwiseStripBytes = 96 << 10;
 
 auto round_up(uint64_t bytes) -> uint64_t {
@@ -32,7 +33,14 @@ auto taps_of(Convolution const& conv) -> int32_t {
   return conv.kernel_height * conv.kernel_width;
 }
 
+/// Windows of one column that slide by one line: four of them see mostly the same lines.
+auto slides_down(Convolution const& conv, Layout const& layout) -> bool {
+  return !layout.words && conv.kernel_width == 1 && conv.p.window.stride_height == 1 &&
+         conv.p.dilation_height == 1 && conv.out[1] > 1;
+}
+
 auto tap_groups_of(Convolution const& conv, Layout const& layout) -> int32_t {
+  if (slides_down(conv, layout)) return (taps_of(conv) + kDepth - 1 + kDepth - 1) / kDepth;
   return is_three_by_three(conv, layout) ? 3 : (taps_of(conv) + layout.taps() - 1) / layout.taps();
 }
 
@@ -40,9 +48,11 @@ auto blocks_of(Convolution const& conv) -> int32_t {
   return (conv.out[3] + kLanes - 1) / kLanes;
 }
 
-auto has_pairs(Convolution const& conv, Layout const& layout) -> bool {
-  return is_three_by_three(conv, layout) && columns_of(conv, layout) == 1 &&
-         conv.p.window.stride_width == 1;
+auto shifts_of(Convolution const& conv, Layout const& layout) -> int32_t {
+  if (slides_down(conv, layout)) return kDepth;
+  bool const pairs = is_three_by_three(conv, layout) && columns_of(conv, layout) == 1 &&
+                     conv.p.window.stride_width == 1;
+  return pairs ? 2 : 1;
 }
 
 /// Lines of a strip, which kernels take by twos. Every strip copies anew what two of them see.
@@ -60,15 +70,18 @@ struct Places {
         blocks(taps + round_up(sizeof(int32_t) * kDepth *
                                static_cast<uint32_t>(tap_groups_of(conv, layout)))),
         weights(blocks + sizeof(Block) * static_cast<uint32_t>(blocks_of(conv))),
-        end(weights + uint64_t{kLanes * kDepth} * (has_pairs(conv, layout) ? 2 : 1) *
+        end(weights + uint64_t{kLanes * kDepth} * static_cast<uint32_t>(shifts_of(conv, layout)) *
                           static_cast<uint32_t>(blocks_of(conv) * tap_groups_of(conv, layout))) {}
 };
 
-/// Where the weight of tap `t` goes for a lane, from the weights of its block on.
-auto place_of(Depthwise const& d, Layout const& layout, int32_t lane, int32_t t) -> int32_t {
-  int32_t const together = d.three_by_three ? 3 : layout.taps();
-  int32_t const group = t / together * kLanes * kDepth;
-  return group + (lane * layout.taps() + t % together) * layout.value_bytes();
+/// Where the weight of tap `t` goes for a lane, from the weights of its block on, in the copy that
+/// is `shift` taps further.
+auto place_of(Depthwise const& d, Layout const& layout, int32_t lane, int32_t t, int32_t shift)
+    -> int32_t {
+  int32_t const group = d.three_by_three ? t / 3 : (t + shift) / layout.taps();
+  int32_t const place = d.three_by_three ? t % 3 + shift : (t + shift) % layout.taps();
+  return (shift * d.tap_groups + group) * kLanes * kDepth +
+         (lane * layout.taps() + place) * layout.value_bytes();
 }
 
 void pack_block(Convolution const& conv, Layout const& layout, Depthwise const& d, int32_t b,
@@ -79,10 +92,11 @@ void pack_block(Convolution const& conv, Layout const& layout, Depthwise const& 
     if (channel >= d.channels) continue;
     for (int32_t t = 0; t < taps_of(conv); ++t) {
       int8_t const value = from[ptrdiff_t{t} * d.channels + channel];
-      int8_t* const to = weights + place_of(d, layout, lane, t);
-      to[0] = value;
-      if (layout.words) to[1] = value < 0 ? -1 : 0;
-      if (d.pairs) to[d.tap_groups * kLanes * kDepth + 1] = value;
+      for (int32_t shift = 0; shift < d.shifts; ++shift) {
+        int8_t* const to = weights + place_of(d, layout, lane, t, shift);
+        to[0] = value;
+        if (layout.words) to[1] = value < 0 ? -1 : 0;
+      }
       sums[lane] += static_cast<uint32_t>(value);
     }
   }
@@ -127,7 +141,7 @@ void depthwise_pack(Step const& step, Layout const& layout, uint8_t* packed) {
   d.blocks = blocks_of(conv);
   d.tap_groups = tap_groups_of(conv, layout);
   d.three_by_three = is_three_by_three(conv, layout);
-  d.pairs = has_pairs(conv, layout);
+  d.shifts = shifts_of(conv, layout);
   d.strip_lines = strip_lines(conv);
   d.pitch = conv.copy_pitch();
   d.finish = finish_of(step, conv.p.clamp);
@@ -154,7 +168,7 @@ void depthwise_pack(Step const& step, Layout const& layout, uint8_t* packed) {
 
 auto depthwise_scratch_bytes(Step const& step, Layout const& layout) -> uint64_t {
   Convolution const conv(step);
-  return conv.copy_bytes(layout, strip_lines(conv) + kLinesTogether) +
+  return conv.copy_bytes(layout, strip_lines(conv) + kLinesTooFar) +
          2 * kLanes * static_cast<uint64_t>(conv.out[3]);
 }
 

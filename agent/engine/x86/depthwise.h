@@ -14,19 +14,20 @@ struct alignas(kMemoryAlignment) Depthwise {
   int32_t blocks;       // vectors that together hold all channels
   int32_t tap_groups;   // of taps of the window that are multiplied together
   bool three_by_three;  // stride 1 or 2 both ways, no dilation: a tap group is a line of the window
-  bool pairs;           // weights of a second column follow: the same values, one tap further
+  int32_t shifts;       // so many times the weights, each one tap further: for the next columns or
+                        // lines of output, which see the same values
   int32_t strip_lines;
   ptrdiff_t pitch;
   Finish finish;
   uint32_t taps_at;     // int32_t: where each tap is; not for three_by_three
   uint32_t blocks_at;   // Block[blocks]
-  uint32_t weights_at;  // int8_t[blocks][1 or 2][tap_groups][kLanes * kDepth]
+  uint32_t weights_at;  // int8_t[blocks][shifts][tap_groups][kLanes * kDepth]
   alignas(kMemoryAlignment) uint8_t order[kLanes * kDepth];  // from four taps of sixteen channels
 
   auto taps() const { return at<int32_t>(taps_at); }
   auto block(int32_t i) const -> Block const& { return at<Block>(blocks_at)[i]; }
   auto weights(int32_t i) const {
-    return at<int8_t>(weights_at) + ptrdiff_t{i} * (pairs ? 2 : 1) * tap_groups * kLanes * kDepth;
+    return at<int8_t>(weights_at) + ptrdiff_t{i} * shifts * tap_groups * kLanes * kDepth;
   }
 
  private:

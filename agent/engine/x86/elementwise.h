@@ -1,5 +1,5 @@
-// ADD, pools and MEAN: what the instruction sets share. Factors are packed as blocks whose lanes
-// are all alike.
+// ADD, pools and MEAN: what the instruction sets share. Factors are packed as blocks whose
+// lanes are all alike.
 #pragma once
 
 #include "agent/engine/x86/matrix.h"

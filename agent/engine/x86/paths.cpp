@@ -98,7 +98,6 @@ constexpr Path kAvx2 = {"avx2", has_avx2, kAvx2Kernels};
 }  // namespace
 
 auto paths() -> std::span<Path const* const> {
-  __builtin_cpu_init();  // a C library's start has done it, but there may be none
   static constexpr Path const* kPaths[] = {&kAvx512, &kAvxVnni, &kAvx2, &kPortable};
   return kPaths;
 }

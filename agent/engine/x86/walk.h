@@ -55,11 +55,6 @@ struct Convolution {
             kCopyMargin) *
            static_cast<uint64_t>(layout.value_bytes());
   }
-  void copy(Layout const& layout, int32_t batch, int32_t first, int32_t lines, void* to) const {
-    layout.words ? copy(batch, first, lines, static_cast<int16_t*>(to))
-                 : copy(batch, first, lines, static_cast<int8_t*>(to));
-  }
-
   /// The input line by which output line `y` begins; it may lie before the input.
   auto top(int32_t y) const -> int32_t { return y * p.window.stride_height - p.window.pad_top; }
   auto line(int32_t batch, int32_t y) const -> int8_t const* {
@@ -67,24 +62,7 @@ struct Convolution {
   }
 
   /// Copies `lines` input lines from line `first` on, with what the padding around them reads as.
-  template <typename Value>
-  void copy(int32_t batch, int32_t first, int32_t lines, Value* to) const {
-    auto const zero_point = static_cast<Value>(step.inputs[0].zero_point);
-    ptrdiff_t const pitch = copy_pitch();
-    int32_t const width = window_width();
-    int32_t const left = std::min(p.window.pad_left, width);
-    ptrdiff_t const before = ptrdiff_t{left} * in[3];
-    ptrdiff_t const inside = ptrdiff_t{std::min(in[2], width - left)} * in[3];
-    for (int32_t y = first; y < first + lines; ++y, to += pitch) {
-      if (y < 0 || y >= in[1]) {
-        std::fill_n(to, pitch, zero_point);
-        continue;
-      }
-      std::fill_n(to, before, zero_point);
-      std::copy_n(line(batch, y), inside, to + before);
-      std::fill_n(to + before + inside, pitch - before - inside, zero_point);
-    }
-  }
+  void copy(Layout const& layout, int32_t batch, int32_t first, int32_t lines, void* to) const;
 };
 
 /// An output that is written over the input while the step runs (docs/engine.md, "Overlap"): a
