@@ -68,6 +68,7 @@ auto compile_tflite(ByteView file, CompileOptions const& options) -> Result<Comp
                         .input_count = graph.input_count,
                         .outputs = std::move(graph.outputs),
                         .arena_bytes = arena_bytes,
+                        .state_bytes = graph.state_bytes,
                         .source = engine::sha256(file)};
   compiled.model = write_model(spec);
   TRY(auto engine, engine::Engine::load(compiled.model).within("checking the result"));

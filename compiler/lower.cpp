@@ -8,7 +8,7 @@ namespace {
 
 struct Row {
   TfliteCode code;
-  Lowered (*lower)(Lowering&);
+  Result<> (*lower)(Lowering&);
 };
 // The next operator is one row here and one function beside.
 constexpr Row kRows[] = {
@@ -22,6 +22,11 @@ constexpr Row kRows[] = {
     {TfliteCode::mean, lower_mean},
     {TfliteCode::reshape, lower_reshape},
     {TfliteCode::softmax, lower_softmax},
+    {TfliteCode::quantize, lower_quantize},
+    {TfliteCode::logistic, lower_logistic},
+    {TfliteCode::tanh, lower_tanh},
+    {TfliteCode::svdf, lower_svdf},
+    {TfliteCode::unidirectional_sequence_lstm, lower_lstm},
 };
 
 auto find_row(TfliteCode code) -> Row const* {
@@ -37,18 +42,15 @@ auto supported() -> std::string {
   return names;
 }
 
-auto activation_spec(TfliteTensor const& tensor) -> proto::TensorSpec {
-  return {.name = tensor.name,
-          .type = proto::TensorType::int8,
-          .shape = tensor.shape,
-          .scales = tensor.scales,
-          .zero_point = static_cast<int32_t>(tensor.zero_points[0])};
-}
+/// Types that may enter and leave a graph.
+std::vector<TfliteType> const kEdgeTypes = {TfliteType::int8, TfliteType::uint8, TfliteType::int16,
+                                            TfliteType::int32, TfliteType::float32};
 
 class GraphLowering {
  public:
-  explicit GraphLowering(TfliteModel const& model)
-      : model_(model), values_(model.tensors.size(), kNoValue) {}
+  explicit GraphLowering(TfliteModel const& model) : model_(model) {
+    lowered_.values.resize(model.tensors.size(), kNoValue);
+  }
 
   auto run() -> Result<Graph> {
     TRY_VOID(check_codes());
@@ -56,8 +58,9 @@ class GraphLowering {
     for (size_t i = 0; i < model_.operators.size(); ++i)
       TRY_VOID(add_operator(model_.operators[i]).within(place(i)));
     TRY_VOID(add_outputs());
+    TRY_VOID(place_states());
     move_constants();
-    return std::move(graph_);
+    return std::move(lowered_.graph);
   }
 
  private:
@@ -79,31 +82,23 @@ class GraphLowering {
       // A throw-away operator reads it: the same checks, the same words.
       TfliteOperator const reader{
           .code = {}, .name = {}, .inputs = {index}, .outputs = {}, .options = {}};
-      TRY(auto const* tensor,
-          Lowering(model_, reader, values_, constants_).activation(0).within("input of the graph"));
-      auto& value = values_[static_cast<size_t>(index)];
+      TRY(auto const* tensor, Lowering(model_, reader, lowered_)
+                                  .activation(0, kEdgeTypes)
+                                  .within("input of the graph"));
+      auto& value = lowered_.values[static_cast<size_t>(index)];
       if (value != kNoValue || !tensor->data.empty())
         return invalid("input of the graph: tensor " + std::to_string(index) +
                        " is named twice or is a constant");
-      value = add_activation(*tensor);
+      value = static_cast<uint32_t>(lowered_.graph.tensors.size());
+      lowered_.graph.tensors.push_back(tensor_spec(*tensor));
     }
-    graph_.input_count = static_cast<uint32_t>(graph_.tensors.size());
+    lowered_.graph.input_count = static_cast<uint32_t>(lowered_.graph.tensors.size());
     return {};
   }
 
   auto add_operator(TfliteOperator const& op) -> Result<> {
-    auto const* const row = find_row(op.code);
-    Lowering lowering(model_, op, values_, constants_);
-    TRY(auto spec, row->lower(lowering));
-    TRY(auto const* output, lowering.output());
-    auto& value = values_[static_cast<size_t>(op.outputs[0])];
-    if (value != kNoValue || !output->data.empty())
-      return invalid("writes tensor " + std::to_string(op.outputs[0]) +
-                     ", which has a value already");
-    value = add_activation(*output);
-    spec.outputs = {value};
-    graph_.operators.push_back(std::move(spec));
-    return {};
+    Lowering lowering(model_, op, lowered_);
+    return find_row(op.code)->lower(lowering);
   }
 
   auto unsupported(TfliteOperator const& op) const -> Error {
@@ -118,32 +113,42 @@ class GraphLowering {
   auto add_outputs() -> Result<> {
     if (model_.outputs.empty()) return invalid("the graph has no outputs");
     for (int32_t index : model_.outputs) {
-      auto const value = values_[static_cast<size_t>(index)];
-      if (value == kNoValue)
+      auto const value = lowered_.values[static_cast<size_t>(index)];
+      if (value == kNoValue || value >= kConstantBase)
         return invalid("output of the graph: tensor " + std::to_string(index) +
                        " is computed by no operator");
-      graph_.outputs.push_back(value);
+      lowered_.graph.outputs.push_back(value);
     }
     return {};
   }
 
-  auto add_activation(TfliteTensor const& tensor) -> uint32_t {
-    graph_.tensors.push_back(activation_spec(tensor));
-    return static_cast<uint32_t>(graph_.tensors.size() - 1);
+  auto place_states() -> Result<> {
+    uint64_t end = 0;
+    for (auto& tensor : lowered_.constants) {
+      if (!tensor.state) continue;
+      tensor.arena_offset = static_cast<uint32_t>(end);
+      uint64_t size = proto::element_bytes(tensor.type);
+      for (uint32_t extent : tensor.shape) size *= extent;  // bounded when the file was read
+      end +=
+          (size + proto::kTensorAlignment - 1) / proto::kTensorAlignment * proto::kTensorAlignment;
+      if (end > proto::kStateBytesMax) return invalid("the state of the graph is too large");
+    }
+    lowered_.graph.state_bytes = static_cast<uint32_t>(end);
+    return {};
   }
 
   void move_constants() {
-    auto const activations = static_cast<uint32_t>(graph_.tensors.size());
-    for (auto& op : graph_.operators)
+    auto& graph = lowered_.graph;
+    auto const activations = static_cast<uint32_t>(graph.tensors.size());
+    for (auto& op : graph.operators)
       for (auto& input : op.inputs)
         if (input >= kConstantBase) input = input - kConstantBase + activations;
-    std::move(constants_.begin(), constants_.end(), std::back_inserter(graph_.tensors));
+    std::move(lowered_.constants.begin(), lowered_.constants.end(),
+              std::back_inserter(graph.tensors));
   }
 
   TfliteModel const& model_;
-  std::vector<uint32_t> values_;  // of each tensor of the file, its number in the graph
-  std::vector<proto::TensorSpec> constants_;
-  Graph graph_;
+  Lowered lowered_;
 };
 
 }  // namespace

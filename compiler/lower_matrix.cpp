@@ -94,7 +94,7 @@ struct ConvFields {
   uint32_t activation, dilation_width, dilation_height;
 };
 
-auto lower_any_conv(Lowering& lowering, proto::Opcode code, ConvFields const& fields) -> Lowered {
+auto lower_any_conv(Lowering& lowering, proto::Opcode code, ConvFields const& fields) -> Result<> {
   TRY_VOID(lowering.check_count(2, 3));
   bool const depthwise = code == proto::Opcode::depthwise_conv_2d;
   TRY(auto const* input, lowering.activation(0));
@@ -113,20 +113,20 @@ auto lower_any_conv(Lowering& lowering, proto::Opcode code, ConvFields const& fi
   proto::ConvParams const params{window, dilation_height, dilation_width,
                                  activation_clamp(activation, output->scales[0],
                                                   static_cast<int32_t>(output->zero_points[0]))};
-  return proto::OperatorSpec{code, std::move(inputs), {}, proto::param_words(params)};
+  return lowering.finish({code, std::move(inputs), {}, proto::param_words(params)});
 }
 
 }  // namespace
 
-auto lower_conv_2d(Lowering& lowering) -> Lowered {
+auto lower_conv_2d(Lowering& lowering) -> Result<> {
   return lower_any_conv(lowering, proto::Opcode::conv_2d, {3, 4, 5});
 }
 
-auto lower_depthwise_conv_2d(Lowering& lowering) -> Lowered {
+auto lower_depthwise_conv_2d(Lowering& lowering) -> Result<> {
   return lower_any_conv(lowering, proto::Opcode::depthwise_conv_2d, {4, 5, 6});
 }
 
-auto lower_fully_connected(Lowering& lowering) -> Lowered {
+auto lower_fully_connected(Lowering& lowering) -> Result<> {
   TRY_VOID(lowering.check_count(2, 3));
   TRY(auto const* output, lowering.output());
   TRY(auto const weights, read_weights(lowering, 2, 0));
@@ -136,8 +136,8 @@ auto lower_fully_connected(Lowering& lowering) -> Lowered {
   TRY(auto inputs, matrix_inputs(lowering, weights));
   proto::FullyConnectedParams const params{activation_clamp(
       activation, output->scales[0], static_cast<int32_t>(output->zero_points[0]))};
-  return proto::OperatorSpec{
-      proto::Opcode::fully_connected, std::move(inputs), {}, proto::param_words(params)};
+  return lowering.finish(
+      {proto::Opcode::fully_connected, std::move(inputs), {}, proto::param_words(params)});
 }
 
 }  // namespace godwit::compiler

@@ -27,7 +27,7 @@ auto check_same_quantisation(Lowering const& lowering) -> Result<> {
   return {};
 }
 
-auto lower_pool(Lowering& lowering, proto::Opcode code) -> Lowered {
+auto lower_pool(Lowering& lowering, proto::Opcode code) -> Result<> {
   TRY_VOID(lowering.check_count(1, 1));
   TRY_VOID(check_same_quantisation(lowering));
   TRY(auto const* input, lowering.activation(0));
@@ -43,20 +43,20 @@ auto lower_pool(Lowering& lowering, proto::Opcode code) -> Lowered {
   TRY(auto const value, lowering.value(0));
   proto::PoolParams const params{
       window, height, width, activation_clamp(activation, output->scales[0], zero_point(*output))};
-  return proto::OperatorSpec{code, {value}, {}, proto::param_words(params)};
+  return lowering.finish({code, {value}, {}, proto::param_words(params)});
 }
 
 }  // namespace
 
-auto lower_average_pool_2d(Lowering& lowering) -> Lowered {
+auto lower_average_pool_2d(Lowering& lowering) -> Result<> {
   return lower_pool(lowering, proto::Opcode::average_pool_2d);
 }
 
-auto lower_max_pool_2d(Lowering& lowering) -> Lowered {
+auto lower_max_pool_2d(Lowering& lowering) -> Result<> {
   return lower_pool(lowering, proto::Opcode::max_pool_2d);
 }
 
-auto lower_add(Lowering& lowering) -> Lowered {
+auto lower_add(Lowering& lowering) -> Result<> {
   TRY_VOID(lowering.check_count(2, 2));
   TRY(auto const* a, lowering.activation(0));
   TRY(auto const* b, lowering.activation(1));
@@ -72,10 +72,10 @@ auto lower_add(Lowering& lowering) -> Lowered {
       quantise_multiplier(real_scale(*b) / common),
       quantise_multiplier(common / ((1 << kLeftShift) * real_scale(*output))),
       activation_clamp(activation, output->scales[0], zero_point(*output))};
-  return proto::OperatorSpec{proto::Opcode::add, {first, second}, {}, proto::param_words(params)};
+  return lowering.finish({proto::Opcode::add, {first, second}, {}, proto::param_words(params)});
 }
 
-auto lower_pad(Lowering& lowering) -> Lowered {
+auto lower_pad(Lowering& lowering) -> Result<> {
   TRY_VOID(lowering.check_count(2, 2));
   TRY_VOID(check_same_quantisation(lowering));
   TRY(auto const* input, lowering.activation(0));
@@ -95,10 +95,10 @@ auto lower_pad(Lowering& lowering) -> Lowered {
   }
   params.value = zero_point(*output);
   TRY(auto const value, lowering.value(0));
-  return proto::OperatorSpec{proto::Opcode::pad, {value}, {}, proto::param_words(params)};
+  return lowering.finish({proto::Opcode::pad, {value}, {}, proto::param_words(params)});
 }
 
-auto lower_mean(Lowering& lowering) -> Lowered {
+auto lower_mean(Lowering& lowering) -> Result<> {
   TRY_VOID(lowering.check_count(2, 2));
   TRY(auto const* input, lowering.activation(0));
   TRY(auto const* output, lowering.output());
@@ -121,10 +121,10 @@ auto lower_mean(Lowering& lowering) -> Lowered {
       {static_cast<int32_t>(std::bit_width(static_cast<uint64_t>(count))) - 1, 32, 31 + m.shift});
   params.multiplier = {static_cast<int32_t>((int64_t{m.value} << shift) / count), m.shift - shift};
   TRY(auto const value, lowering.value(0));
-  return proto::OperatorSpec{proto::Opcode::mean, {value}, {}, proto::param_words(params)};
+  return lowering.finish({proto::Opcode::mean, {value}, {}, proto::param_words(params)});
 }
 
-auto lower_reshape(Lowering& lowering) -> Lowered {
+auto lower_reshape(Lowering& lowering) -> Result<> {
   TRY_VOID(lowering.check_count(1, 2));
   TRY_VOID(check_same_quantisation(lowering));
   TRY(auto const* input, lowering.activation(0));
@@ -132,24 +132,28 @@ auto lower_reshape(Lowering& lowering) -> Lowered {
   if (input->elements != output->elements)
     return lowering.fail(0, "has another number of elements than the output");
   TRY(auto const value, lowering.value(0));
-  return proto::OperatorSpec{proto::Opcode::reshape, {value}, {}, {}};
+  return lowering.finish({proto::Opcode::reshape, {value}, {}, {}});
 }
 
-auto lower_softmax(Lowering& lowering) -> Lowered {
+auto lower_softmax(Lowering& lowering) -> Result<> {
   TRY_VOID(lowering.check_count(1, 1));
   TRY(auto const* input, lowering.activation(0));
-  TRY(auto const* output, lowering.output());
-  if (output->scales[0] != 1.0f / 256 || zero_point(*output) != -128)
-    return invalid("has an output whose scale is not 1/256 or whose zero point is not -128");
+  TRY(auto const* output, lowering.output(0, {TfliteType::int8, TfliteType::int16}));
+  bool const wide = output->type == TfliteType::int16;
+  float const unit = wide ? 1.0f / 65536 : 1.0f / 256;
+  bool const fits =
+      wide ? std::abs(output->scales[0] - unit) <= 0.001f * unit && zero_point(*output) == -32768
+           : output->scales[0] == unit && zero_point(*output) == -128;
+  if (!fits) return invalid("has an output that does not map [0, 1) to its whole range of values");
   TRY(auto const beta, lowering.option_float(0, 0.0f));
   if (!std::isfinite(beta) || beta <= 0) return invalid("has a beta that is not a positive number");
   auto const scaling = softmax_scaling(static_cast<double>(beta), real_scale(*input));
   TRY(auto const value, lowering.value(0));
-  return proto::OperatorSpec{
-      proto::Opcode::softmax,
-      {value},
-      {},
-      proto::param_words(proto::SoftmaxParams{scaling.multiplier, scaling.diff_min})};
+  return lowering.finish(
+      {proto::Opcode::softmax,
+       {value},
+       {},
+       proto::param_words(proto::SoftmaxParams{scaling.multiplier, scaling.diff_min})});
 }
 
 }  // namespace godwit::compiler

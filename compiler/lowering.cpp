@@ -1,12 +1,43 @@
 // The checks and conversions that the lowering of every operator shares.
 #include "compiler/lower.h"
 
+#include <algorithm>
+
 namespace godwit::compiler {
 
 namespace {
 
 constexpr char const* kShapeFault =
     "has an open, empty or too large shape: export the model with fixed shapes (batch 1)";
+
+/// The zero points that a type can have.
+auto range_of(TfliteType type) -> std::pair<int64_t, int64_t> {
+  switch (type) {
+    case TfliteType::int8:
+      return {-128, 127};
+    case TfliteType::uint8:
+      return {0, 255};
+    case TfliteType::int16:
+      return {-32768, 32767};
+    default:
+      return {0, 0};
+  }
+}
+
+auto compiled_type(TfliteType type) -> proto::TensorType {
+  switch (type) {
+    case TfliteType::uint8:
+      return proto::TensorType::uint8;
+    case TfliteType::int16:
+      return proto::TensorType::int16;
+    case TfliteType::int32:
+      return proto::TensorType::int32;
+    case TfliteType::float32:
+      return proto::TensorType::float32;
+    default:
+      return proto::TensorType::int8;
+  }
+}
 
 }  // namespace
 
@@ -20,36 +51,54 @@ auto Lowering::fail(size_t input, std::string const& why) const -> Error {
   return tensor_error(op_.inputs[input], why);
 }
 
-auto Lowering::check_count(size_t inputs_min, size_t inputs_max) const -> Result<> {
-  if (op_.inputs.size() < inputs_min || op_.inputs.size() > inputs_max || op_.outputs.size() != 1)
+auto Lowering::check_count(size_t inputs_min, size_t inputs_max, size_t outputs) const -> Result<> {
+  if (op_.inputs.size() < inputs_min || op_.inputs.size() > inputs_max ||
+      op_.outputs.size() != outputs)
     return invalid("has " + std::to_string(op_.inputs.size()) + " inputs and " +
                    std::to_string(op_.outputs.size()) + " outputs, which no such operator has");
   return {};
 }
 
-auto Lowering::quantised(int32_t index) const -> Result<TfliteTensor const*> {
+auto Lowering::quantised(int32_t index, std::vector<TfliteType> const& types) const
+    -> Result<TfliteTensor const*> {
   if (index < 0) return tensor_error(index, "");
   auto const& tensor = model_.tensors[static_cast<size_t>(index)];
-  if (tensor.type != TfliteType::int8)
-    return tensor_error(index, "is " + to_string(tensor.type) +
-                                   ", not int8: convert the model with full integer quantisation "
+  if (std::find(types.begin(), types.end(), tensor.type) == types.end()) {
+    std::string names;
+    for (auto type : types) names += (names.empty() ? "" : " or ") + to_string(type);
+    return tensor_error(index, "is " + to_string(tensor.type) + ", not " + names +
+                                   ": convert the model with full integer quantisation "
                                    "(int8 activations, inputs and outputs)");
+  }
   if (tensor.elements == 0) return tensor_error(index, kShapeFault);
+  bool const plain = tensor.type == TfliteType::float32 || tensor.type == TfliteType::int32;
+  if (plain && tensor.scales.empty()) return &tensor;
   if (tensor.scales.size() != 1 || tensor.zero_points.size() != 1 || !(tensor.scales[0] > 0))
     return tensor_error(index,
                         "has no scale and zero point of its own: convert the model with full "
                         "integer quantisation");
-  if (tensor.zero_points[0] < -128 || tensor.zero_points[0] > 127)
-    return tensor_error(index, "has a zero point outside int8");
+  auto const [low, high] = range_of(tensor.type);
+  if (tensor.zero_points[0] < low || tensor.zero_points[0] > high)
+    return tensor_error(index, "has a zero point outside " + to_string(tensor.type));
   return &tensor;
 }
 
 auto Lowering::activation(size_t i) const -> Result<TfliteTensor const*> {
-  return quantised(has_input(i) ? op_.inputs[i] : -1);
+  return activation(i, {TfliteType::int8});
 }
 
 auto Lowering::output() const -> Result<TfliteTensor const*> {
-  return quantised(op_.outputs[0]);
+  return output(0, {TfliteType::int8});
+}
+
+auto Lowering::activation(size_t i, std::vector<TfliteType> const& types) const
+    -> Result<TfliteTensor const*> {
+  return quantised(has_input(i) ? op_.inputs[i] : -1, types);
+}
+
+auto Lowering::output(size_t i, std::vector<TfliteType> const& types) const
+    -> Result<TfliteTensor const*> {
+  return quantised(op_.outputs[i], types);
 }
 
 auto Lowering::constant(size_t i, TfliteType type) const -> Result<TfliteTensor const*> {
@@ -104,22 +153,57 @@ auto Lowering::activation_option(uint32_t field) const -> Result<Activation> {
   return static_cast<Activation>(code);
 }
 
+auto tensor_spec(TfliteTensor const& tensor) -> proto::TensorSpec {
+  return {
+      .name = tensor.name,
+      .type = compiled_type(tensor.type),
+      .shape = tensor.shape,
+      .scales = tensor.scales,
+      .zero_point = tensor.zero_points.empty() ? 0 : static_cast<int32_t>(tensor.zero_points[0])};
+}
+
 auto Lowering::value(size_t i) -> Result<uint32_t> {
-  TRY(auto const* tensor, activation(i));
+  if (!has_input(i)) return tensor_error(-1, "");
   auto const index = static_cast<size_t>(op_.inputs[i]);
-  if (values_[index] != kNoValue) return values_[index];
-  if (tensor->data.empty()) return fail(i, "is read before any operator writes it");
-  return add_constant({.name = tensor->name,
-                       .type = proto::TensorType::int8,
-                       .shape = tensor->shape,
-                       .scales = tensor->scales,
-                       .zero_point = static_cast<int32_t>(tensor->zero_points[0]),
-                       .data = Bytes(tensor->data.begin(), tensor->data.end())});
+  auto& value = lowered_.values[index];
+  if (value != kNoValue) return value;
+  auto const& tensor = model_.tensors[index];
+  if (tensor.data.empty()) return fail(i, "is read before any operator writes it");
+  auto spec = tensor_spec(tensor);
+  spec.data = Bytes(tensor.data.begin(), tensor.data.end());
+  return add_constant(std::move(spec));
 }
 
 auto Lowering::add_constant(proto::TensorSpec tensor) -> uint32_t {
-  constants_.push_back(std::move(tensor));
-  return kConstantBase + static_cast<uint32_t>(constants_.size() - 1);
+  lowered_.constants.push_back(std::move(tensor));
+  return kConstantBase + static_cast<uint32_t>(lowered_.constants.size() - 1);
+}
+
+auto Lowering::state(size_t i, TfliteType type) -> Result<uint32_t> {
+  TRY(auto const* tensor, activation(i, {type}));
+  auto& value = lowered_.values[static_cast<size_t>(op_.inputs[i])];
+  if (!tensor->variable || !tensor->data.empty() || value != kNoValue)
+    return fail(i, "is no variable of this operator alone");
+  auto spec = tensor_spec(*tensor);
+  spec.state = true;
+  return value = add_constant(std::move(spec));
+}
+
+auto Lowering::add(proto::OperatorSpec op, proto::TensorSpec output) -> uint32_t {
+  auto const value = static_cast<uint32_t>(lowered_.graph.tensors.size());
+  lowered_.graph.tensors.push_back(std::move(output));
+  op.outputs = {value};
+  lowered_.graph.operators.push_back(std::move(op));
+  return value;
+}
+
+auto Lowering::finish(proto::OperatorSpec op, size_t i) -> Result<> {
+  auto const index = static_cast<size_t>(op_.outputs[i]);
+  auto const& tensor = model_.tensors[index];
+  if (lowered_.values[index] != kNoValue || !tensor.data.empty())
+    return invalid("writes tensor " + std::to_string(index) + ", which has a value already");
+  lowered_.values[index] = add(std::move(op), tensor_spec(tensor));
+  return {};
 }
 
 }  // namespace godwit::compiler

@@ -45,12 +45,17 @@ enum class TfliteCode : int32_t {
   conv_2d = 3,
   depthwise_conv_2d = 4,
   fully_connected = 9,
+  logistic = 14,
   max_pool_2d = 17,
   reshape = 22,
   softmax = 25,
+  svdf = 27,
+  tanh = 28,
   custom = 32,
   pad = 34,
   mean = 40,
+  unidirectional_sequence_lstm = 44,
+  quantize = 114,
 };
 auto tflite_code_name(int32_t code) -> std::string;
 

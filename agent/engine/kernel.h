@@ -146,5 +146,9 @@ void pad(Step const& step, void* scratch);
 void mean(Step const& step, void* scratch);
 void reshape(Step const& step, void* scratch);
 void softmax(Step const& step, void* scratch);
+void lookup(Step const& step, void* scratch);
+void requantize(Step const& step, void* scratch);
+void svdf(Step const& step, void* scratch);
+void unidirectional_sequence_lstm(Step const& step, void* scratch);
 
 }  // namespace godwit::engine

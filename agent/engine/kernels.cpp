@@ -35,6 +35,10 @@ constexpr Kernel kKernels[] = {
     {Opcode::mean, mean, sum_per_output},
     {Opcode::reshape, reshape},
     {Opcode::softmax, softmax},
+    {Opcode::lookup, lookup},
+    {Opcode::requantize, requantize},
+    {Opcode::svdf, svdf},
+    {Opcode::unidirectional_sequence_lstm, unidirectional_sequence_lstm},
 };
 
 }  // namespace

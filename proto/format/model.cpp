@@ -18,6 +18,8 @@ auto to_string(TensorType type) -> std::string_view {
       return "int16";
     case TensorType::int32:
       return "int32";
+    case TensorType::float32:
+      return "float32";
   }
   return "unknown";
 }
@@ -42,6 +44,7 @@ auto element_bytes(TensorType type) -> uint32_t {
     case TensorType::int16:
       return 2;
     case TensorType::int32:
+    case TensorType::float32:
       return 4;
   }
   return 0;

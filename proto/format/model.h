@@ -12,8 +12,9 @@
 
 namespace godwit::proto {
 
-/// Rises when a model needs an engine that older ones are not; an engine refuses a higher one.
-constexpr uint16_t kModelFormatVersion = 1;
+/// Rises when a model needs an engine that older ones are not; an engine refuses a higher one. A
+/// model is written with the lowest version that it needs (format_version in model_write.h).
+constexpr uint16_t kModelFormatVersion = 2;
 
 constexpr size_t kTensorRankMax = 6;
 constexpr uint32_t kTensorsMax = 1u << 16;
@@ -25,7 +26,7 @@ constexpr uint32_t kOperandsMax = 64;  // inputs of an operator; as many outputs
 constexpr uint32_t kGoldenRowsMax = 4096;
 constexpr size_t kTensorAlignment = 16;  // of offsets in the arena, the constants and the state
 
-enum class TensorType : uint8_t { int8 = 1, uint8 = 2, int16 = 3, int32 = 4 };
+enum class TensorType : uint8_t { int8 = 1, uint8 = 2, int16 = 3, int32 = 4, float32 = 5 };
 auto to_string(TensorType type) -> std::string_view;
 auto element_bytes(TensorType type) -> uint32_t;
 
@@ -44,6 +45,10 @@ enum class Opcode : uint16_t {
   mean = 8,
   reshape = 9,
   softmax = 10,
+  lookup = 11,
+  requantize = 12,
+  svdf = 13,
+  unidirectional_sequence_lstm = 14,
 };
 /// The TensorFlow Lite name, "CONV_2D".
 auto to_string(Opcode code) -> std::string_view;

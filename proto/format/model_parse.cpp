@@ -53,7 +53,9 @@ auto zero_point_fits(TensorType type, int32_t value) -> bool {
     case TensorType::uint8:
       return value >= 0 && value <= 255;
     case TensorType::int16:
+      return value >= -32768 && value <= 32767;
     case TensorType::int32:
+    case TensorType::float32:
       return value == 0;
   }
   return false;
@@ -186,7 +188,7 @@ class ModelParser {
     auto const record = model_.tensors_.subspan(i * layout::kTensorBytes, layout::kTensorBytes);
     uint64_t const name_end = uint64_t{little<uint32_t>(record, 0)} + little<uint16_t>(record, 4);
     if (name_end > model_.names_.size()) return corrupt("name past the end");
-    if (record[6] < 1 || record[6] > 4) return corrupt("unknown type");
+    if (record[6] < 1 || record[6] > 5) return corrupt("unknown type");
     if (record[7] > 2) return corrupt("unknown place");
     uint32_t const rank = record[8];
     if (rank > kTensorRankMax) return corrupt("rank too high");
@@ -269,6 +271,10 @@ class ModelParser {
       auto const tensor = op.input(k);
       bool const lasting = tensor >= activations_ && tensor < model_.tensor_count_;
       if (tensor >= made_ && !lasting) return corrupt("reads a tensor that is not made yet");
+      // Only what an operator says it keeps may be state, so kernels know what they may write.
+      bool const is_state = lasting && model_.tensor(tensor).place == Place::state;
+      if (is_state != (k + expected->states >= op.input_count()))
+        return corrupt("has no state where it needs some, or some where it needs none");
     }
     for (uint32_t k = 0; k < op.output_count(); ++k)
       if (op.output(k) != made_++) return corrupt("writes a tensor out of order");

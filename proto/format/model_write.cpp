@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proto/format/model_layout.h"
+#include "proto/format/operators.h"
 
 namespace godwit::proto {
 
@@ -83,10 +84,10 @@ void write_operator(OperatorSpec const& op, Writer& records, Writer& words) {
   for (int32_t param : op.params) words.u32(static_cast<uint32_t>(param));
 }
 
-auto assemble(std::vector<Section> const& sections) -> Bytes {
+auto assemble(uint16_t version, std::vector<Section> const& sections) -> Bytes {
   Writer out;
   out.bytes(as_bytes(layout::kMagic));
-  out.u16(kModelFormatVersion);
+  out.u16(version);
   out.u16(0);
   out.u32(static_cast<uint32_t>(sections.size()));
   size_t const total_at = out.size();
@@ -115,6 +116,16 @@ auto assemble(std::vector<Section> const& sections) -> Bytes {
 
 }  // namespace
 
+auto format_version(ModelSpec const& spec) -> uint16_t {
+  uint16_t version = 1;
+  for (auto const& op : spec.operators) version = std::max(version, since_version(op.code));
+  for (auto const& tensor : spec.tensors)  // The first version knew neither.
+    if (tensor.type == TensorType::float32 ||
+        (tensor.type == TensorType::int16 && tensor.zero_point != 0))
+      version = std::max<uint16_t>(version, 2);
+  return version;
+}
+
 auto write_model(ModelSpec const& spec) -> Bytes {
   TensorSections tensors;
   for (auto const& tensor : spec.tensors) write_tensor(tensor, tensors);
@@ -135,7 +146,7 @@ auto write_model(ModelSpec const& spec) -> Bytes {
   add(layout::kOperators, layout::kRequired, std::move(operators).take());
   add(layout::kWords, layout::kRequired, std::move(words).take());
   add(layout::kConstants, layout::kRequired, std::move(tensors.constants).take());
-  return assemble(sections);
+  return assemble(format_version(spec), sections);
 }
 
 auto with_golden(ByteView model, Golden const& golden) -> Result<Bytes> {

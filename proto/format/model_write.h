@@ -37,6 +37,9 @@ struct ModelSpec {
   std::optional<Sha256> source{};
 };
 
+/// The lowest format version whose engines run this model.
+auto format_version(ModelSpec const& spec) -> uint16_t;
+
 auto write_model(ModelSpec const& spec) -> Bytes;
 
 /// The parameters of an operator as its words: the inverse of Operator::params.

@@ -66,6 +66,32 @@ struct SoftmaxParams {
   int32_t diff_min;
 };
 
+/// LOOKUP has no parameters: its table is a constant.
+
+struct RequantizeParams {
+  Multiplier multiplier;
+};
+
+struct SvdfParams {
+  int32_t rank;
+  Multiplier feature;
+  Multiplier output;
+};
+
+/// Gates in TensorFlow Lite's order: input, forget, cell, output.
+struct LstmParams {
+  int32_t time_major;               // 1: the input is [time, batch, depth]; 0: [batch, time, depth]
+  std::array<Multiplier, 4> input;  // of input times weights, to Q3.12
+  std::array<Multiplier, 4> recurrent;  // of hidden state times weights, to Q3.12
+  Multiplier forget;                    // forget gate times cell state
+  Multiplier update;                    // input gate times cell gate
+  Multiplier output;                    // output gate times tanh of the cell state
+  int32_t tanh_multiplier;              // brings the cell state to the table's scale: * value ...
+  int32_t tanh_shift;                   // ... >> shift, rounded half up
+  int32_t cell_clip;                    // bound of the cell state's magnitude; 0: none
+  int32_t cell_activation;              // 0: tanh, 1: sigmoid
+};
+
 /// nullptr when the operator may run; otherwise what is wrong with it. Indices, types and places
 /// of tensors have been checked before.
 auto check_operator(ModelView const& model, Operator const& op) -> char const*;
@@ -85,7 +111,11 @@ struct Arity {
   Count inputs;
   Count outputs;
   uint32_t params;
+  uint32_t states = 0;  // so many of the inputs, the last ones, are state, and no others
 };
 auto arity(Opcode code) -> Arity const*;
+
+/// The first format version whose engines know it.
+auto since_version(Opcode code) -> uint16_t;
 
 }  // namespace godwit::proto

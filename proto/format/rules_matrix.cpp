@@ -1,0 +1,80 @@
+// The rules of operators with constant weights: convolutions, fully connected layers.
+#include "proto/format/operator_rules.h"
+
+namespace godwit::proto::rules {
+
+namespace {
+
+/// The bias and the factors of each output channel: inputs 2, 3 and 4 of a matrix operator.
+auto check_channels(ModelView const& model, Operator const& op, uint32_t channels) -> Fault {
+  if (!is_constant(model.tensor(op.input(2)), TensorType::int32, channels))
+    return "bias does not fit the output channels";
+  auto const values = model.tensor(op.input(3));
+  auto const shifts = model.tensor(op.input(4));
+  if (!is_constant(values, TensorType::int32, channels) ||
+      !is_constant(shifts, TensorType::int8, channels))
+    return "multipliers do not fit the output channels";
+  auto const value_bytes = model.constant(values);
+  auto const shift_bytes = model.constant(shifts);
+  for (size_t i = 0; i < channels; ++i) {
+    Multiplier const m{static_cast<int32_t>(layout::little<uint32_t>(value_bytes, 4 * i)),
+                       static_cast<int8_t>(shift_bytes[i])};
+    if (!good(m)) return "a multiplier is out of range";
+  }
+  return kGood;
+}
+
+auto check_weights(Tensor const& weights) -> Fault {
+  if (weights.place != Place::constant || weights.type != TensorType::int8 ||
+      weights.zero_point != 0)
+    return "weights are not constant symmetric int8";
+  return kGood;
+}
+
+}  // namespace
+
+auto check_conv(ModelView const& model, Operator const& op) -> Fault {
+  auto const input = model.tensor(op.input(0));
+  auto const weights = model.tensor(op.input(1));
+  auto const output = model.tensor(op.output(0));
+  auto const p = op.params<ConvParams>();
+  if (!all_are(model, op, TensorType::int8)) return kNotInt8;
+  bool const depthwise = op.code() == Opcode::depthwise_conv_2d;
+  if (input.rank != 4 || weights.rank != 4 || output.rank != 4) return "a tensor is not of rank 4";
+  if (auto const fault = check_weights(weights)) return fault;
+  uint32_t const channels = output.shape[3];
+  bool const fits = depthwise ? weights.shape[0] == 1 && weights.shape[3] == channels &&
+                                    channels % input.shape[3] == 0
+                              : weights.shape[0] == channels && weights.shape[3] == input.shape[3];
+  if (!fits || input.shape[0] != output.shape[0]) return "shapes do not fit each other";
+  if (!within(p.dilation_height, 1, kStrideMax) || !within(p.dilation_width, 1, kStrideMax))
+    return "dilation out of range";
+  auto const reach = [](uint32_t taps, int32_t dilation) {
+    return static_cast<uint32_t>(
+        std::min<uint64_t>(uint64_t{taps - 1} * static_cast<uint32_t>(dilation), UINT32_MAX));
+  };
+  if (!window_axis(p.window.stride_height, p.window.pad_top,
+                   reach(weights.shape[1], p.dilation_height), output.shape[1]) ||
+      !window_axis(p.window.stride_width, p.window.pad_left,
+                   reach(weights.shape[2], p.dilation_width), output.shape[2]))
+    return "stride or padding out of range";
+  if (!good(p.clamp)) return "clamp out of range";
+  return check_channels(model, op, channels);
+}
+
+auto check_fully_connected(ModelView const& model, Operator const& op) -> Fault {
+  auto const input = model.tensor(op.input(0));
+  auto const weights = model.tensor(op.input(1));
+  auto const output = model.tensor(op.output(0));
+  if (!all_are(model, op, TensorType::int8)) return kNotInt8;
+  if (auto const fault = check_weights(weights)) return fault;
+  if (weights.rank != 2) return "weights are not of rank 2";
+  uint32_t const channels = weights.shape[0];
+  uint32_t const depth = weights.shape[1];
+  if (input.elements % depth || uint64_t{input.elements / depth} * channels != output.elements)
+    return "shapes do not fit each other";
+  if (!good(op.params<FullyConnectedParams>().clamp)) return "clamp out of range";
+  return check_channels(model, op, channels);
+}
+
+}  // namespace godwit::proto::rules

@@ -1,0 +1,105 @@
+// The rules of operators that compute values without weights.
+#include "proto/format/operator_rules.h"
+
+namespace godwit::proto::rules {
+
+namespace {
+
+auto broadcasts(Tensor const& input, Tensor const& output) -> bool {
+  if (input.rank > output.rank) return false;
+  for (uint32_t d = 0; d < input.rank; ++d) {
+    auto const extent = input.shape[d];
+    if (extent != 1 && extent != output.shape[output.rank - input.rank + d]) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+auto check_add(ModelView const& model, Operator const& op) -> Fault {
+  auto const output = model.tensor(op.output(0));
+  auto const p = op.params<AddParams>();
+  if (!all_are(model, op, TensorType::int8, 2)) return kNotInt8;
+  if (!broadcasts(model.tensor(op.input(0)), output) ||
+      !broadcasts(model.tensor(op.input(1)), output))
+    return "shapes do not fit each other";
+  // A factor of at most 1 keeps the sum of both scaled inputs inside int32.
+  if (!within(p.left_shift, 0, 20) || !good(p.first) || p.first.shift > 0 || !good(p.second) ||
+      p.second.shift > 0 || !good(p.output))
+    return "a multiplier is out of range";
+  return good(p.clamp) ? kGood : "clamp out of range";
+}
+
+auto check_pool(ModelView const& model, Operator const& op) -> Fault {
+  auto const input = model.tensor(op.input(0));
+  auto const output = model.tensor(op.output(0));
+  auto const p = op.params<PoolParams>();
+  if (!all_are(model, op, TensorType::int8)) return kNotInt8;
+  if (input.rank != 4 || output.rank != 4) return "a tensor is not of rank 4";
+  if (input.shape[0] != output.shape[0] || input.shape[3] != output.shape[3])
+    return "shapes do not fit each other";
+  if (!within(p.filter_height, 1, kStrideMax) || !within(p.filter_width, 1, kStrideMax) ||
+      int64_t{p.filter_height} * p.filter_width > kReducedElementsMax)
+    return "filter out of range";
+  auto const axis = [](int32_t filter, int32_t stride, int32_t pad, uint32_t in, uint32_t out) {
+    // Every window must touch the input: an average over nothing has no value.
+    return window_axis(stride, pad, static_cast<uint32_t>(filter), out) && pad < filter &&
+           int64_t{out - 1} * stride - pad < int64_t{in};
+  };
+  if (!axis(p.filter_height, p.window.stride_height, p.window.pad_top, input.shape[1],
+            output.shape[1]) ||
+      !axis(p.filter_width, p.window.stride_width, p.window.pad_left, input.shape[2],
+            output.shape[2]))
+    return "stride or padding out of range";
+  return good(p.clamp) ? kGood : "clamp out of range";
+}
+
+auto check_mean(ModelView const& model, Operator const& op) -> Fault {
+  auto const input = model.tensor(op.input(0));
+  auto const output = model.tensor(op.output(0));
+  auto const p = op.params<MeanParams>();
+  if (!all_are(model, op, TensorType::int8)) return kNotInt8;
+  if (p.axes <= 0 || p.axes >= 1 << input.rank) return "axes out of range";
+  uint32_t reduced = 1;
+  for (uint32_t d = 0; d < input.rank; ++d)
+    if (p.axes >> d & 1) reduced *= input.shape[d];
+  if (reduced > kReducedElementsMax || input.elements / reduced != output.elements)
+    return "shapes do not fit each other";
+  return good(p.multiplier) ? kGood : "a multiplier is out of range";
+}
+
+auto check_softmax(ModelView const& model, Operator const& op) -> Fault {
+  auto const p = op.params<SoftmaxParams>();
+  auto const input = model.tensor(op.input(0));
+  auto const output = model.tensor(op.output(0));
+  if (input.type != TensorType::int8 ||
+      (output.type != TensorType::int8 && output.type != TensorType::int16))
+    return "activations are not int8, or int16 at the output";
+  if (input.rank == 0 || !same_shape(input, output)) return "shapes do not fit each other";
+  // The smallest difference that counts, shifted, still fits int32.
+  bool const fits = p.diff_min <= 0 && p.multiplier.shift >= 0 && p.multiplier.shift <= 30 &&
+                    p.multiplier.value >= 0 && -int64_t{p.diff_min} <= INT64_C(1) << 31 &&
+                    -int64_t{p.diff_min} << p.multiplier.shift <= INT64_C(1) << 31;
+  return fits ? kGood : "a multiplier is out of range";
+}
+
+auto check_lookup(ModelView const& model, Operator const& op) -> Fault {
+  auto const input = model.tensor(op.input(0));
+  auto const output = model.tensor(op.output(0));
+  if (element_bytes(input.type) != 1) return "its input is not of one byte an element";
+  if (input.elements != output.elements) return "shapes do not fit each other";
+  return is_constant(model.tensor(op.input(1)), output.type, 256)
+             ? kGood
+             : "its table does not hold 256 values of the output's type";
+}
+
+auto check_requantize(ModelView const& model, Operator const& op) -> Fault {
+  auto const input = model.tensor(op.input(0));
+  auto const output = model.tensor(op.output(0));
+  if (input.type == TensorType::float32 || output.type == TensorType::float32)
+    return "a tensor is not of whole numbers";
+  if (input.elements != output.elements) return "shapes do not fit each other";
+  return good(op.params<RequantizeParams>().multiplier) ? kGood : "a multiplier is out of range";
+}
+
+}  // namespace godwit::proto::rules
