@@ -22,8 +22,9 @@ auto describe(ByteView compiled, ReleaseRequest const& request) -> Result<proto:
   info.plain_sha256 = proto::sha256(compiled);
   info.requires_ = request.requires_;
   info.gate = request.gate;
-  if (!info.requires_.engine_version) info.requires_.engine_version = proto::kModelFormatVersion;
-  if (!info.requires_.ram_bytes) info.requires_.ram_bytes = model.arena_bytes();
+  if (!info.requires_.engine_version) info.requires_.engine_version = model.format_version();
+  if (!info.requires_.ram_bytes)
+    info.requires_.ram_bytes = model.arena_bytes() + model.state_bytes();
   // A slot holds the model sealed under a key of the device.
   if (!info.requires_.flash_bytes)
     info.requires_.flash_bytes = proto::sealed_length(compiled.size());

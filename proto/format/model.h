@@ -119,6 +119,7 @@ enum class Rounding : uint8_t { twice = 0, once = 1 };  // docs/engine.md
 /// constants and states.
 class ModelView {
  public:
+  auto format_version() const -> uint16_t { return format_version_; }
   auto tensor_count() const -> uint32_t { return tensor_count_; }
   auto tensor(uint32_t i) const -> Tensor;
   auto operator_count() const -> uint32_t { return operator_count_; }
@@ -140,6 +141,7 @@ class ModelView {
  private:
   friend class ModelParser;
   ByteView tensors_, operators_, words_, names_, scales_, outputs_, constants_, golden_, metadata_;
+  uint16_t format_version_ = 0;
   uint32_t tensor_count_ = 0;
   uint32_t operator_count_ = 0;
   uint32_t input_count_ = 0;

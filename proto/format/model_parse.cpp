@@ -89,6 +89,7 @@ class ModelParser {
     if (version == 0) return corrupt("format version 0");
     if (version > kModelFormatVersion)
       return newer("the model has a later format version than this engine knows");
+    model_.format_version_ = version;
     section_count_ = little<uint32_t>(bytes_, 12);
     if (section_count_ > layout::kSectionsMax) return corrupt("too many sections");
     if (little<uint64_t>(bytes_, 16) != bytes_.size()) return corrupt("truncated or extended");
