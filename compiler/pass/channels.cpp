@@ -31,9 +31,10 @@ auto pad_keeps_channels(Graph const& graph, proto::OperatorSpec const& op) -> bo
 }  // namespace
 
 auto channels_of(Graph const& graph, proto::OperatorSpec const& op) -> Channels {
+  if (op.outputs.size() != 1) return Channels::opaque;
   auto const& in = graph.tensors[op.inputs[0]];
   auto const& out = graph.tensors[op.outputs[0]];
-  if (!is_int8(in) || !is_int8(out) || op.outputs.size() != 1) return Channels::opaque;
+  if (!is_int8(in) || !is_int8(out)) return Channels::opaque;
   auto const paired_if = [](bool paired) { return paired ? Channels::paired : Channels::opaque; };
   switch (op.code) {
     case Opcode::conv_2d:
