@@ -12,6 +12,13 @@ namespace godwit::compiler {
 /// do about it.
 auto lower(TfliteModel const& model) -> Result<Graph>;
 
+/// A variable that a graph reads and writes by name.
+struct Variable {
+  std::string name;
+  uint32_t value;              // a state
+  TfliteTensor const* tensor;  // of its type and size
+};
+
 /// What has been lowered so far. Numbers of constants and states start at kConstantBase until all
 /// activations are known.
 constexpr uint32_t kConstantBase = 1u << 30;
@@ -20,6 +27,8 @@ struct Lowered {
   Graph graph;
   std::vector<uint32_t> values;              // of each tensor of the file, its number in the graph
   std::vector<proto::TensorSpec> constants;  // and states
+  std::vector<std::string> handles;  // of each tensor of the file, the variable that it names
+  std::vector<Variable> variables;
 };
 
 /// What the lowering of one operator works with.
@@ -36,6 +45,12 @@ class Lowering {
     return has_input(i) ? model_.tensors[static_cast<size_t>(op_.inputs[i])].type
                         : TfliteType::float32;
   }
+  auto is_computed(size_t i) const -> bool {  // an input that is neither constant nor left out
+    return has_input(i) && model_.tensors[static_cast<size_t>(op_.inputs[i])].data.empty();
+  }
+  auto input_shape(size_t i) const -> std::vector<uint32_t> const& {  // of an input that is there
+    return model_.tensors[static_cast<size_t>(op_.inputs[i])].shape;
+  }
   auto has_input(size_t i) const -> bool { return i < op_.inputs.size() && op_.inputs[i] >= 0; }
   /// Input or output `i` must exist, be int8 and have one scale and one zero point.
   auto activation(size_t i) const -> Result<TfliteTensor const*>;
@@ -44,12 +59,18 @@ class Lowering {
   auto activation(size_t i, std::vector<TfliteType> const& types) const
       -> Result<TfliteTensor const*>;
   auto output(size_t i, std::vector<TfliteType> const& types) const -> Result<TfliteTensor const*>;
+  /// For operators that move values and do not compute with them: `invalid` unless input `i` means
+  /// by its values what the output means by them.
+  auto check_same_quantisation(size_t i, TfliteTensor const& output) const -> Result<>;
   /// Input `i` must be a constant of that type.
   auto constant(size_t i, TfliteType type) const -> Result<TfliteTensor const*>;
   /// A constant of int32 or int64, as numbers: axes, paddings.
   auto small_numbers(size_t i) const -> Result<std::vector<int64_t>>;
   auto option_int(uint32_t field, int32_t absent) const -> Result<int32_t>;
   auto option_byte(uint32_t field) const -> Result<int8_t>;
+  auto option_text(uint32_t field) const -> Result<std::string>;
+  /// The graph of that number, beside the main one.
+  auto other_graph(int32_t i) const -> Result<TfliteModel const*>;
   auto option_float(uint32_t field, float absent) const -> Result<float>;
   auto activation_option(uint32_t field) const -> Result<Activation>;
 
@@ -60,6 +81,13 @@ class Lowering {
   /// The number of input `i`, a variable of that type: what an operator keeps from row to row.
   auto state(size_t i, TfliteType type) -> Result<uint32_t>;
 
+  /// Says that output 0 names a variable.
+  void name_variable(std::string name);
+  /// The state behind the variable that input `i` names, which holds values as `like` does.
+  auto variable(size_t i, TfliteTensor const& like) -> Result<uint32_t>;
+
+  /// Adds an operator without outputs.
+  void add(proto::OperatorSpec op);
   /// Adds an operator, which makes a new value of the graph.
   auto add(proto::OperatorSpec op, proto::TensorSpec output) -> uint32_t;
   /// Adds an operator that makes output `i`.
@@ -76,23 +104,85 @@ class Lowering {
   Lowered& lowered_;
 };
 
+inline auto zero_point(TfliteTensor const& tensor) -> int32_t {
+  return static_cast<int32_t>(tensor.zero_points[0]);
+}
+inline auto real_scale(TfliteTensor const& tensor) -> double {
+  return static_cast<double>(tensor.scales[0]);
+}
+
 /// The tensor of the compiled graph for one of the file, whose type was checked.
 auto tensor_spec(TfliteTensor const& tensor) -> proto::TensorSpec;
 
 auto lower_conv_2d(Lowering& lowering) -> Result<>;
 auto lower_depthwise_conv_2d(Lowering& lowering) -> Result<>;
 auto lower_fully_connected(Lowering& lowering) -> Result<>;
+auto lower_transpose_conv(Lowering& lowering) -> Result<>;
 auto lower_add(Lowering& lowering) -> Result<>;
+auto lower_sub(Lowering& lowering) -> Result<>;
+auto lower_mul(Lowering& lowering) -> Result<>;
+auto lower_maximum(Lowering& lowering) -> Result<>;
+auto lower_minimum(Lowering& lowering) -> Result<>;
+auto lower_squared_difference(Lowering& lowering) -> Result<>;
+auto lower_prelu(Lowering& lowering) -> Result<>;
 auto lower_average_pool_2d(Lowering& lowering) -> Result<>;
 auto lower_max_pool_2d(Lowering& lowering) -> Result<>;
 auto lower_pad(Lowering& lowering) -> Result<>;
+auto lower_padv2(Lowering& lowering) -> Result<>;
+auto lower_mirror_pad(Lowering& lowering) -> Result<>;
 auto lower_mean(Lowering& lowering) -> Result<>;
+auto lower_sum_of(Lowering& lowering) -> Result<>;
+auto lower_reduce_max(Lowering& lowering) -> Result<>;
+auto lower_reduce_min(Lowering& lowering) -> Result<>;
+auto lower_arg_max(Lowering& lowering) -> Result<>;
+auto lower_arg_min(Lowering& lowering) -> Result<>;
 auto lower_reshape(Lowering& lowering) -> Result<>;
 auto lower_softmax(Lowering& lowering) -> Result<>;
 auto lower_quantize(Lowering& lowering) -> Result<>;
+auto lower_dequantize(Lowering& lowering) -> Result<>;
+auto lower_cast(Lowering& lowering) -> Result<>;
 auto lower_logistic(Lowering& lowering) -> Result<>;
 auto lower_tanh(Lowering& lowering) -> Result<>;
+auto lower_relu(Lowering& lowering) -> Result<>;
+auto lower_relu6(Lowering& lowering) -> Result<>;
+auto lower_relu_n1_to_1(Lowering& lowering) -> Result<>;
+auto lower_relu_0_to_1(Lowering& lowering) -> Result<>;
+auto lower_leaky_relu(Lowering& lowering) -> Result<>;
+auto lower_hard_swish(Lowering& lowering) -> Result<>;
+auto lower_elu(Lowering& lowering) -> Result<>;
+auto lower_exp(Lowering& lowering) -> Result<>;
+auto lower_log(Lowering& lowering) -> Result<>;
+auto lower_sqrt(Lowering& lowering) -> Result<>;
+auto lower_rsqrt(Lowering& lowering) -> Result<>;
+auto lower_square(Lowering& lowering) -> Result<>;
+auto lower_neg(Lowering& lowering) -> Result<>;
+auto lower_abs(Lowering& lowering) -> Result<>;
+auto lower_gelu(Lowering& lowering) -> Result<>;
 auto lower_svdf(Lowering& lowering) -> Result<>;
 auto lower_lstm(Lowering& lowering) -> Result<>;
+auto lower_transpose(Lowering& lowering) -> Result<>;
+auto lower_strided_slice(Lowering& lowering) -> Result<>;
+auto lower_slice(Lowering& lowering) -> Result<>;
+auto lower_split(Lowering& lowering) -> Result<>;
+auto lower_split_v(Lowering& lowering) -> Result<>;
+auto lower_unpack(Lowering& lowering) -> Result<>;
+auto lower_gather(Lowering& lowering) -> Result<>;
+auto lower_tile(Lowering& lowering) -> Result<>;
+auto lower_broadcast_to(Lowering& lowering) -> Result<>;
+auto lower_reverse(Lowering& lowering) -> Result<>;
+auto lower_space_to_depth(Lowering& lowering) -> Result<>;
+auto lower_depth_to_space(Lowering& lowering) -> Result<>;
+auto lower_space_to_batch(Lowering& lowering) -> Result<>;
+auto lower_batch_to_space(Lowering& lowering) -> Result<>;
+auto lower_resize_nearest(Lowering& lowering) -> Result<>;
+auto lower_resize_bilinear(Lowering& lowering) -> Result<>;
+auto lower_concatenation(Lowering& lowering) -> Result<>;
+auto lower_pack(Lowering& lowering) -> Result<>;
+auto lower_batch_matmul(Lowering& lowering) -> Result<>;
+auto lower_l2_normalization(Lowering& lowering) -> Result<>;
+auto lower_call_once(Lowering& lowering) -> Result<>;
+auto lower_var_handle(Lowering& lowering) -> Result<>;
+auto lower_read_variable(Lowering& lowering) -> Result<>;
+auto lower_assign_variable(Lowering& lowering) -> Result<>;
 
 }  // namespace godwit::compiler

@@ -10,6 +10,12 @@ namespace godwit::compiler {
 
 namespace {
 
+/// Where an operator has its activation, weights and bias.
+struct Slots {
+  size_t input, weights, bias;
+};
+constexpr Slots kSlots{0, 1, 2};
+
 struct Weights {
   TfliteTensor const* tensor;
   uint32_t channels;
@@ -21,7 +27,8 @@ struct Weights {
 };
 
 auto read_weights(Lowering const& lowering, size_t rank, uint32_t channel_axis) -> Result<Weights> {
-  TRY(auto const* tensor, lowering.constant(1, TfliteType::int8));
+  bool const packed = lowering.input_type(1) == TfliteType::int4;
+  TRY(auto const* tensor, lowering.constant(1, packed ? TfliteType::int4 : TfliteType::int8));
   if (tensor->shape.size() != rank)
     return lowering.fail(1, "has " + std::to_string(tensor->shape.size()) + " dimensions, not " +
                                 std::to_string(rank));
@@ -38,11 +45,23 @@ auto read_weights(Lowering const& lowering, size_t rank, uint32_t channel_axis) 
   return Weights{tensor, channels, channel_axis};
 }
 
-auto add_bias(Lowering& lowering, uint32_t channels, std::string const& name) -> Result<uint32_t> {
+/// One byte for each weight; two weights of four bits share one in the file, the lower bits first.
+auto weight_bytes(TfliteTensor const& tensor) -> Bytes {
+  if (tensor.type != TfliteType::int4) return {tensor.data.begin(), tensor.data.end()};
+  Bytes out(tensor.elements);
+  for (size_t i = 0; i < out.size(); ++i) {
+    auto const bits = static_cast<uint8_t>(tensor.data[i / 2] >> (i % 2 * 4) << 4);
+    out[i] = static_cast<uint8_t>(static_cast<int8_t>(bits) >> 4);
+  }
+  return out;
+}
+
+auto add_bias(Lowering& lowering, size_t slot, uint32_t channels, std::string const& name)
+    -> Result<uint32_t> {
   Bytes data(4 * size_t{channels});
-  if (lowering.has_input(2)) {
-    TRY(auto const* bias, lowering.constant(2, TfliteType::int32));
-    if (bias->elements != channels) return lowering.fail(2, "does not fit the output channels");
+  if (lowering.has_input(slot)) {
+    TRY(auto const* bias, lowering.constant(slot, TfliteType::int32));
+    if (bias->elements != channels) return lowering.fail(slot, "does not fit the output channels");
     data.assign(bias->data.begin(), bias->data.end());
   }
   return lowering.add_constant({.name = name + ":bias",
@@ -53,10 +72,11 @@ auto add_bias(Lowering& lowering, uint32_t channels, std::string const& name) ->
 }
 
 /// Adds weights, bias, multipliers and shifts, and gives the inputs of the operator.
-auto matrix_inputs(Lowering& lowering, Weights const& weights) -> Result<std::vector<uint32_t>> {
-  TRY(auto const* input, lowering.activation(0));
+auto matrix_inputs(Lowering& lowering, Weights const& weights, Slots const& slots = kSlots)
+    -> Result<std::vector<uint32_t>> {
+  TRY(auto const* input, lowering.activation(slots.input));
   TRY(auto const* output, lowering.output());
-  TRY(auto const value, lowering.value(0));
+  TRY(auto const value, lowering.value(slots.input));
   auto const& name = weights.tensor->name;
   std::vector<uint32_t> inputs = {value};
   inputs.push_back(lowering.add_constant(
@@ -65,8 +85,8 @@ auto matrix_inputs(Lowering& lowering, Weights const& weights) -> Result<std::ve
        .shape = weights.tensor->shape,
        .scales = weights.tensor->scales,
        .scale_axis = weights.tensor->scales.size() > 1 ? weights.channel_axis : 0,
-       .data = Bytes(weights.tensor->data.begin(), weights.tensor->data.end())}));
-  TRY(auto const bias, add_bias(lowering, weights.channels, name));
+       .data = weight_bytes(*weights.tensor)}));
+  TRY(auto const bias, add_bias(lowering, slots.bias, weights.channels, name));
   inputs.push_back(bias);
   Writer values;
   Writer shifts;
@@ -126,8 +146,72 @@ auto lower_depthwise_conv_2d(Lowering& lowering) -> Result<> {
   return lower_any_conv(lowering, proto::Opcode::depthwise_conv_2d, {4, 5, 6});
 }
 
+/// Where the first input's window starts before the output, as if the output were convolved.
+auto transposed_pad(bool same, int32_t stride, uint32_t filter, uint32_t output) -> int32_t {
+  if (!same) return 0;
+  int64_t const windows = (int64_t{output} + stride - 1) / stride;
+  return static_cast<int32_t>(
+      std::clamp<int64_t>((windows - 1) * stride + filter - output, 0, 1 << 16) / 2);
+}
+
+auto lower_transpose_conv(Lowering& lowering) -> Result<> {
+  TRY_VOID(lowering.check_count(3, 4));  // The first input is the output's shape, known anyhow.
+  constexpr Slots kTransposed{2, 1, 3};
+  TRY(auto const* input, lowering.activation(kTransposed.input));
+  TRY(auto const* output, lowering.output());
+  TRY(auto const weights, read_weights(lowering, 4, 0));
+  if (input->shape.size() != 4 || output->shape.size() != 4)
+    return lowering.fail(kTransposed.input,
+                         "does not have four dimensions, or the output does not");
+  TRY(auto const padding, lowering.option_byte(0));
+  TRY(auto const stride_width, lowering.option_int(1, 0));
+  TRY(auto const stride_height, lowering.option_int(2, 0));
+  TRY(auto const activation, lowering.activation_option(3));
+  if (stride_width < 1 || stride_height < 1) return invalid("has a stride out of range");
+  auto const& filter = weights.tensor->shape;
+  bool const same = padding == 0;
+  proto::TransposeConvParams const params{
+      {stride_height, stride_width,
+       transposed_pad(same, stride_height, filter[1], output->shape[1]),
+       transposed_pad(same, stride_width, filter[2], output->shape[2])},
+      activation_clamp(activation, output->scales[0], zero_point(*output))};
+  TRY(auto inputs, matrix_inputs(lowering, weights, kTransposed));
+  return lowering.finish(
+      {proto::Opcode::transpose_conv, std::move(inputs), {}, proto::param_words(params)});
+}
+
+namespace {
+
+/// Weights that are computed: a product of two matrices.
+auto lower_computed_weights(Lowering& lowering) -> Result<> {
+  TRY(auto const* input, lowering.activation(0));
+  TRY(auto const* weights, lowering.activation(1));
+  TRY(auto const* output, lowering.output());
+  TRY(auto const activation, lowering.activation_option(0));
+  if (lowering.has_input(2)) return lowering.fail(1, "is computed, beside a bias");
+  if (weights->shape.size() != 2 || input->elements % weights->shape[1] != 0)
+    return lowering.fail(1, "does not fit the input");
+  uint32_t const depth = weights->shape[1];
+  TRY(auto const value, lowering.value(0));
+  TRY(auto const second, lowering.value(1));
+  auto rows = tensor_spec(*input);
+  rows.shape = {input->elements / depth, depth};
+  auto const first = lowering.add({proto::Opcode::reshape, {value}, {}, {}}, rows);
+  auto made = tensor_spec(*output);
+  made.shape = {rows.shape[0], weights->shape[0]};
+  proto::BatchMatmulParams const params{
+      0, 1, quantise_multiplier(real_scale(*input) * real_scale(*weights) / real_scale(*output)),
+      activation_clamp(activation, output->scales[0], zero_point(*output))};
+  auto const product = lowering.add(
+      {proto::Opcode::batch_matmul, {first, second}, {}, proto::param_words(params)}, made);
+  return lowering.finish({proto::Opcode::reshape, {product}, {}, {}});
+}
+
+}  // namespace
+
 auto lower_fully_connected(Lowering& lowering) -> Result<> {
   TRY_VOID(lowering.check_count(2, 3));
+  if (lowering.is_computed(1)) return lower_computed_weights(lowering);
   TRY(auto const* output, lowering.output());
   TRY(auto const weights, read_weights(lowering, 2, 0));
   TRY(auto const format, lowering.option_byte(1));

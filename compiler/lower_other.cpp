@@ -1,37 +1,20 @@
-// The operators without weights: ADD, pools, PAD, MEAN, RESHAPE, SOFTMAX.
+// Pools, PAD and SOFTMAX.
 #include <algorithm>
 #include <cmath>
 
 #include "compiler/lower.h"
+#include "compiler/rearrange.h"
 #include "compiler/window.h"
 
 namespace godwit::compiler {
 
 namespace {
 
-auto zero_point(TfliteTensor const& tensor) -> int32_t {
-  return static_cast<int32_t>(tensor.zero_points[0]);
-}
-
-auto real_scale(TfliteTensor const& tensor) -> double {
-  return static_cast<double>(tensor.scales[0]);
-}
-
-/// For operators that move values without requantising them.
-auto check_same_quantisation(Lowering const& lowering) -> Result<> {
-  TRY(auto const* input, lowering.activation(0));
-  TRY(auto const* output, lowering.output());
-  if (std::abs(real_scale(*input) - real_scale(*output)) > 1e-6 ||
-      zero_point(*input) != zero_point(*output))
-    return lowering.fail(0, "and the output have different scales: requantise with QUANTIZE first");
-  return {};
-}
-
 auto lower_pool(Lowering& lowering, proto::Opcode code) -> Result<> {
   TRY_VOID(lowering.check_count(1, 1));
-  TRY_VOID(check_same_quantisation(lowering));
   TRY(auto const* input, lowering.activation(0));
   TRY(auto const* output, lowering.output());
+  TRY_VOID(lowering.check_same_quantisation(0, *output));
   if (input->shape.size() != 4 || output->shape.size() != 4)
     return lowering.fail(0, "does not have four dimensions, or the output does not");
   TRY(auto const width, lowering.option_int(3, 0));
@@ -56,30 +39,12 @@ auto lower_max_pool_2d(Lowering& lowering) -> Result<> {
   return lower_pool(lowering, proto::Opcode::max_pool_2d);
 }
 
-auto lower_add(Lowering& lowering) -> Result<> {
-  TRY_VOID(lowering.check_count(2, 2));
-  TRY(auto const* a, lowering.activation(0));
-  TRY(auto const* b, lowering.activation(1));
-  TRY(auto const* output, lowering.output());
-  // Both inputs are brought to twice the greater scale, with 20 more bits for the fraction.
-  constexpr int32_t kLeftShift = 20;
-  double const common = 2 * std::max(real_scale(*a), real_scale(*b));
-  TRY(auto const activation, lowering.activation_option(0));
-  TRY(auto const first, lowering.value(0));
-  TRY(auto const second, lowering.value(1));
-  proto::AddParams const params{
-      kLeftShift, quantise_multiplier(real_scale(*a) / common),
-      quantise_multiplier(real_scale(*b) / common),
-      quantise_multiplier(common / ((1 << kLeftShift) * real_scale(*output))),
-      activation_clamp(activation, output->scales[0], zero_point(*output))};
-  return lowering.finish({proto::Opcode::add, {first, second}, {}, proto::param_words(params)});
-}
-
 auto lower_pad(Lowering& lowering) -> Result<> {
   TRY_VOID(lowering.check_count(2, 2));
-  TRY_VOID(check_same_quantisation(lowering));
+  if (lowering.input_type(0) != TfliteType::int8) return finish_pad(lowering, std::nullopt);
   TRY(auto const* input, lowering.activation(0));
   TRY(auto const* output, lowering.output());
+  TRY_VOID(lowering.check_same_quantisation(0, *output));
   TRY(auto const paddings, lowering.small_numbers(1));
   size_t const rank = input->shape.size();
   if (paddings.size() != 2 * rank || output->shape.size() != rank)
@@ -96,43 +61,6 @@ auto lower_pad(Lowering& lowering) -> Result<> {
   params.value = zero_point(*output);
   TRY(auto const value, lowering.value(0));
   return lowering.finish({proto::Opcode::pad, {value}, {}, proto::param_words(params)});
-}
-
-auto lower_mean(Lowering& lowering) -> Result<> {
-  TRY_VOID(lowering.check_count(2, 2));
-  TRY(auto const* input, lowering.activation(0));
-  TRY(auto const* output, lowering.output());
-  TRY(auto const axes, lowering.small_numbers(1));
-  auto const rank = static_cast<int64_t>(input->shape.size());
-  proto::MeanParams params{};
-  int64_t count = 1;
-  for (int64_t axis : axes) {
-    if (axis < -rank || axis >= rank)
-      return lowering.fail(1, "names a dimension that is not there");
-    auto const d = static_cast<size_t>(axis < 0 ? axis + rank : axis);
-    if (params.axes >> d & 1) continue;
-    params.axes |= 1 << d;
-    count *= input->shape[d];
-  }
-  if (params.axes == 0) return lowering.fail(1, "names no dimension");
-  // The division by the count goes into the multiplier, truncated as TensorFlow Lite does.
-  auto const m = quantise_multiplier(real_scale(*input) / real_scale(*output));
-  int32_t const shift = std::min<int32_t>(
-      {static_cast<int32_t>(std::bit_width(static_cast<uint64_t>(count))) - 1, 32, 31 + m.shift});
-  params.multiplier = {static_cast<int32_t>((int64_t{m.value} << shift) / count), m.shift - shift};
-  TRY(auto const value, lowering.value(0));
-  return lowering.finish({proto::Opcode::mean, {value}, {}, proto::param_words(params)});
-}
-
-auto lower_reshape(Lowering& lowering) -> Result<> {
-  TRY_VOID(lowering.check_count(1, 2));
-  TRY_VOID(check_same_quantisation(lowering));
-  TRY(auto const* input, lowering.activation(0));
-  TRY(auto const* output, lowering.output());
-  if (input->elements != output->elements)
-    return lowering.fail(0, "has another number of elements than the output");
-  TRY(auto const value, lowering.value(0));
-  return lowering.finish({proto::Opcode::reshape, {value}, {}, {}});
 }
 
 auto lower_softmax(Lowering& lowering) -> Result<> {

@@ -8,10 +8,6 @@ namespace godwit::compiler {
 
 namespace {
 
-auto real_scale(TfliteTensor const& tensor) -> double {
-  return static_cast<double>(tensor.scales[0]);
-}
-
 auto bytes_of(TfliteTensor const& tensor) -> Bytes {
   return {tensor.data.begin(), tensor.data.end()};
 }

@@ -13,38 +13,68 @@ auto one_byte(TfliteType type) -> bool {
   return type == TfliteType::int8 || type == TfliteType::uint8;
 }
 
-auto lowest(TfliteType type) -> int32_t {
-  return type == TfliteType::int8 ? -128 : 0;
+namespace {
+
+/// The results of `value` for all bytes, as a constant of the type of `output`.
+auto add_table(Lowering& lowering, TfliteTensor const& input, TfliteTensor const& output,
+               std::function<double(int32_t)> const& value) -> uint32_t {
+  auto const type = tensor_spec(output).type;
+  Writer table;
+  for (int32_t byte = 0; byte < 256; ++byte) {
+    double const result = value(input.type == TfliteType::int8 ? static_cast<int8_t>(byte) : byte);
+    if (type == proto::TensorType::float32) {
+      table.u32(std::bit_cast<uint32_t>(static_cast<float>(result)));
+      continue;
+    }
+    auto const whole = static_cast<uint32_t>(static_cast<int32_t>(result));
+    switch (proto::element_bytes(type)) {
+      case 1:
+        table.u8(static_cast<uint8_t>(whole));
+        break;
+      case 2:
+        table.u16(static_cast<uint16_t>(whole));
+        break;
+      default:
+        table.u32(whole);
+    }
+  }
+  return lowering.add_constant({.name = output.name + ":table",
+                                .type = type,
+                                .shape = {256},
+                                .scales = {},
+                                .data = std::move(table).take()});
+}
+
+}  // namespace
+
+auto requantise(TfliteTensor const& from, TfliteTensor const& to)
+    -> std::function<double(int32_t)> {
+  auto const m = quantise_multiplier(real_scale(from) / real_scale(to));
+  auto const range = range_of(to.type);
+  return [=, from_zero = zero_point(from), to_zero = zero_point(to)](int32_t value) {
+    int64_t const moved = int64_t{engine::scale(value - from_zero, m)} + to_zero;
+    return static_cast<double>(std::clamp<int64_t>(moved, range.low, range.high));
+  };
 }
 
 auto lower_table(Lowering& lowering, TfliteTensor const& input, TfliteTensor const& output,
                  std::function<double(int32_t)> const& value) -> Result<> {
   if (input.elements != output.elements) return lowering.fail(0, "does not fit the output");
-  auto spec = tensor_spec(output);
-  Writer table;
-  for (int32_t byte = 0; byte < 256; ++byte) {
-    int32_t const given = input.type == TfliteType::int8 ? static_cast<int8_t>(byte) : byte;
-    double const result = value(given);
-    switch (proto::element_bytes(spec.type)) {
-      case 1:
-        table.u8(static_cast<uint8_t>(static_cast<int32_t>(result)));
-        break;
-      case 2:
-        table.u16(static_cast<uint16_t>(static_cast<int32_t>(result)));
-        break;
-      default:
-        table.u32(spec.type == proto::TensorType::float32
-                      ? std::bit_cast<uint32_t>(static_cast<float>(result))
-                      : static_cast<uint32_t>(static_cast<int32_t>(result)));
-    }
-  }
   TRY(auto const source, lowering.value(0));
-  auto const constant = lowering.add_constant({.name = output.name + ":table",
-                                               .type = spec.type,
-                                               .shape = {256},
-                                               .scales = {},
-                                               .data = std::move(table).take()});
-  return lowering.finish({proto::Opcode::lookup, {source, constant}, {}, {}});
+  auto const table = add_table(lowering, input, output, value);
+  return lowering.finish({proto::Opcode::lookup, {source, table}, {}, {}});
+}
+
+auto requantised(Lowering& lowering, uint32_t value, TfliteTensor const& from,
+                 TfliteTensor const& to) -> Result<uint32_t> {
+  bool const plain = from.scales.empty() || to.scales.empty();
+  if (plain || (from.scales[0] == to.scales[0] && zero_point(from) == zero_point(to))) return value;
+  if (!one_byte(from.type))
+    return invalid("joins tensors of different scales: requantise with QUANTIZE first");
+  auto const table = add_table(lowering, from, to, requantise(from, to));
+  auto spec = tensor_spec(to);
+  spec.shape = from.shape;
+  return lowering.add({proto::Opcode::lookup, {value, table}, {}, {}}, std::move(spec));
 }
 
 auto range_of(TfliteType type) -> ValueRange {
@@ -60,19 +90,14 @@ auto range_of(TfliteType type) -> ValueRange {
   }
 }
 
-namespace {
-
-struct Unary {
-  TfliteTensor const* input;
-  TfliteTensor const* output;
-};
-
-auto read_unary(Lowering const& lowering, std::vector<TfliteType> const& types) -> Result<Unary> {
+auto read_unary(Lowering const& lowering) -> Result<Unary> {
   TRY_VOID(lowering.check_count(1, 1));
-  TRY(auto const* input, lowering.activation(0, types));
-  TRY(auto const* output, lowering.output(0, types));
+  TRY(auto const* input, lowering.activation(0));
+  TRY(auto const* output, lowering.output());
   return Unary{input, output};
 }
+
+namespace {
 
 /// Fixed-point values of LOGISTIC and TANH: 4 integer bits, and what lies beyond them.
 struct Rescaled {
@@ -90,8 +115,8 @@ auto rescale_to_q4(double scale) -> Rescaled {
 
 /// The fixed-point function of a value that was brought to Q4.27, or its ends beyond the radius.
 auto lower_sigmoidal(Lowering& lowering, int32_t (*function)(int32_t)) -> Result<> {
-  TRY(auto const unary, read_unary(lowering, {TfliteType::int8}));
-  auto const zero = static_cast<int32_t>(unary.input->zero_points[0]);
+  TRY(auto const unary, read_unary(lowering));
+  int32_t const zero = zero_point(*unary.input);
   auto const rescaled = rescale_to_q4(static_cast<double>(unary.input->scales[0]));
   return lower_table(lowering, *unary.input, *unary.output, [&](int32_t value) -> double {
     int32_t const offset = value - zero;
@@ -120,43 +145,46 @@ auto tanh_of_q4(int32_t a) -> int32_t {
   return engine::divide_by_power(value, 31 - 7);
 }
 
-}  // namespace
-
-auto lower_quantize(Lowering& lowering) -> Result<> {
+/// Of int16, with the table of the engine.
+auto lower_sigmoid16(Lowering& lowering, proto::Opcode code, int32_t power_max) -> Result<> {
   TRY_VOID(lowering.check_count(1, 1));
-  std::vector<TfliteType> const kTypes = {TfliteType::int8, TfliteType::uint8, TfliteType::int16,
-                                          TfliteType::int32};
-  TRY(auto const* input, lowering.activation(0, kTypes));
-  TRY(auto const* output, lowering.output(0, kTypes));
-  if (input->scales.size() != 1 || output->scales.size() != 1)
-    return lowering.fail(0, "or the output has no scale");
-  if (input->elements != output->elements) return lowering.fail(0, "does not fit the output");
-  auto const multiplier = quantise_multiplier(static_cast<double>(input->scales[0]) /
-                                              static_cast<double>(output->scales[0]));
-  auto const from_zero = static_cast<int32_t>(input->zero_points[0]);
-  auto const to_zero = static_cast<int32_t>(output->zero_points[0]);
-  if (one_byte(input->type)) {
-    auto const range = range_of(output->type);
-    return lower_table(lowering, *input, *output, [&](int32_t value) -> double {
-      int64_t const moved = int64_t{engine::scale(value - from_zero, multiplier)} + to_zero;
-      return static_cast<double>(std::clamp<int64_t>(moved, range.low, range.high));
-    });
+  TRY(auto const* input, lowering.activation(0, {TfliteType::int16}));
+  TRY(auto const* output, lowering.output(0, {TfliteType::int16}));
+  if (zero_point(*input) != 0 || zero_point(*output) != 0)
+    return lowering.fail(0, "or the output has a zero point");
+  auto const power = static_cast<int32_t>(std::lround(std::log2(real_scale(*input))));
+  int32_t const shift = 12 + power;
+  bool const exact = std::abs(std::log2(real_scale(*input)) - power) < 1e-3;
+  proto::SigmoidParams params{};
+  if (exact && shift >= 0 && shift <= power_max) {
+    params.multiplier = 3 << shift;
+  } else {
+    double multiplier = real_scale(*input) * 4096.0 * 3.0;
+    while (multiplier <= 32767.0 / 2.0 && params.shift <= 28) {
+      ++params.shift;
+      multiplier *= 2.0;
+    }
+    if (multiplier > 32767.0) return lowering.fail(0, "has a scale out of range");
+    params.multiplier = static_cast<int32_t>(multiplier);
   }
   TRY(auto const value, lowering.value(0));
-  return lowering.finish({proto::Opcode::requantize,
-                          {value},
-                          {},
-                          proto::param_words(proto::RequantizeParams{multiplier})});
+  return lowering.finish({code, {value}, {}, proto::param_words(params)});
 }
 
+}  // namespace
+
 auto lower_logistic(Lowering& lowering) -> Result<> {
-  TRY(auto const unary, read_unary(lowering, {TfliteType::int8}));
+  if (lowering.input_type(0) == TfliteType::int16)
+    return lower_sigmoid16(lowering, proto::Opcode::sigmoid, 0);
+  TRY(auto const unary, read_unary(lowering));
   if (unary.output->zero_points[0] != -128)
     return invalid("has an output whose zero point is not -128");
   return lower_sigmoidal(lowering, logistic_of_q4);
 }
 
 auto lower_tanh(Lowering& lowering) -> Result<> {
+  if (lowering.input_type(0) == TfliteType::int16)
+    return lower_sigmoid16(lowering, proto::Opcode::tanh, 1);
   return lower_sigmoidal(lowering, tanh_of_q4);
 }
 

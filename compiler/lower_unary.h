@@ -15,9 +15,24 @@ auto range_of(TfliteType type) -> ValueRange;
 
 auto one_byte(TfliteType type) -> bool;
 
+struct Unary {
+  TfliteTensor const* input;
+  TfliteTensor const* output;
+};
+/// One int8 input and one int8 output.
+auto read_unary(Lowering const& lowering) -> Result<Unary>;
+
 /// Makes output 0 from input 0 by a table of `value` over every byte that the input may hold.
 /// `value` gives what fits the output's type.
 auto lower_table(Lowering& lowering, TfliteTensor const& input, TfliteTensor const& output,
                  std::function<double(int32_t)> const& value) -> Result<>;
+
+/// What QUANTIZE makes of a value.
+auto requantise(TfliteTensor const& from, TfliteTensor const& to) -> std::function<double(int32_t)>;
+
+/// `value`, which is `from`, in the scale of `to`: itself where both mean the same, else by a
+/// table.
+auto requantised(Lowering& lowering, uint32_t value, TfliteTensor const& from,
+                 TfliteTensor const& to) -> Result<uint32_t>;
 
 }  // namespace godwit::compiler

@@ -2,6 +2,7 @@
 #include "compiler/lower.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace godwit::compiler {
 
@@ -101,6 +102,15 @@ auto Lowering::output(size_t i, std::vector<TfliteType> const& types) const
   return quantised(op_.outputs[i], types);
 }
 
+auto Lowering::check_same_quantisation(size_t i, TfliteTensor const& output) const -> Result<> {
+  TRY(auto const* input, activation(i, {output.type}));
+  if (input->scales.empty() || output.scales.empty()) return {};  // plain numbers
+  if (std::abs(real_scale(*input) - real_scale(output)) > 1e-6 ||
+      zero_point(*input) != zero_point(output))
+    return fail(i, "and the output have different scales: requantise with QUANTIZE first");
+  return {};
+}
+
 auto Lowering::constant(size_t i, TfliteType type) const -> Result<TfliteTensor const*> {
   if (!has_input(i)) return tensor_error(-1, "");
   auto const& tensor = model_.tensors[static_cast<size_t>(op_.inputs[i])];
@@ -138,6 +148,18 @@ auto Lowering::option_int(uint32_t field, int32_t absent) const -> Result<int32_
 auto Lowering::option_byte(uint32_t field) const -> Result<int8_t> {
   if (!op_.options) return int8_t{0};
   return op_.options->number<int8_t>(field, 0);
+}
+
+auto Lowering::option_text(uint32_t field) const -> Result<std::string> {
+  if (!op_.options) return std::string();
+  TRY(auto const text, op_.options->text(field));
+  return std::string(text);
+}
+
+auto Lowering::other_graph(int32_t i) const -> Result<TfliteModel const*> {
+  if (i < 1 || static_cast<size_t>(i) > model_.others.size())
+    return invalid("names a graph that the file does not have");
+  return &model_.others[static_cast<size_t>(i) - 1];
 }
 
 auto Lowering::option_float(uint32_t field, float absent) const -> Result<float> {
@@ -187,6 +209,31 @@ auto Lowering::state(size_t i, TfliteType type) -> Result<uint32_t> {
   auto spec = tensor_spec(*tensor);
   spec.state = true;
   return value = add_constant(std::move(spec));
+}
+
+void Lowering::name_variable(std::string name) {
+  lowered_.handles[static_cast<size_t>(op_.outputs[0])] = std::move(name);
+}
+
+auto Lowering::variable(size_t i, TfliteTensor const& like) -> Result<uint32_t> {
+  auto const& name = has_input(i) ? lowered_.handles[static_cast<size_t>(op_.inputs[i])] : "";
+  if (name.empty()) return invalid("names no variable");
+  for (auto const& known : lowered_.variables) {
+    if (known.name != name) continue;
+    if (known.tensor->type != like.type || known.tensor->elements != like.elements)
+      return invalid("uses variable '" + name + "' with another type or size than before");
+    return known.value;
+  }
+  auto spec = tensor_spec(like);
+  spec.name = name;
+  spec.state = true;
+  auto const value = add_constant(std::move(spec));
+  lowered_.variables.push_back({name, value, &like});
+  return value;
+}
+
+void Lowering::add(proto::OperatorSpec op) {
+  lowered_.graph.operators.push_back(std::move(op));
 }
 
 auto Lowering::add(proto::OperatorSpec op, proto::TensorSpec output) -> uint32_t {

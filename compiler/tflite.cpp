@@ -28,13 +28,6 @@ namespace operator_field {
 constexpr uint32_t kCode = 0, kInputs = 1, kOutputs = 2, kOptions = 4;
 }
 
-auto clean(std::string_view name) -> std::string {
-  std::string out(name.substr(0, 1024));
-  for (char& c : out)
-    if (c < 0x20 || c > 0x7e) c = '?';
-  return out;
-}
-
 auto element_bits(TfliteType type) -> uint64_t {
   switch (type) {
     case TfliteType::float32:
@@ -60,6 +53,8 @@ auto element_bits(TfliteType type) -> uint64_t {
   }
   return 0;  // unknown: its size is not checked, and no operator takes it
 }
+
+constexpr size_t kGraphsMax = 64;
 
 /// A shape that cannot be used only matters where an operator uses it.
 auto read_shape(Table const& table, TfliteTensor& tensor) -> Result<> {
@@ -117,7 +112,7 @@ auto read_operator(Table const& table, std::vector<Table> const& codes, size_t t
   op.name = tflite_code_name(static_cast<int32_t>(op.code));
   if (op.code == TfliteCode::custom) {
     TRY(auto const custom, codes[index].text(code_field::kCustomCode));
-    op.name += " \"" + clean(custom) + "\"";
+    op.name += " \"" + clean_name(custom) + "\"";
   }
   TRY(op.inputs, table.numbers<int32_t>(operator_field::kInputs));
   TRY(op.outputs, table.numbers<int32_t>(operator_field::kOutputs));
@@ -128,6 +123,13 @@ auto read_operator(Table const& table, std::vector<Table> const& codes, size_t t
 }
 
 }  // namespace
+
+auto clean_name(std::string_view name) -> std::string {
+  std::string out(name.substr(0, 1024));
+  for (char& c : out)
+    if (c < 0x20 || c > 0x7e) c = '?';
+  return out;
+}
 
 auto to_string(TfliteType type) -> std::string {
   switch (type) {
@@ -163,22 +165,17 @@ auto to_string(TfliteType type) -> std::string {
   return "type " + std::to_string(static_cast<int>(type));
 }
 
-auto read_tflite(ByteView file) -> Result<TfliteModel> {
-  TRY(auto const root, Table::root(file, "TFL3"));
-  TRY(auto const codes, root.tables(model_field::kOperatorCodes));
-  TRY(auto const subgraphs, root.tables(model_field::kSubgraphs));
-  TRY(auto const buffers, root.tables(model_field::kBuffers));
-  if (subgraphs.size() != 1)
-    return invalid("has " + std::to_string(subgraphs.size()) +
-                   " subgraphs: export the model without control flow, as one graph");
-  auto const& graph = subgraphs.front();
+namespace {
+
+auto read_graph(Table const& graph, std::vector<Table> const& codes,
+                std::vector<Table> const& buffers) -> Result<TfliteModel> {
   TfliteModel model;
   TRY(auto const tensors, graph.tables(subgraph_field::kTensors));
   if (tensors.size() > proto::kTensorsMax) return invalid("has too many tensors");
   for (size_t i = 0; i < tensors.size(); ++i) {
     auto& tensor = model.tensors.emplace_back();
     TRY(auto const name, tensors[i].text(tensor_field::kName));
-    tensor.name = clean(name);
+    tensor.name = clean_name(name);
     TRY_VOID(read_tensor(tensors[i], buffers, tensor)
                  .within("tensor " + std::to_string(i) + " '" + tensor.name + "'"));
   }
@@ -193,6 +190,24 @@ auto read_tflite(ByteView file) -> Result<TfliteModel> {
   TRY(model.outputs, graph.numbers<int32_t>(subgraph_field::kOutputs));
   TRY_VOID(check_indices(model.inputs, tensors.size(), false).within("inputs of the graph"));
   TRY_VOID(check_indices(model.outputs, tensors.size(), false).within("outputs of the graph"));
+  return model;
+}
+
+}  // namespace
+
+auto read_tflite(ByteView file) -> Result<TfliteModel> {
+  TRY(auto const root, Table::root(file, "TFL3"));
+  TRY(auto const codes, root.tables(model_field::kOperatorCodes));
+  TRY(auto const subgraphs, root.tables(model_field::kSubgraphs));
+  TRY(auto const buffers, root.tables(model_field::kBuffers));
+  if (subgraphs.empty() || subgraphs.size() > kGraphsMax)
+    return invalid("has " + std::to_string(subgraphs.size()) +
+                   " subgraphs: export the model without control flow, as one graph");
+  TRY(auto model, read_graph(subgraphs.front(), codes, buffers));
+  for (size_t i = 1; i < subgraphs.size(); ++i) {
+    TRY(auto other, read_graph(subgraphs[i], codes, buffers).within("graph " + std::to_string(i)));
+    model.others.push_back(std::move(other));
+  }
   return model;
 }
 

@@ -42,20 +42,77 @@ struct TfliteTensor {
 enum class TfliteCode : int32_t {
   add = 0,
   average_pool_2d = 1,
+  concatenation = 2,
   conv_2d = 3,
   depthwise_conv_2d = 4,
+  depth_to_space = 5,
+  dequantize = 6,
   fully_connected = 9,
+  l2_normalization = 11,
   logistic = 14,
   max_pool_2d = 17,
+  mul = 18,
+  relu = 19,
+  relu_n1_to_1 = 20,
+  relu6 = 21,
   reshape = 22,
+  resize_bilinear = 23,
   softmax = 25,
+  space_to_depth = 26,
   svdf = 27,
   tanh = 28,
   custom = 32,
   pad = 34,
+  gather = 36,
+  batch_to_space_nd = 37,
+  space_to_batch_nd = 38,
+  transpose = 39,
   mean = 40,
+  sub = 41,
+  squeeze = 43,
   unidirectional_sequence_lstm = 44,
+  strided_slice = 45,
+  exp = 47,
+  split = 49,
+  cast = 53,
+  prelu = 54,
+  maximum = 55,
+  arg_max = 56,
+  minimum = 57,
+  neg = 59,
+  padv2 = 60,
+  slice = 65,
+  transpose_conv = 67,
+  tile = 69,
+  expand_dims = 70,
+  log = 73,
+  sum = 74,
+  sqrt = 75,
+  rsqrt = 76,
+  arg_min = 79,
+  reduce_max = 82,
+  pack = 83,
+  unpack = 88,
+  reduce_min = 89,
+  square = 92,
+  resize_nearest_neighbor = 97,
+  leaky_relu = 98,
+  squared_difference = 99,
+  mirror_pad = 100,
+  abs = 101,
+  split_v = 102,
+  reverse_v2 = 105,
+  elu = 111,
   quantize = 114,
+  hard_swish = 117,
+  batch_matmul = 126,
+  call_once = 129,
+  broadcast_to = 130,
+  var_handle = 142,
+  read_variable = 143,
+  assign_variable = 144,
+  gelu = 150,
+  relu_0_to_1 = 152,
 };
 auto tflite_code_name(int32_t code) -> std::string;
 
@@ -68,14 +125,18 @@ struct TfliteOperator {
 };
 
 struct TfliteModel {
+  std::vector<TfliteModel> others{};  // the other graphs of the file
   std::vector<TfliteTensor> tensors;
   std::vector<TfliteOperator> operators;
   std::vector<int32_t> inputs;
   std::vector<int32_t> outputs;
 };
 
-/// The one subgraph of the file. Every tensor number is in range, and constants of a usable shape
-/// have as many bytes as it says. Borrows `file`.
+/// Printable ASCII: other characters become '?'.
+auto clean_name(std::string_view name) -> std::string;
+
+/// The main graph of the file and those beside it. Every tensor number is in range, and constants
+/// of a usable shape have as many bytes as it says. Borrows `file`.
 auto read_tflite(ByteView file) -> Result<TfliteModel>;
 
 }  // namespace godwit::compiler

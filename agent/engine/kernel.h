@@ -150,5 +150,28 @@ void lookup(Step const& step, void* scratch);
 void requantize(Step const& step, void* scratch);
 void svdf(Step const& step, void* scratch);
 void unidirectional_sequence_lstm(Step const& step, void* scratch);
+void rearrange(Step const& step, void* scratch);
+void concatenation(Step const& step, void* scratch);
+void sub(Step const& step, void* scratch);
+void mul(Step const& step, void* scratch);
+void maximum(Step const& step, void* scratch);
+void minimum(Step const& step, void* scratch);
+void squared_difference(Step const& step, void* scratch);
+void prelu(Step const& step, void* scratch);
+void reduce_max(Step const& step, void* scratch);
+void reduce_min(Step const& step, void* scratch);
+void arg_max(Step const& step, void* scratch);
+void arg_min(Step const& step, void* scratch);
+void resize_bilinear(Step const& step, void* scratch);
+void transpose_conv(Step const& step, void* scratch);
+void l2_normalization(Step const& step, void* scratch);
+void batch_matmul(Step const& step, void* scratch);
+void quantize(Step const& step, void* scratch);
+void dequantize(Step const& step, void* scratch);
+void read_variable(Step const& step, void* scratch);
+void assign_variable(Step const& step, void* scratch);
+void sigmoid(Step const& step, void* scratch);
+void tanh(Step const& step, void* scratch);
+auto rearrange_scratch(Step const& step) -> uint64_t;
 
 }  // namespace godwit::engine

@@ -44,12 +44,22 @@ inline auto all_are(ModelView const& model, Operator const& op, TensorType type,
   return model.tensor(op.output(0)).type == type;
 }
 constexpr Fault kNotInt8 = "activations are not int8";
+constexpr Fault kTypesDiffer = "types differ";
 
 /// One axis of a window that slides over an input: nothing overflows, whatever lies outside.
 inline auto window_axis(int32_t stride, int32_t pad, uint32_t reach, uint32_t output) -> bool {
   if (!within(stride, 1, kStrideMax) || !within(pad, 0, kStrideMax)) return false;
   return uint64_t{output} * static_cast<uint32_t>(stride) + reach <=
          static_cast<uint64_t>(std::numeric_limits<int32_t>::max()) / 2;
+}
+
+inline auto broadcasts(Tensor const& input, Tensor const& output) -> bool {
+  if (input.rank > output.rank) return false;
+  for (uint32_t d = 0; d < input.rank; ++d) {
+    auto const extent = input.shape[d];
+    if (extent != 1 && extent != output.shape[output.rank - input.rank + d]) return false;
+  }
+  return true;
 }
 
 auto check_conv(ModelView const& model, Operator const& op) -> Fault;
@@ -64,5 +74,21 @@ auto check_svdf(ModelView const& model, Operator const& op) -> Fault;
 auto check_lstm(ModelView const& model, Operator const& op) -> Fault;
 auto check_pad(ModelView const& model, Operator const& op) -> Fault;
 auto check_reshape(ModelView const& model, Operator const& op) -> Fault;
+auto check_choice(ModelView const& model, Operator const& op) -> Fault;
+auto check_mul(ModelView const& model, Operator const& op) -> Fault;
+auto check_prelu(ModelView const& model, Operator const& op) -> Fault;
+auto check_reduce(ModelView const& model, Operator const& op) -> Fault;
+auto check_arg(ModelView const& model, Operator const& op) -> Fault;
+auto check_resize_bilinear(ModelView const& model, Operator const& op) -> Fault;
+auto check_transpose_conv(ModelView const& model, Operator const& op) -> Fault;
+auto check_l2_normalization(ModelView const& model, Operator const& op) -> Fault;
+auto check_batch_matmul(ModelView const& model, Operator const& op) -> Fault;
+auto check_quantize(ModelView const& model, Operator const& op) -> Fault;
+auto check_dequantize(ModelView const& model, Operator const& op) -> Fault;
+auto check_sigmoid(ModelView const& model, Operator const& op) -> Fault;
+auto check_rearrange(ModelView const& model, Operator const& op) -> Fault;
+auto check_concatenation(ModelView const& model, Operator const& op) -> Fault;
+auto check_read_variable(ModelView const& model, Operator const& op) -> Fault;
+auto check_assign_variable(ModelView const& model, Operator const& op) -> Fault;
 
 }  // namespace godwit::proto::rules

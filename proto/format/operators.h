@@ -36,7 +36,7 @@ struct FullyConnectedParams {
   Clamp clamp;
 };
 
-struct AddParams {
+struct AddParams {  // ADD, SUB, SQUARED_DIFFERENCE
   int32_t left_shift;
   Multiplier first;
   Multiplier second;
@@ -90,6 +90,59 @@ struct LstmParams {
   int32_t tanh_shift;                   // ... >> shift, rounded half up
   int32_t cell_clip;                    // bound of the cell state's magnitude; 0: none
   int32_t cell_activation;              // 0: tanh, 1: sigmoid
+};
+
+struct RearrangeParams {
+  int32_t filler;  // the bits of a value from outside the input
+};
+
+struct ConcatenationParams {
+  int32_t outer;  // so many times one block of each input
+};
+
+struct MulParams {
+  Multiplier multiplier;
+  Clamp clamp;
+};
+
+struct PreluParams {
+  Multiplier positive;
+  Multiplier negative;  // of value times slope
+};
+
+struct ReduceParams {  // REDUCE_MAX, REDUCE_MIN
+  int32_t axes;        // bit i: dimension i goes
+};
+
+struct ArgParams {  // ARG_MAX, ARG_MIN
+  int32_t axis;
+};
+
+struct ResizeParams {
+  int32_t height_scale;  // steps in the input for one in the output, in 1/1024
+  int32_t width_scale;
+  int32_t half_pixel_centers;
+};
+
+struct TransposeConvParams {
+  Window window;
+  Clamp clamp;
+};
+
+struct BatchMatmulParams {
+  int32_t transpose_first;
+  int32_t transpose_second;
+  Multiplier multiplier;
+  Clamp clamp;
+};
+
+struct ScaleParams {   // QUANTIZE, DEQUANTIZE
+  int32_t scale_bits;  // a float32: of one step of the quantised tensor
+};
+
+struct SigmoidParams {  // SIGMOID, TANH of int16
+  int32_t multiplier;   // brings values to the table's scale: * value ...
+  int32_t shift;        // ... >> shift, rounded half up
 };
 
 /// nullptr when the operator may run; otherwise what is wrong with it. Indices, types and places

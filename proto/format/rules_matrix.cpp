@@ -77,4 +77,24 @@ auto check_fully_connected(ModelView const& model, Operator const& op) -> Fault 
   return check_channels(model, op, channels);
 }
 
+auto check_transpose_conv(ModelView const& model, Operator const& op) -> Fault {
+  auto const input = model.tensor(op.input(0));
+  auto const weights = model.tensor(op.input(1));
+  auto const output = model.tensor(op.output(0));
+  auto const p = op.params<TransposeConvParams>();
+  if (!all_are(model, op, TensorType::int8)) return kNotInt8;
+  if (input.rank != 4 || weights.rank != 4 || output.rank != 4) return "a tensor is not of rank 4";
+  if (auto const fault = check_weights(weights)) return fault;
+  if (weights.shape[0] != output.shape[3] || weights.shape[3] != input.shape[3] ||
+      input.shape[0] != output.shape[0])
+    return "shapes do not fit each other";
+  // Output indices and padding stay far inside int32.
+  if (!within(p.window.stride_height, 1, kStrideMax) ||
+      !within(p.window.stride_width, 1, kStrideMax) || !within(p.window.pad_top, 0, kStrideMax) ||
+      !within(p.window.pad_left, 0, kStrideMax))
+    return "stride or padding out of range";
+  if (!good(p.clamp)) return "clamp out of range";
+  return check_channels(model, op, output.shape[3]);
+}
+
 }  // namespace godwit::proto::rules

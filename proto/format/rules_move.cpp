@@ -22,4 +22,63 @@ auto check_reshape(ModelView const& model, Operator const& op) -> Fault {
              : "sizes differ";
 }
 
+/// Every output index leads into the input: the sum of the greatest offsets of all axes does.
+auto check_rearrange(ModelView const& model, Operator const& op) -> Fault {
+  auto const input = model.tensor(op.input(0));
+  auto const table = model.tensor(op.input(1));
+  auto const output = model.tensor(op.output(0));
+  if (input.type != output.type) return kTypesDiffer;
+  if (output.rank == 0) return "its output has no dimensions";
+  uint64_t entries = 0;
+  for (uint32_t d = 0; d < output.rank; ++d) entries += output.shape[d];
+  if (entries > kTensorBytesMax ||
+      !is_constant(table, TensorType::int32, static_cast<uint32_t>(entries)))
+    return "its table does not fit the output";
+  auto const bytes = model.constant(table);
+  uint64_t farthest = 0;
+  size_t at = 0;
+  for (uint32_t d = 0; d < output.rank; ++d) {
+    uint32_t highest = 0;
+    for (uint32_t i = 0; i < output.shape[d]; ++i, at += 4) {
+      auto const offset = layout::little<uint32_t>(bytes, at);
+      if (offset == UINT32_MAX) continue;  // outside: the filler
+      if (offset >= input.elements) return "its table leads outside the input";
+      highest = std::max(highest, offset);
+    }
+    farthest += highest;
+  }
+  return farthest < input.elements ? kGood : "its table leads outside the input";
+}
+
+auto check_concatenation(ModelView const& model, Operator const& op) -> Fault {
+  auto const output = model.tensor(op.output(0));
+  auto const p = op.params<ConcatenationParams>();
+  if (p.outer < 1) return "nothing to repeat";
+  auto const outer = static_cast<uint32_t>(p.outer);
+  uint64_t elements = 0;
+  for (uint32_t i = 0; i < op.input_count(); ++i) {
+    auto const input = model.tensor(op.input(i));
+    if (input.type != output.type) return kTypesDiffer;
+    if (input.elements % outer != 0) return "shapes do not fit each other";
+    elements += input.elements;
+  }
+  return elements == output.elements ? kGood : "shapes do not fit each other";
+}
+
+auto check_read_variable(ModelView const& model, Operator const& op) -> Fault {
+  auto const state = model.tensor(op.input(0));
+  auto const output = model.tensor(op.output(0));
+  return state.type == output.type && state.elements == output.elements
+             ? kGood
+             : "the variable does not fit the output";
+}
+
+auto check_assign_variable(ModelView const& model, Operator const& op) -> Fault {
+  auto const value = model.tensor(op.input(0));
+  auto const state = model.tensor(op.input(1));
+  return state.type == value.type && state.elements == value.elements
+             ? kGood
+             : "the value does not fit the variable";
+}
+
 }  // namespace godwit::proto::rules

@@ -3,19 +3,6 @@
 
 namespace godwit::proto::rules {
 
-namespace {
-
-auto broadcasts(Tensor const& input, Tensor const& output) -> bool {
-  if (input.rank > output.rank) return false;
-  for (uint32_t d = 0; d < input.rank; ++d) {
-    auto const extent = input.shape[d];
-    if (extent != 1 && extent != output.shape[output.rank - input.rank + d]) return false;
-  }
-  return true;
-}
-
-}  // namespace
-
 auto check_add(ModelView const& model, Operator const& op) -> Fault {
   auto const output = model.tensor(op.output(0));
   auto const p = op.params<AddParams>();
@@ -81,25 +68,6 @@ auto check_softmax(ModelView const& model, Operator const& op) -> Fault {
                     p.multiplier.value >= 0 && -int64_t{p.diff_min} <= INT64_C(1) << 31 &&
                     -int64_t{p.diff_min} << p.multiplier.shift <= INT64_C(1) << 31;
   return fits ? kGood : "a multiplier is out of range";
-}
-
-auto check_lookup(ModelView const& model, Operator const& op) -> Fault {
-  auto const input = model.tensor(op.input(0));
-  auto const output = model.tensor(op.output(0));
-  if (element_bytes(input.type) != 1) return "its input is not of one byte an element";
-  if (input.elements != output.elements) return "shapes do not fit each other";
-  return is_constant(model.tensor(op.input(1)), output.type, 256)
-             ? kGood
-             : "its table does not hold 256 values of the output's type";
-}
-
-auto check_requantize(ModelView const& model, Operator const& op) -> Fault {
-  auto const input = model.tensor(op.input(0));
-  auto const output = model.tensor(op.output(0));
-  if (input.type == TensorType::float32 || output.type == TensorType::float32)
-    return "a tensor is not of whole numbers";
-  if (input.elements != output.elements) return "shapes do not fit each other";
-  return good(op.params<RequantizeParams>().multiplier) ? kGood : "a multiplier is out of range";
 }
 
 }  // namespace godwit::proto::rules

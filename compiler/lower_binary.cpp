@@ -1,0 +1,115 @@
+// Operators of two inputs that broadcast: ADD, SUB, MUL, MAXIMUM, MINIMUM, SQUARED_DIFFERENCE,
+// PRELU.
+#include <algorithm>
+#include <cmath>
+
+#include "compiler/lower.h"
+
+namespace godwit::compiler {
+
+namespace {
+
+struct Binary {
+  TfliteTensor const* a;
+  TfliteTensor const* b;
+  TfliteTensor const* output;
+  std::vector<uint32_t> values;
+};
+
+auto read_binary(Lowering& lowering) -> Result<Binary> {
+  TRY_VOID(lowering.check_count(2, 2));
+  TRY(auto const* a, lowering.activation(0));
+  TRY(auto const* b, lowering.activation(1));
+  TRY(auto const* output, lowering.output());
+  for (size_t i : {0, 1}) {
+    auto const& shape = lowering.input_shape(i);
+    bool fits = shape.size() <= output->shape.size();
+    for (size_t d = 0; fits && d < shape.size(); ++d)
+      fits = shape[d] == 1 || shape[d] == output->shape[output->shape.size() - shape.size() + d];
+    if (!fits) return lowering.fail(i, "does not broadcast to the shape of the output");
+  }
+  TRY(auto const first, lowering.value(0));
+  TRY(auto const second, lowering.value(1));
+  return Binary{a, b, output, {first, second}};
+}
+
+auto clamp_of(Lowering const& lowering, TfliteTensor const& output) -> Result<proto::Clamp> {
+  TRY(auto const activation, lowering.activation_option(0));
+  return activation_clamp(activation, output.scales[0], zero_point(output));
+}
+
+/// Both inputs are brought to twice the greater scale, with `left_shift` more bits for the
+/// fraction.
+auto lower_sum(Lowering& lowering, proto::Opcode code) -> Result<> {
+  TRY(auto const binary, read_binary(lowering));
+  constexpr int32_t kLeftShift = 20;
+  double const common = 2 * std::max(real_scale(*binary.a), real_scale(*binary.b));
+  TRY(auto const clamp, clamp_of(lowering, *binary.output));
+  proto::AddParams const params{
+      kLeftShift, quantise_multiplier(real_scale(*binary.a) / common),
+      quantise_multiplier(real_scale(*binary.b) / common),
+      quantise_multiplier(common / ((1 << kLeftShift) * real_scale(*binary.output))), clamp};
+  return lowering.finish({code, binary.values, {}, proto::param_words(params)});
+}
+
+/// Values are compared as they are, so all three tensors must mean the same by them.
+auto lower_choice(Lowering& lowering, proto::Opcode code) -> Result<> {
+  TRY(auto const binary, read_binary(lowering));
+  for (size_t i : {0, 1}) TRY_VOID(lowering.check_same_quantisation(i, *binary.output));
+  return lowering.finish({code, binary.values, {}, {}});
+}
+
+}  // namespace
+
+auto lower_add(Lowering& lowering) -> Result<> {
+  return lower_sum(lowering, proto::Opcode::add);
+}
+
+auto lower_sub(Lowering& lowering) -> Result<> {
+  return lower_sum(lowering, proto::Opcode::sub);
+}
+
+auto lower_maximum(Lowering& lowering) -> Result<> {
+  return lower_choice(lowering, proto::Opcode::maximum);
+}
+
+auto lower_minimum(Lowering& lowering) -> Result<> {
+  return lower_choice(lowering, proto::Opcode::minimum);
+}
+
+auto lower_mul(Lowering& lowering) -> Result<> {
+  TRY(auto const binary, read_binary(lowering));
+  TRY(auto const clamp, clamp_of(lowering, *binary.output));
+  proto::MulParams const params{quantise_multiplier(real_scale(*binary.a) * real_scale(*binary.b) /
+                                                    real_scale(*binary.output)),
+                                clamp};
+  return lowering.finish({proto::Opcode::mul, binary.values, {}, proto::param_words(params)});
+}
+
+auto lower_squared_difference(Lowering& lowering) -> Result<> {
+  TRY(auto const binary, read_binary(lowering));
+  constexpr int32_t kLeftShift = 7;
+  double const common = 2 * std::max(real_scale(*binary.a), real_scale(*binary.b));
+  proto::AddParams const params{
+      kLeftShift,
+      quantise_multiplier(real_scale(*binary.a) / common),
+      quantise_multiplier(real_scale(*binary.b) / common),
+      quantise_multiplier(common * common / ((1 << 2 * kLeftShift) * real_scale(*binary.output))),
+      {-128, 127}};
+  return lowering.finish(
+      {proto::Opcode::squared_difference, binary.values, {}, proto::param_words(params)});
+}
+
+auto lower_prelu(Lowering& lowering) -> Result<> {
+  TRY(auto const binary, read_binary(lowering));
+  double const positive = real_scale(*binary.a) / real_scale(*binary.output);
+  double const negative =
+      real_scale(*binary.a) * real_scale(*binary.b) / real_scale(*binary.output);
+  return lowering.finish({proto::Opcode::prelu,
+                          binary.values,
+                          {},
+                          proto::param_words(proto::PreluParams{quantise_multiplier(positive),
+                                                                quantise_multiplier(negative)})});
+}
+
+}  // namespace godwit::compiler

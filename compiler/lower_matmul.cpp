@@ -1,0 +1,68 @@
+// BATCH_MATMUL, L2_NORMALIZATION and RESIZE_BILINEAR.
+#include <algorithm>
+
+#include "compiler/lower.h"
+
+namespace godwit::compiler {
+
+auto lower_batch_matmul(Lowering& lowering) -> Result<> {
+  TRY_VOID(lowering.check_count(2, 2));
+  TRY(auto const* a, lowering.activation(0));
+  TRY(auto const* b, lowering.activation(1));
+  TRY(auto const* output, lowering.output());
+  TRY(auto const transpose_first, lowering.option_byte(0));
+  TRY(auto const transpose_second, lowering.option_byte(1));
+  TRY(auto const first, lowering.value(0));
+  TRY(auto const second, lowering.value(1));
+  proto::BatchMatmulParams const params{
+      transpose_first != 0,
+      transpose_second != 0,
+      quantise_multiplier(real_scale(*a) * real_scale(*b) / real_scale(*output)),
+      {-128, 127}};
+  return lowering.finish(
+      {proto::Opcode::batch_matmul, {first, second}, {}, proto::param_words(params)});
+}
+
+auto lower_l2_normalization(Lowering& lowering) -> Result<> {
+  TRY_VOID(lowering.check_count(1, 1));
+  TRY_VOID(lowering.activation(0));
+  TRY(auto const* output, lowering.output());
+  TRY(auto const activation, lowering.activation_option(0));
+  if (activation != Activation::none) return invalid("has a fused activation");
+  if (output->scales[0] != 1.0f / 128 || zero_point(*output) != 0)
+    return invalid("has an output whose scale is not 1/128 or whose zero point is not 0");
+  TRY(auto const value, lowering.value(0));
+  return lowering.finish({proto::Opcode::l2_normalization, {value}, {}, {}});
+}
+
+namespace {
+
+/// Steps of 1/1024 of an input pixel for each output pixel.
+auto resize_scale(uint32_t in, uint32_t out, bool align_corners) -> int32_t {
+  constexpr int64_t kOne = 1 << 10;
+  if (align_corners && out > 1)
+    return static_cast<int32_t>((kOne * (in - 1) + (out - 1) / 2) / (out - 1));
+  return static_cast<int32_t>((kOne * in + out / 2) / out);
+}
+
+}  // namespace
+
+auto lower_resize_bilinear(Lowering& lowering) -> Result<> {
+  TRY_VOID(lowering.check_count(2, 2));
+  TRY(auto const* input, lowering.activation(0));
+  TRY(auto const* output, lowering.output());
+  TRY_VOID(lowering.check_same_quantisation(0, *output));
+  if (input->shape.size() != 4 || output->shape.size() != 4)
+    return lowering.fail(0, "does not have four dimensions, or the output does not");
+  TRY(auto const align_corners, lowering.option_byte(2));
+  TRY(auto const half_pixel, lowering.option_byte(3));
+  if (align_corners != 0 && half_pixel != 0)
+    return invalid("aligns corners and centers of pixels, which exclude each other");
+  TRY(auto const value, lowering.value(0));
+  proto::ResizeParams const params{
+      resize_scale(input->shape[1], output->shape[1], align_corners != 0),
+      resize_scale(input->shape[2], output->shape[2], align_corners != 0), half_pixel != 0};
+  return lowering.finish({proto::Opcode::resize_bilinear, {value}, {}, proto::param_words(params)});
+}
+
+}  // namespace godwit::compiler

@@ -1,0 +1,84 @@
+// Every operator against TFLite Micro's reference kernels: the generated graphs of
+// tests/data/golden/ops, every row, on every path that runs here.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "agent/engine/engine.h"
+#include "agent/engine/golden.h"
+#include "compiler/compile.h"
+
+namespace godwit {
+namespace {
+
+auto path_of(std::string const& name) -> std::string {
+  return std::string(GODWIT_TEST_DATA) + "/golden/ops/" + name;
+}
+
+/// Empty where there is no such file.
+auto read_file(std::string const& name) -> Bytes {
+  std::ifstream file(path_of(name), std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+struct Set {
+  std::string name;
+  uint64_t seed = 0;
+};
+
+auto all_sets() -> std::vector<Set> {
+  std::ifstream list(path_of("seeds.txt"));
+  std::vector<Set> sets;
+  for (Set set; list >> set.name >> set.seed;) sets.push_back(set);
+  return sets;
+}
+
+auto inputs_of(Set const& set, size_t rows, size_t width) -> Bytes {
+  auto inputs = read_file(set.name + ".in.bin");
+  if (!inputs.empty()) return inputs;
+  inputs.resize(rows * width);
+  for (size_t row = 0; row < rows; ++row)
+    engine::fill_golden_input(set.seed, static_cast<uint32_t>(row),
+                              std::span(inputs).subspan(row * width, width));
+  return inputs;
+}
+
+class Operators : public testing::TestWithParam<Set> {};
+
+TEST_P(Operators, EveryRowIsEqual) {
+  auto const& set = GetParam();
+  auto const compiled = compiler::compile_tflite(read_file(set.name + ".tflite"), {});
+  ASSERT_TRUE(compiled) << compiled.error().what;
+  auto const expected = read_file(set.name + ".out.bin");
+  bool const stream = set.name.find("stream") != std::string::npos;
+  for (auto const& path : engine::path_names()) {
+    engine::EngineOptions const options{.path = path};
+    if (!engine::check_options(options)) continue;
+    auto engine = engine::Engine::load(compiled->model, options);
+    ASSERT_TRUE(engine) << engine.error().what;
+    size_t const rows = expected.size() / engine->output_bytes();
+    ASSERT_GE(rows, 16u);
+    auto const inputs = inputs_of(set, rows, engine->input_bytes());
+    ASSERT_EQ(inputs.size(), rows * engine->input_bytes());
+    Bytes row(engine->output_bytes());
+    size_t equal = 0;
+    for (size_t i = 0; i < rows; ++i) {
+      if (!stream) engine->reset_state();
+      engine->run(ByteView(inputs).subspan(i * engine->input_bytes(), engine->input_bytes()), row);
+      equal += std::equal(row.begin(), row.end(),
+                          expected.begin() + static_cast<ptrdiff_t>(i * row.size()));
+    }
+    EXPECT_EQ(equal, rows) << "on path " << path;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Generated, Operators, testing::ValuesIn(all_sets()),
+                         [](auto const& test) { return test.param.name; });
+
+TEST(GeneratedSets, AreThere) {
+  EXPECT_GE(all_sets().size(), 150u);
+}
+
+}  // namespace
+}  // namespace godwit
