@@ -14,13 +14,12 @@ auto count_rows(engine::Engine const& engine, ByteView inputs) -> Result<size_t>
   return inputs.size() / width;
 }
 
-/// The value that `share` of the sorted values do not exceed.
+}  // namespace
+
 auto quantile(std::vector<uint64_t> const& sorted, double share) -> uint64_t {
   auto const rank = static_cast<size_t>(share * static_cast<double>(sorted.size() - 1) + 0.5);
   return sorted[rank];
 }
-
-}  // namespace
 
 auto run_rows(engine::Engine& engine, ByteView inputs, bool keep_state) -> Result<Bytes> {
   TRY(auto const rows, count_rows(engine, inputs));

@@ -11,6 +11,9 @@ namespace godwit::compiler {
 /// State is reset before each row unless it is kept.
 auto run_rows(engine::Engine& engine, ByteView inputs, bool keep_state) -> Result<Bytes>;
 
+/// The value that `share` of the sorted values, at least one, do not exceed.
+auto quantile(std::vector<uint64_t> const& sorted, double share) -> uint64_t;
+
 struct Evaluation {
   uint64_t rows = 0;
   uint64_t correct = 0;

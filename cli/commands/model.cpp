@@ -6,6 +6,7 @@
 #include "cli/commands/program.h"
 #include "cli/core/files.h"
 #include "cli/core/output.h"
+#include "compiler/anomaly.h"
 #include "compiler/compile.h"
 #include "compiler/evaluate.h"
 #include "compiler/inspect.h"
@@ -21,6 +22,7 @@ struct Arguments {
   std::string output;
   std::string labels;
   std::string path;
+  uint64_t windows_per_clip = 0;
   uint32_t golden_rows = compiler::CompileOptions().golden_rows;
   bool keep_state = false;
   bool keep_constant_channels = false;
@@ -191,11 +193,36 @@ auto monotonic_ns() -> uint64_t {
   return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(since).count());
 }
 
+/// An autoencoder: how well its errors tell strange clips from usual ones.
+auto evaluate_clips(Context& context, Arguments const& args, engine::Engine& engine,
+                    ByteView inputs, ByteView labels) -> Result<> {
+  TRY(auto const result,
+      compiler::evaluate_anomalies(engine, inputs, labels, args.windows_per_clip, monotonic_ns));
+  auto const auc = fixed(result.auc, 4);
+  auto const p50_us = static_cast<double>(result.latency_ns_p50) / 1000;
+  auto const p99_us = static_cast<double>(result.latency_ns_p99) / 1000;
+  auto const object = Json::object({{"clips", static_cast<uint64_t>(result.scores.size())},
+                                    {"windows", result.windows},
+                                    {"auc", result.auc},
+                                    {"path", std::string(engine.path())},
+                                    {"latency_us_p50", p50_us},
+                                    {"latency_us_p99", p99_us}});
+  Table table;
+  table.add({"area under curve", auc});
+  table.add({"clips", std::to_string(result.scores.size()) + " of " +
+                          std::to_string(args.windows_per_clip) + " windows"});
+  table.add({"path", std::string(engine.path())});
+  table.add({"latency", fixed(p50_us, 1) + " us median, " + fixed(p99_us, 1) + " us p99"});
+  print_object(context, object, table, auc);
+  return {};
+}
+
 auto evaluate(Context& context, Arguments const& args) -> Result<> {
   TRY(Bytes const bytes, read_file(args.compiled, limits::kModelBytesMax));
   TRY(auto engine, engine::Engine::load(bytes, {.path = args.path}).within(args.compiled));
   TRY(Bytes const inputs, read_file(args.input, limits::kArtifactBytesMax));
   TRY(Bytes const labels, read_file(args.labels, limits::kArtifactBytesMax));
+  if (args.windows_per_clip > 0) return evaluate_clips(context, args, engine, inputs, labels);
   TRY(auto const result, compiler::evaluate(engine, inputs, labels, monotonic_ns));
   auto const percent = fixed(100 * result.accuracy(), 2) + " %";
   auto const p50_us = static_cast<double>(result.latency_ns_p50) / 1000;
@@ -244,6 +271,10 @@ void add_data_commands(CLI::App& model, Context& context, std::shared_ptr<Argume
   eval->add_option("COMPILED", args->compiled, "the compiled model")->required();
   eval->add_option("--input", args->input, "raw little-endian tensors, row after row")->required();
   eval->add_option("--labels", args->labels, "one byte a row: the right class")->required();
+  eval->add_option(
+      "--windows-per-clip", args->windows_per_clip,
+      "of an autoencoder: so many rows are one clip, with one label (0: usual, 1: strange); "
+      "tells the area under the curve");
   add_path_option(*eval, *args);
   does(eval, context, [&context, args] { return evaluate(context, *args); });
 }
