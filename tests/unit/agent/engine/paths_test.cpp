@@ -59,8 +59,10 @@ TEST_P(EveryPath, GivesTheBytesOfThePortableOne) {
   }
 }
 
+class PlainKernels : public EveryPath {};
+
 /// The portable path itself, against the specification computed one output at a time.
-TEST_P(EveryPath, PortableIsWhatTheSpecificationSays) {
+TEST_P(PlainKernels, AreWhatTheSpecificationSays) {
   for (uint32_t seed = 1; seed <= model_count() / 4; ++seed) {
     RandomStep random(seed);
     auto const model = GetParam().second(random);
@@ -74,20 +76,25 @@ TEST_P(EveryPath, PortableIsWhatTheSpecificationSays) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Operators, EveryPath,
-    testing::Values(
-        std::pair{"conv", MakeModel([](RandomStep& r) { return r.conv(false); })},
-        std::pair{"depthwise", MakeModel([](RandomStep& r) { return r.conv(true); })},
-        std::pair{"fully_connected", MakeModel([](RandomStep& r) { return r.fully_connected(); })},
-        std::pair{"add", MakeModel([](RandomStep& r) { return r.add(); })},
-        std::pair{"average_pool",
-                  MakeModel([](RandomStep& r) { return r.pool(proto::Opcode::average_pool_2d); })},
-        std::pair{"max_pool",
-                  MakeModel([](RandomStep& r) { return r.pool(proto::Opcode::max_pool_2d); })},
-        std::pair{"mean", MakeModel([](RandomStep& r) { return r.mean(); })},
-        std::pair{"graph", MakeModel([](RandomStep& r) { return RandomGraph(r).model(); })}),
-    [](auto const& test) { return std::string(test.param.first); });
+auto const kOneOperator = testing::Values(
+    std::pair{"conv", MakeModel([](RandomStep& r) { return r.conv(false); })},
+    std::pair{"depthwise", MakeModel([](RandomStep& r) { return r.conv(true); })},
+    std::pair{"fully_connected", MakeModel([](RandomStep& r) { return r.fully_connected(); })},
+    std::pair{"add", MakeModel([](RandomStep& r) { return r.add(); })},
+    std::pair{"average_pool",
+              MakeModel([](RandomStep& r) { return r.pool(proto::Opcode::average_pool_2d); })},
+    std::pair{"max_pool",
+              MakeModel([](RandomStep& r) { return r.pool(proto::Opcode::max_pool_2d); })},
+    std::pair{"mean", MakeModel([](RandomStep& r) { return r.mean(); })});
+constexpr auto kName = [](auto const& test) { return std::string(test.param.first); };
+
+INSTANTIATE_TEST_SUITE_P(Operators, EveryPath, kOneOperator, kName);
+INSTANTIATE_TEST_SUITE_P(Operators, PlainKernels, kOneOperator, kName);
+INSTANTIATE_TEST_SUITE_P(Graphs, EveryPath,
+                         testing::Values(std::pair{"graph", MakeModel([](RandomStep& r) {
+                                                     return RandomGraph(r).model();
+                                                   })}),
+                         kName);
 
 }  // namespace
 }  // namespace godwit::engine
