@@ -48,7 +48,8 @@ class Lowering {
   auto is_computed(size_t i) const -> bool {  // an input that is neither constant nor left out
     return has_input(i) && model_.tensors[static_cast<size_t>(op_.inputs[i])].data.empty();
   }
-  auto input_shape(size_t i) const -> std::vector<uint32_t> const& {  // of an input that is there
+  auto input_shape(size_t i) const -> std::vector<uint32_t> {  // empty where there is none
+    if (!has_input(i)) return {};
     return model_.tensors[static_cast<size_t>(op_.inputs[i])].shape;
   }
   auto has_input(size_t i) const -> bool { return i < op_.inputs.size() && op_.inputs[i] >= 0; }

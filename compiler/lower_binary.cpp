@@ -22,7 +22,7 @@ auto read_binary(Lowering& lowering) -> Result<Binary> {
   TRY(auto const* b, lowering.activation(1));
   TRY(auto const* output, lowering.output());
   for (size_t i : {0, 1}) {
-    auto const& shape = lowering.input_shape(i);
+    auto const shape = lowering.input_shape(i);
     bool fits = shape.size() <= output->shape.size();
     for (size_t d = 0; fits && d < shape.size(); ++d)
       fits = shape[d] == 1 || shape[d] == output->shape[output->shape.size() - shape.size() + d];

@@ -140,7 +140,7 @@ auto lower_call_once(Lowering& lowering) -> Result<> {
 }
 
 auto lower_reshape(Lowering& lowering) -> Result<> {
-  if (lowering.op().inputs.empty()) return invalid("has no inputs");
+  TRY_VOID(lowering.check_count(1, 2));
   TRY(auto const source, read_source(lowering, 0));
   TRY(auto const* output, lowering.output(0, {source.tensor->type}));
   if (source.tensor->elements != output->elements)

@@ -126,9 +126,10 @@ auto lower_slice(Lowering& lowering) -> Result<> {
     return lowering.fail(1, "does not fit the input's dimensions");
   Moves moves;
   for (size_t d = 0; d < shape.size(); ++d) {
-    int64_t const count = size[d] == -1 ? int64_t{shape[d]} - begin[d] : size[d];
-    if (begin[d] < 0 || count < 1 || begin[d] > shape[d] || count > int64_t{shape[d]} - begin[d])
-      return lowering.fail(1, "leads outside the input");
+    if (begin[d] < 0 || begin[d] > shape[d]) return lowering.fail(1, "leads outside the input");
+    int64_t const left = int64_t{shape[d]} - begin[d];
+    int64_t const count = size[d] == -1 ? left : size[d];
+    if (count < 1 || count > left) return lowering.fail(1, "leads outside the input");
     moves.push_back(steps(static_cast<uint32_t>(count), begin[d], 1, strides[d]));
   }
   return finish_rearrange(lowering, source.value, moves);

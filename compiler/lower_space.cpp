@@ -112,6 +112,10 @@ auto lower_space_to_batch(Lowering& lowering) -> Result<> {
     padded[d] = static_cast<uint32_t>(axis.size());
     if (padded[d] % blocks.size[d] != 0) return invalid("has a block that does not fit");
   }
+  TRY(auto const* output, lowering.output(0, {source.tensor->type}));
+  if (output->shape.empty() ||
+      uint64_t{blocks.size[0]} * blocks.size[1] * in[0] != output->shape[0])
+    return invalid("has an output whose batch does not fit the blocks");
   auto const zero =
       source.tensor->zero_points.empty() ? 0 : static_cast<int32_t>(source.tensor->zero_points[0]);
   // Two steps: where the border lies decides for a row and its place in the block together.
@@ -196,7 +200,8 @@ auto slice_axis(std::vector<int64_t> const& numbers, bool begin_open, bool end_o
                 uint32_t extent, uint32_t stride) -> Result<std::vector<uint32_t>> {
   int64_t const step = numbers[2];
   int64_t const count = extent;
-  if (step == 0) return invalid("has a stride of zero");
+  if (step == 0 || step < INT32_MIN || step > INT32_MAX)
+    return invalid("has a stride of zero, or out of range");
   auto const bounded = [&](int64_t at) {
     if (at < 0) at += count;
     return step > 0 ? std::clamp<int64_t>(at, 0, count) : std::clamp<int64_t>(at, -1, count - 1);
@@ -231,8 +236,8 @@ auto lower_strided_slice(Lowering& lowering) -> Result<> {
   auto const& shape = source.tensor->shape;
   auto const strides = strides_of(shape);
   size_t const count = numbers[0].size();
-  if (numbers[1].size() != count || numbers[2].size() != count)
-    return lowering.fail(1, "and the ends or strides differ in number");
+  if (count > 2 * proto::kTensorRankMax || numbers[1].size() != count || numbers[2].size() != count)
+    return lowering.fail(1, "and the ends or strides differ in number, or are too many");
   auto const bit = [](int32_t bits, size_t k) { return (bits >> k & 1) != 0; };
   size_t made = 0;  // input axes that the numbers name
   for (size_t k = 0; k < count; ++k) made += !bit(mask.ellipsis, k) && !bit(mask.new_axis, k);

@@ -99,6 +99,7 @@ auto Lowering::activation(size_t i, std::vector<TfliteType> const& types) const
 
 auto Lowering::output(size_t i, std::vector<TfliteType> const& types) const
     -> Result<TfliteTensor const*> {
+  if (i >= op_.outputs.size()) return invalid("lacks an output");
   return quantised(op_.outputs[i], types);
 }
 

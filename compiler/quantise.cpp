@@ -15,6 +15,7 @@ constexpr int kScaledDiffIntegerBits = 5;
 
 auto quantise_multiplier(double real) -> proto::Multiplier {
   if (!(real > 0)) return {0, 0};
+  if (!std::isfinite(real)) return {static_cast<int32_t>(kOne - 1), 30};
   int shift = 0;
   double const fraction = std::frexp(real, &shift);
   auto value = static_cast<int64_t>(std::round(fraction * static_cast<double>(kOne)));

@@ -11,6 +11,12 @@ std::vector<TfliteType> const& all_types() {
   return types;
 }
 
+namespace {
+
+constexpr uint32_t kMovedMax = 1 << 22;  // indices of an axis: its table stays small
+
+}  // namespace
+
 auto strides_of(std::vector<uint32_t> const& shape) -> std::vector<uint32_t> {
   std::vector<uint32_t> strides(shape.size(), 1);
   for (size_t d = shape.size(); d-- > 1;) strides[d - 1] = strides[d] * shape[d];
@@ -28,6 +34,9 @@ auto read_source(Lowering& lowering, size_t i) -> Result<Source> {
   TRY(auto const* input, lowering.activation(i, all_types()));
   TRY(auto const* output, lowering.output(0, {input->type}));
   TRY_VOID(lowering.check_same_quantisation(i, *output));
+  for (auto const* tensor : {input, output})
+    for (uint32_t extent : tensor->shape)
+      if (extent > kMovedMax) return lowering.fail(i, "or the output is too long along one axis");
   TRY(auto const value, lowering.value(i));
   return Source{value, input};
 }

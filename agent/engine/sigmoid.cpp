@@ -2,8 +2,6 @@
 // TensorFlow Lite's published table, which no formula gives exactly.
 #include "agent/engine/sigmoid.h"
 
-#include <cstdlib>
-
 namespace godwit::engine {
 
 namespace {
@@ -44,11 +42,16 @@ auto rescaled(int16_t value, int32_t multiplier, int32_t shift) -> int32_t {
   return (value * multiplier + round) >> shift;
 }
 
+/// A firmware's C library may have no abs.
+auto magnitude_of(int32_t x) -> uint32_t {
+  return static_cast<uint32_t>(x < 0 ? -x : x);
+}
+
 }  // namespace
 
 auto sigmoid(int16_t value, int32_t multiplier, int32_t shift) -> int16_t {
   int32_t const x = rescaled(value, multiplier, shift);
-  auto const magnitude = static_cast<uint32_t>(std::abs(x));
+  auto const magnitude = magnitude_of(x);
   uint32_t const step = magnitude >> 9;
   uint32_t result = 0x7fff << 10;
   if (step < 255) {
@@ -62,7 +65,7 @@ auto sigmoid(int16_t value, int32_t multiplier, int32_t shift) -> int16_t {
 
 auto tanh(int16_t value, int32_t multiplier, int32_t shift) -> int16_t {
   int32_t const x = rescaled(value, multiplier, shift);
-  auto const magnitude = static_cast<uint32_t>(std::abs(x));
+  auto const magnitude = magnitude_of(x);
   uint32_t const step = magnitude >> 8;
   int32_t result = 0xffff << 8;
   if (step < 255) {

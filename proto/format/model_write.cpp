@@ -119,8 +119,8 @@ auto assemble(uint16_t version, std::vector<Section> const& sections) -> Bytes {
 auto format_version(ModelSpec const& spec) -> uint16_t {
   uint16_t version = 1;
   for (auto const& op : spec.operators) version = std::max(version, since_version(op.code));
-  for (auto const& tensor : spec.tensors)  // The first version knew neither.
-    if (tensor.type == TensorType::float32 ||
+  for (auto const& tensor : spec.tensors)  // The first version knew none of these.
+    if (tensor.state || tensor.type == TensorType::float32 ||
         (tensor.type == TensorType::int16 && tensor.zero_point != 0))
       version = std::max<uint16_t>(version, 2);
   return version;

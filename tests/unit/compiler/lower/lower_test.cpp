@@ -1,0 +1,93 @@
+// What the compiler says of graphs that it cannot compile: the first operator, the tensor, and why.
+#include <gtest/gtest.h>
+
+#include "compiler/lower.h"
+
+namespace godwit::compiler {
+namespace {
+
+auto tensor(std::string name, std::vector<uint32_t> shape, TfliteType type = TfliteType::int8)
+    -> TfliteTensor {
+  TfliteTensor out{.name = std::move(name),
+                   .type = type,
+                   .shape = std::move(shape),
+                   .elements = 1,
+                   .scales = {0.5f},
+                   .zero_points = {0},
+                   .data = {}};
+  for (uint32_t extent : out.shape) out.elements *= extent;
+  return out;
+}
+
+auto op(TfliteCode code, std::vector<int32_t> inputs, std::vector<int32_t> outputs)
+    -> TfliteOperator {
+  return {.code = code,
+          .name = tflite_code_name(static_cast<int32_t>(code)),
+          .inputs = std::move(inputs),
+          .outputs = std::move(outputs),
+          .options = std::nullopt};
+}
+
+/// One operator between an input and an output of four values.
+auto model_of(TfliteCode code) -> TfliteModel {
+  TfliteModel model;
+  model.tensors = {tensor("in", {4}), tensor("out", {4})};
+  model.operators = {op(code, {0}, {1})};
+  model.inputs = {0};
+  model.outputs = {1};
+  return model;
+}
+
+auto why(TfliteModel const& model) -> std::string {
+  auto const graph = lower(model);
+  return graph ? "" : graph.error().what;
+}
+
+TEST(Lower, NamesTheOperatorThatItLacksAndTheTensorThatItMakes) {
+  auto const text = why(model_of(static_cast<TfliteCode>(78)));
+  EXPECT_NE(text.find("operator 0 (POW)"), std::string::npos) << text;
+  EXPECT_NE(text.find("tensor 1 'out'"), std::string::npos) << text;
+}
+
+TEST(Lower, NamesATensorThatIsNotQuantised) {
+  auto model = model_of(TfliteCode::relu);
+  model.tensors[1].type = TfliteType::float32;
+  auto const text = why(model);
+  EXPECT_NE(text.find("operator 0 (RELU): tensor 1 'out' is float32, not int8"), std::string::npos)
+      << text;
+}
+
+TEST(Lower, LeavesOutWhatNoOutputNeeds) {
+  auto model = model_of(TfliteCode::relu);
+  model.tensors.push_back(tensor("unused", {4}));
+  model.operators.push_back(op(static_cast<TfliteCode>(78), {0}, {2}));
+  auto const graph = lower(model);
+  ASSERT_TRUE(graph) << graph.error().what;
+  EXPECT_EQ(graph->operators.size(), 1u);
+}
+
+TEST(Lower, WantsNoTensorTwice) {
+  auto model = model_of(TfliteCode::relu);
+  model.operators.push_back(op(TfliteCode::relu, {0}, {1}));
+  EXPECT_NE(why(model).find("has a value already"), std::string::npos);
+}
+
+/// Damaged graphs: missing inputs and outputs, whatever the operator.
+TEST(Lower, EveryOperatorRefusesMissingTensors) {
+  using Numbers = std::vector<int32_t>;
+  struct Case {
+    Numbers inputs, outputs;
+  };
+  Case const cases[] = {{{}, {}},           {{}, {1}},       {{-1}, {1}}, {{-1, 0, -1, 0}, {1}},
+                        {{-1, -1}, {1, 1}}, {{0, 0, 0}, {}}, {{0}, {}},   {{0, 0}, {1, 1, 1}}};
+  for (int32_t code = 0; code < 160; ++code)
+    for (auto const& [inputs, outputs] : cases) {
+      auto model = model_of(static_cast<TfliteCode>(code));
+      model.operators[0].inputs = inputs;
+      model.operators[0].outputs = outputs;
+      EXPECT_NE(why(model), "") << model.operators[0].name;
+    }
+}
+
+}  // namespace
+}  // namespace godwit::compiler
