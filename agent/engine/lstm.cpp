@@ -32,7 +32,8 @@ struct Lstm {
   }
 
   /// What one gate says of one unit, as Q0.15.
-  auto gate(size_t g, int32_t unit, int8_t const* input, int8_t const* hidden) const -> int16_t {
+  [[gnu::noinline]] auto gate(size_t g, int32_t unit, int8_t const* input,
+                              int8_t const* hidden) const -> int16_t {
     auto const row = static_cast<ptrdiff_t>(g) * units + unit;
     auto const bias = step.inputs[3].constant<int32_t>(static_cast<size_t>(row));
     int32_t const seen =
