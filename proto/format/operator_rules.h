@@ -36,6 +36,13 @@ inline auto is_constant(Tensor const& tensor, TensorType type, uint32_t elements
   return tensor.place == Place::constant && tensor.type == type && tensor.elements == elements;
 }
 
+/// Constants are little-endian and lie anywhere; kernels compute with values of more than one byte
+/// only where those are in the processor's order and aligned.
+inline auto is_wide_constant(Tensor const& tensor) -> bool {
+  return tensor.place == Place::constant && element_bytes(tensor.type) > 1;
+}
+constexpr Fault kWideConstant = "an input is a constant of more than one byte a value";
+
 /// The activations that an operator reads and writes: its first `inputs` inputs, and its output.
 inline auto all_are(ModelView const& model, Operator const& op, TensorType type,
                     uint32_t inputs = 1) -> bool {

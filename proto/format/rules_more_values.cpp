@@ -21,6 +21,7 @@ auto check_scaled(Tensor const& real, Tensor const& quantised, Operator const& o
   auto const scale = std::bit_cast<float>(op.params<ScaleParams>().scale_bits);
   if (real.type != TensorType::float32 || quantised.type == TensorType::float32)
     return "no tensor is float32, or both are";
+  if (is_wide_constant(real) || is_wide_constant(quantised)) return kWideConstant;
   if (real.elements != quantised.elements) return "shapes do not fit each other";
   return scale > 0 && scale <= std::numeric_limits<float>::max() ? kGood
                                                                  : "its scale is out of range";
@@ -47,6 +48,7 @@ auto check_requantize(ModelView const& model, Operator const& op) -> Fault {
   auto const output = model.tensor(op.output(0));
   if (input.type == TensorType::float32 || output.type == TensorType::float32)
     return "a tensor is not of whole numbers";
+  if (is_wide_constant(input)) return kWideConstant;
   if (input.elements != output.elements) return "shapes do not fit each other";
   return good(op.params<RequantizeParams>().multiplier) ? kGood : "a multiplier is out of range";
 }
@@ -153,6 +155,7 @@ auto check_dequantize(ModelView const& model, Operator const& op) -> Fault {
 auto check_sigmoid(ModelView const& model, Operator const& op) -> Fault {
   auto const p = op.params<SigmoidParams>();
   if (!all_are(model, op, TensorType::int16)) return "activations are not int16";
+  if (is_wide_constant(model.tensor(op.input(0)))) return kWideConstant;
   if (model.tensor(op.input(0)).elements != model.tensor(op.output(0)).elements)
     return "shapes do not fit each other";
   return within(p.multiplier, 0, 32767) && within(p.shift, 0, 29) ? kGood

@@ -28,6 +28,7 @@ auto check_rearrange(ModelView const& model, Operator const& op) -> Fault {
   auto const table = model.tensor(op.input(1));
   auto const output = model.tensor(op.output(0));
   if (input.type != output.type) return kTypesDiffer;
+  if (is_wide_constant(input)) return kWideConstant;
   if (output.rank == 0) return "its output has no dimensions";
   uint64_t entries = 0;
   for (uint32_t d = 0; d < output.rank; ++d) entries += output.shape[d];
@@ -59,6 +60,7 @@ auto check_concatenation(ModelView const& model, Operator const& op) -> Fault {
   for (uint32_t i = 0; i < op.input_count(); ++i) {
     auto const input = model.tensor(op.input(i));
     if (input.type != output.type) return kTypesDiffer;
+    if (is_wide_constant(input)) return kWideConstant;
     if (input.elements % outer != 0) return "shapes do not fit each other";
     elements += input.elements;
   }
@@ -76,6 +78,7 @@ auto check_read_variable(ModelView const& model, Operator const& op) -> Fault {
 auto check_assign_variable(ModelView const& model, Operator const& op) -> Fault {
   auto const value = model.tensor(op.input(0));
   auto const state = model.tensor(op.input(1));
+  if (is_wide_constant(value)) return kWideConstant;
   return state.type == value.type && state.elements == value.elements
              ? kGood
              : "the value does not fit the variable";
