@@ -16,6 +16,8 @@ auto element_type(proto::TensorType type) -> ElementType {
       return ElementType::int16;
     case proto::TensorType::int32:
       return ElementType::int32;
+    case proto::TensorType::float32:
+      return ElementType::fp32;
   }
   return ElementType::uint8;
 }
