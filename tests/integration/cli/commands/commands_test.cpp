@@ -27,7 +27,7 @@ auto settled(Installation const& installation, std::string text) -> std::string 
       {"(phase [0-9]+/[0-9]+)  [0-9]+[smh]", "$1  AGE"},
       {"127\\.0\\.0\\.1:[0-9]+", "HOST:PORT"},
       {"\\b[0-9]+\\.[0-9] kB", "SIZE"},
-      {"(flash_bytes +)[0-9]+", "$1SIZE"},
+      {"((flash|ram)_bytes +)[0-9]+", "$1SIZE"},
       {" +\n", "\n"}};
   for (auto const& [pattern, name] : kinds)
     text = std::regex_replace(text, std::regex(pattern), name);
