@@ -4,9 +4,7 @@
 
 namespace godwit::engine {
 
-namespace {
-
-constexpr uint16_t kSigmoid[256] = {
+uint16_t const kSigmoidTable[256] = {
     32768, 33451, 34133, 34813, 35493, 36169, 36843, 37513, 38180, 38841, 39498, 40149, 40794,
     41432, 42064, 42688, 43304, 43912, 44511, 45102, 45683, 46255, 46817, 47369, 47911, 48443,
     48964, 49475, 49975, 50464, 50942, 51409, 51865, 52311, 52745, 53169, 53581, 53983, 54374,
@@ -28,13 +26,16 @@ constexpr uint16_t kSigmoid[256] = {
     65532, 65532, 65532, 65533, 65533, 65533, 65533, 65533, 65533, 65533, 65533, 65534, 65534,
     65534, 65534, 65534, 65534, 65534, 65534, 65534, 65534, 65535};
 
+namespace {
+
 struct Interpolated {
   uint32_t table;     // at the step below
   uint32_t distance;  // to the next one
 };
 
 auto look_up(uint32_t step) -> Interpolated {
-  return {kSigmoid[step], static_cast<uint32_t>(kSigmoid[step + 1] - kSigmoid[step])};
+  return {kSigmoidTable[step],
+          static_cast<uint32_t>(kSigmoidTable[step + 1] - kSigmoidTable[step])};
 }
 
 auto rescaled(int16_t value, int32_t multiplier, int32_t shift) -> int32_t {

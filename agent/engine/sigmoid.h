@@ -11,6 +11,9 @@ namespace godwit::engine {
 auto sigmoid(int16_t value, int32_t multiplier, int32_t shift) -> int16_t;
 auto tanh(int16_t value, int32_t multiplier, int32_t shift) -> int16_t;
 
+/// The table itself: sigmoid(i / 24) as 0.16.
+extern uint16_t const kSigmoidTable[256];
+
 /// The multiplier that brings Q3.12 to those units, without a shift.
 constexpr int32_t kQ3_12 = 3;
 

@@ -13,15 +13,35 @@ namespace {
 
 constexpr int32_t kSumIntegerBits = 12;
 
+/// Of differences that count. Where there are more values than differences, each is worked out
+/// once.
+class Exponentials {
+ public:
+  Exponentials(proto::SoftmaxParams const& p, int32_t values) : p_(p), tabled_(values > 256) {
+    for (int32_t diff = 0; tabled_ && diff >= -255 && diff >= p.diff_min; --diff)
+      table_[static_cast<size_t>(-diff)] = work_out(diff);
+  }
+  auto operator()(int32_t diff) const -> int32_t {
+    return tabled_ ? table_[static_cast<size_t>(-diff)] : work_out(diff);
+  }
+
+ private:
+  auto work_out(int32_t diff) const -> int32_t {
+    return exp_of_negative(
+        multiply_high(wrap_shift_left(diff, p_.multiplier.shift), p_.multiplier.value));
+  }
+
+  proto::SoftmaxParams const& p_;
+  bool tabled_;
+  std::array<int32_t, 256> table_;
+};
+
 template <typename Out>
-void softmax_row(int8_t const* in, Out* out, int32_t count, proto::SoftmaxParams const& p) {
+void softmax_row(int8_t const* in, Out* out, int32_t count, proto::SoftmaxParams const& p,
+                 Exponentials const& exponential) {
   constexpr int32_t kLow = std::numeric_limits<Out>::min();
   constexpr int32_t kHigh = std::numeric_limits<Out>::max();
   int32_t const highest = *std::max_element(in, in + count);
-  auto const exponential = [&](int32_t diff) {
-    return exp_of_negative(
-        multiply_high(wrap_shift_left(diff, p.multiplier.shift), p.multiplier.value));
-  };
   int64_t total = 0;  // Q12.19
   for (int32_t i = 0; i < count; ++i) {
     int32_t const diff = in[i] - highest;
@@ -51,12 +71,13 @@ void softmax(Step const& step, void*) {
   int32_t const count = shape[static_cast<size_t>(shape.rank - 1)];
   auto const* const in = step.inputs[0].int8();
   auto const& output = step.output();
+  Exponentials const exponential(p, shape.elements);
   if (output.type == proto::TensorType::int16) {
     for (int32_t i = 0; i < shape.elements; i += count)
-      softmax_row(in + i, output.int16() + i, count, p);
+      softmax_row(in + i, output.int16() + i, count, p, exponential);
   } else {
     for (int32_t i = 0; i < shape.elements; i += count)
-      softmax_row(in + i, output.int8() + i, count, p);
+      softmax_row(in + i, output.int8() + i, count, p, exponential);
   }
 }
 

@@ -1,4 +1,4 @@
-// ADD, pools and MEAN, sixteen values at a time.
+// ADD, pools, MEAN and LOOKUP, sixteen values at a time.
 #include "agent/engine/x86/avx512.h"
 #include "agent/engine/x86/elementwise.h"
 
@@ -103,6 +103,27 @@ void add_avx512(Step const& step, void*) {
   auto const& add = *reinterpret_cast<Add const*>(step.packed);
   add.finish.scaling == Scaling::plain ? add_all<Scaling::plain>(step)
                                        : add_all<Scaling::shifted>(step);
+}
+
+void lookup_avx512(Step const& step, void*) {
+  auto const* const table = step.inputs[1].data;
+  __m512i part[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) part[i] = _mm512_loadu_si512(table + i * kBytes);
+  auto const* const in = step.inputs[0].data;
+  auto* const out = step.output().data;
+  auto const count = static_cast<int32_t>(step.output().size_bytes);
+  for (int32_t i = 0; i < count; i += kBytes) {
+    auto const mask = low_mask(count - i);
+    auto const values = _mm512_maskz_loadu_epi8(mask, in + i);
+    auto const low = _mm512_permutex2var_epi8(part[0], values, part[1]);
+    auto const high = _mm512_permutex2var_epi8(part[2], values, part[3]);
+    auto const found = _mm512_mask_blend_epi8(_mm512_movepi8_mask(values), low, high);
+    if (count - i >= kBytes)
+      _mm512_storeu_si512(out + i, found);
+    else
+      _mm512_mask_storeu_epi8(out + i, mask, found);
+  }
 }
 
 void average_pool_avx512(Step const& step, void*) {

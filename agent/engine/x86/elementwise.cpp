@@ -93,6 +93,11 @@ auto mean_fits(Step const& step) -> bool {
          !overlaps(step) && fits_factor(p.multiplier, INT64_C(255) * in.shape[1] * in.shape[2]);
 }
 
+auto lookup_fits(Step const& step) -> bool {
+  auto const& out = step.output();
+  return out.size_bytes == step.inputs[0].size_bytes && lies_apart(step.inputs[0], out);
+}
+
 auto mean_packed_bytes(Step const&) -> uint64_t {
   return sizeof(Mean);
 }

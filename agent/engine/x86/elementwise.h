@@ -1,4 +1,4 @@
-// ADD, pools and MEAN: what the instruction sets share. Factors are packed as blocks whose
+// ADD, pools, MEAN and LOOKUP: what the instruction sets share. Factors are packed as blocks whose
 // lanes are all alike.
 #pragma once
 
@@ -45,6 +45,10 @@ auto mean_fits(Step const& step) -> bool;
 auto mean_packed_bytes(Step const& step) -> uint64_t;
 void mean_pack(Step const& step, uint8_t* packed);
 
+/// Tables of bytes.
+auto lookup_fits(Step const& step) -> bool;
+
+void lookup_avx512(Step const& step, void* scratch);
 void add_avx2(Step const& step, void* scratch);
 void add_avx512(Step const& step, void* scratch);
 void average_pool_avx512(Step const& step, void* scratch);

@@ -4,6 +4,7 @@
 #include "agent/engine/x86/conv.h"
 #include "agent/engine/x86/depthwise.h"
 #include "agent/engine/x86/elementwise.h"
+#include "agent/engine/x86/lstm.h"
 
 namespace godwit::engine {
 
@@ -75,6 +76,9 @@ constexpr Kernel kAvx512Kernels[] = {
     {Opcode::average_pool_2d, average_pool_avx512, nullptr, nullptr, nullptr, average_pool_fits},
     {Opcode::max_pool_2d, max_pool_avx512, nullptr, nullptr, nullptr, max_pool_fits},
     {Opcode::mean, mean_avx512, nullptr, mean_packed_bytes, mean_pack, mean_fits},
+    {Opcode::lookup, lookup_avx512, nullptr, nullptr, nullptr, lookup_fits},
+    {Opcode::unidirectional_sequence_lstm, lstm_avx512, lstm_scratch_bytes, lstm_packed_bytes,
+     lstm_pack, lstm_fits},
 };
 constexpr Path kAvx512 = {"avx512", has_avx512, kAvx512Kernels};
 

@@ -90,6 +90,11 @@ constexpr auto kName = [](auto const& test) { return std::string(test.param.firs
 
 INSTANTIATE_TEST_SUITE_P(Operators, EveryPath, kOneOperator, kName);
 INSTANTIATE_TEST_SUITE_P(Operators, PlainKernels, kOneOperator, kName);
+INSTANTIATE_TEST_SUITE_P(
+    MoreOperators, EveryPath,
+    testing::Values(std::pair{"lookup", MakeModel([](RandomStep& r) { return r.lookup(); })},
+                    std::pair{"lstm", MakeModel([](RandomStep& r) { return r.lstm(); })}),
+    kName);
 INSTANTIATE_TEST_SUITE_P(Graphs, EveryPath,
                          testing::Values(std::pair{"graph", MakeModel([](RandomStep& r) {
                                                      return RandomGraph(r).model();

@@ -93,9 +93,11 @@ auto RandomStep::finish(proto::ModelSpec& spec, proto::Opcode code, std::vector<
   uint32_t at = 0;
   for (uint32_t i = 0; i < spec.tensors.size(); ++i) {
     if (i != spec.input_count) inputs.push_back(i);
-    if (spec.tensors[i].data) continue;
-    spec.tensors[i].arena_offset = at;
-    at += (elements(spec.tensors[i].shape) + 15) / 16 * 16;
+    auto& tensor = spec.tensors[i];
+    if (tensor.data) continue;
+    uint32_t& place = tensor.state ? spec.state_bytes : at;
+    tensor.arena_offset = place;
+    place += (elements(tensor.shape) * proto::element_bytes(tensor.type) + 15) / 16 * 16;
   }
   spec.arena_bytes = at;
   spec.outputs = {spec.input_count};
@@ -246,6 +248,73 @@ auto RandomStep::mean() -> Bytes {
   spec.tensors = {{.name = "in", .shape = in, .scales = {1}, .zero_point = zero_point()},
                   {.name = "out", .shape = out, .scales = {1}, .zero_point = zero_point()}};
   return finish(spec, proto::Opcode::mean, proto::param_words(p));
+}
+
+auto RandomStep::lookup() -> Bytes {
+  auto const shape = shape4(1, between(1, 5), between(1, 5), channels());
+  proto::ModelSpec spec;
+  spec.input_count = 1;
+  spec.tensors = {{.name = "in", .shape = shape, .scales = {1}},
+                  {.name = "out", .shape = shape, .scales = {1}},
+                  {.name = "table", .shape = {256}, .scales = {1}, .data = bytes(256)}};
+  return finish(spec, proto::Opcode::lookup, {});
+}
+
+auto RandomStep::lstm() -> Bytes {
+  auto const batches = static_cast<uint32_t>(between(1, 2));
+  auto const times = static_cast<uint32_t>(one_in(4) ? between(20, 60) : between(1, 8));
+  auto const depth = static_cast<uint32_t>(channels());
+  auto const units = static_cast<uint32_t>(between(1, 50));
+  proto::LstmParams p{};
+  p.time_major = between(0, 1);
+  for (auto& m : p.input) m = multiplier(static_cast<int32_t>(depth));
+  for (auto& m : p.recurrent) m = multiplier(static_cast<int32_t>(units));
+  for (auto* multipliers : {&p.input, &p.recurrent})
+    for (auto& m : *multipliers) m.shift = std::min(m.shift + between(4, 9), 30);  // to 16 bits
+  for (auto* m : {&p.forget, &p.update})
+    *m = {.value = between(1 << 30, INT32_MAX), .shift = -between(13, 16)};
+  p.output = {.value = between(1 << 30, INT32_MAX), .shift = -between(20, 24)};
+  p.tanh_multiplier = one_in(2) ? 3 : between(0, 3 << 13);
+  p.tanh_shift = p.tanh_multiplier == 3 ? 0 : between(0, 14);
+  p.cell_clip = one_in(3) ? between(1, 32767) : 0;
+  p.cell_activation = one_in(5) ? 1 : 0;
+  std::vector<int32_t> biases;
+  for (uint32_t i = 0; i < 4 * units; ++i) biases.push_back(between(-20000, 20000));
+  using Shape = std::vector<uint32_t>;
+  auto const of_times = [&](uint32_t size) {
+    return p.time_major ? Shape{times, batches, size} : Shape{batches, times, size};
+  };
+  auto const weights = [&](char const* name, uint32_t size) {
+    auto data = bytes(4 * units * size);
+    for (auto& weight : data)
+      if (weight == 0x80) weight = 0x81;
+    return proto::TensorSpec{
+        .name = name, .shape = {4, units, size}, .scales = {1}, .data = std::move(data)};
+  };
+  proto::ModelSpec spec;
+  spec.input_count = 1;
+  int32_t const out_zero = zero_point();
+  spec.tensors = {
+      {.name = "in", .shape = of_times(depth), .scales = {1}, .zero_point = zero_point()},
+      {.name = "out", .shape = of_times(units), .scales = {1}, .zero_point = out_zero},
+      weights("weights", depth),
+      weights("recurrent", units),
+      {.name = "bias",
+       .type = proto::TensorType::int32,
+       .shape = {4 * units},
+       .scales = {},
+       .data = words(biases)},
+      {.name = "hidden",
+       .shape = {batches, units},
+       .scales = {1},
+       .zero_point = out_zero,
+       .state = true},
+      {.name = "cell",
+       .type = proto::TensorType::int16,
+       .shape = {batches, units},
+       .scales = {1},
+       .state = true}};
+  return finish(spec, proto::Opcode::unidirectional_sequence_lstm, proto::param_words(p));
 }
 
 }  // namespace godwit::engine

@@ -18,6 +18,8 @@ class RandomStep {
   auto add() -> Bytes;
   auto pool(proto::Opcode code) -> Bytes;
   auto mean() -> Bytes;
+  auto lookup() -> Bytes;
+  auto lstm() -> Bytes;
 
   auto between(int32_t low, int32_t high) -> int32_t {
     return std::uniform_int_distribution<int32_t>(low, high)(engine_);
