@@ -86,8 +86,10 @@ auto tag(Context& context, Options const& options) -> Result<> {
 }
 
 auto revoke(Context& context, Options const& options) -> Result<> {
-  TRY_VOID(confirm(context, "revoke the device " + options.device +
-                                ", for good: its certificate is refused from now on"));
+  TRY_VOID(confirm_by_name(
+      context,
+      "revoke the device " + options.device + ", for good: its certificate is refused from now on",
+      options.device));
   TRY(auto const api, Api::connect(context));
   TRY_VOID(api.remove(device_path(options.device)));
   say(context, options.device + " is revoked");

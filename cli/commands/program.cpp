@@ -35,11 +35,25 @@ void add_global_flags(CLI::App& app, Context& context) {
                "the same as -o json; --json=a,b.c prints only these members (with -o jsonl too)")
       ->each([&context, fields](std::string const& list) { split_fields(context, list); })
       ->group(output);
+  app.add_option_function<std::string>(
+         "--jq",
+         [&context](std::string const& filter) {
+           if (context.mode == OutputMode::automatic) context.mode = OutputMode::json;
+           context.jq = filter;
+         },
+         "print what this jq filter makes of the JSON; text without quotes")
+      ->type_name("FILTER_OF_JQ")
+      ->group(output);
   app.add_flag("-q,--quiet", context.quiet, "names only, and no messages")->group(output);
   app.add_flag("--no-color", context.no_color, "plain text; NO_COLOR does the same")->group(output);
 
   auto const asking = "Asking";
   app.add_flag("-y,--yes", context.assume_yes, "do it without asking")->group(asking);
+  app.add_option(
+         "--confirm", context.confirmed,
+         "before what nothing brings back: its name (yank: the version; revoke: the device)")
+      ->type_name("NAME")
+      ->group(asking);
   app.add_flag("--no-input", context.no_input, "never ask; what would ask fails with code 3")
       ->group(asking);
 

@@ -71,7 +71,8 @@ auto promote(Context& context, Options const& options) -> Result<> {
 
 auto yank(Context& context, Options const& options) -> Result<> {
   auto const name = options.model + " " + options.version;
-  TRY_VOID(confirm(context, "yank " + name + ", for good: no rollout can send it any more"));
+  TRY_VOID(confirm_by_name(context, "yank " + name + ", for good: no rollout can send it any more",
+                           options.version));
   TRY(auto const api, Api::connect(context));
   TRY(auto const release, api.post(release_path(options.model, options.version) + "/yank",
                                    Json::object({{"reason", options.reason}})));

@@ -44,6 +44,22 @@ auto confirm(Context& context, std::string_view what) -> Result<> {
   return {};
 }
 
+auto confirm_by_name(Context& context, std::string_view what, std::string const& name) -> Result<> {
+  if (context.confirmed == name) return {};
+  context.exit = Exit::declined;
+  auto const would = "this would " + std::string(what);
+  if (!context.confirmed.empty())
+    return invalid(would + ", and --confirm names '" + context.confirmed + "'");
+  if (context.no_input || !stdin_is_terminal())
+    return invalid(would + ", and nobody can be asked; add --confirm=" + name);
+  context.err << "This will " << what << ". Type " << name << " to go ahead: " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer != name) return invalid("declined; nothing was changed");
+  context.exit = Exit::good;
+  return {};
+}
+
 auto run(Context& context) -> Exit {
   CHECK(context.work);
   auto const result = context.work();

@@ -47,9 +47,11 @@ struct Context {
 
   OutputMode mode = OutputMode::automatic;
   std::vector<std::string> fields;  // --json=a,b.c: only these
+  std::string jq;                   // --jq: what is printed of the JSON
   bool quiet = false;               // -q: names only, no messages
   bool no_color = false;
   bool assume_yes = false;  // --yes
+  std::string confirmed;    // --confirm=NAME: what must be named before it goes for good
   bool no_input = false;    // --no-input: never ask
 
   /// Flags that choose the server; empty means environment, then the chosen context.
@@ -71,6 +73,10 @@ auto usage(Context& context, std::string what) -> Error;
 /// device cam-1"). With --yes it goes ahead; where nobody can be asked, or the answer is not yes,
 /// the error carries exit code 3.
 auto confirm(Context& context, std::string_view what) -> Result<>;
+
+/// The same before what nothing brings back ("revoke the device cam-1, for good"): a person types
+/// `name`, a script gives it by --confirm; --yes is not enough.
+auto confirm_by_name(Context& context, std::string_view what, std::string const& name) -> Result<>;
 
 /// Runs context.work, prints its error on context.err, and returns the exit code of the process.
 auto run(Context& context) -> Exit;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <ostream>
 
+#include "cli/core/jq.h"
+#include "cli/core/pager.h"
 #include "cli/core/terminal.h"
 
 namespace godwit::cli {
@@ -34,6 +36,26 @@ auto select_path(Json const& json, std::string_view path) -> Json {
     path.remove_prefix(dot == std::string_view::npos ? path.size() : dot + 1);
   }
   return at ? *at : Json();
+}
+
+void print_json(Context& context, Json const& json, int indent) {
+  if (context.jq.empty()) {
+    context.out << json.dump(indent) << '\n';
+    return;
+  }
+  auto const filtered = filter_json(context, json);
+  if (filtered) {
+    context.out << *filtered;
+    return;
+  }
+  context.err << "godwit: " << printable(filtered.error().what) << std::endl;
+  if (context.exit == Exit::good) context.exit = Exit::error;
+}
+
+void print_table(Context& context, Table const& table) {
+  auto const lines = table.lines(use_color(context));
+  if (page(lines)) return;
+  for (auto const& line : lines) context.out << line << '\n';
 }
 
 }  // namespace
@@ -106,16 +128,16 @@ void print_list(Context& context, Json const& items, Table const& table) {
   auto const mode = output_mode(context);
   if (mode == OutputMode::json) {
     auto const selected = select_fields(items, context.fields);
-    context.out << Json::object({{"items", selected}}).dump(2) << '\n';
+    print_json(context, Json::object({{"items", selected}}), 2);
   } else if (mode == OutputMode::jsonl) {
     for (Json const& item : items.items())
-      context.out << select_fields(item, context.fields).dump() << '\n';
+      print_json(context, select_fields(item, context.fields), 0);
   } else if (context.quiet) {
     context.out << table.names();
   } else if (mode == OutputMode::tsv) {
     context.out << table.tsv();
   } else {
-    for (auto const& line : table.lines(use_color(context))) context.out << line << '\n';
+    print_table(context, table);
   }
 }
 
@@ -123,13 +145,13 @@ void print_object(Context& context, Json const& object, Table const& table, std:
   auto const mode = output_mode(context);
   if (mode == OutputMode::json || mode == OutputMode::jsonl) {
     auto const selected = select_fields(object, context.fields);
-    context.out << selected.dump(mode == OutputMode::json ? 2 : 0) << '\n';
+    print_json(context, selected, mode == OutputMode::json ? 2 : 0);
   } else if (context.quiet) {
     if (!name.empty()) context.out << printable(name, false) << '\n';
   } else if (mode == OutputMode::tsv) {
     context.out << table.tsv();
   } else {
-    for (auto const& line : table.lines(use_color(context))) context.out << line << '\n';
+    print_table(context, table);
   }
 }
 

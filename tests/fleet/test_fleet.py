@@ -92,7 +92,7 @@ class Fleet(Installation):
         self.assertTrue(self.fleet.api.get("/api/v1/devices/cam-2")["online"])
 
     def test_7_revoked_device_gets_nothing(self):
-        self.fleet.cli("device", "revoke", "cam-3", "--yes")
+        self.fleet.cli("device", "revoke", "cam-3", "--confirm=cam-3")
         identity = self.folder / "agents" / "cam-3" / "state" / "identity"
         config = json.loads((self.folder / "server.json").read_text())
         answer = run(["curl", "-sS", "--cacert", self.fleet.pki / "server-ca.crt", "--cert", identity / "device.crt",

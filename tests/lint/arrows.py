@@ -44,6 +44,7 @@ THIRD_PARTY = {
     "openssl/": ["proto/trust", "server/storage", "server/service", "server/http", "server/link",
                  "server/main", "agent/linux", "cli/client"],
     "spdlog/": ["server/runtime", "server/main", "agent/main"],
+    "jq.h": ["cli/core"],
     "CLI/": ["cli", "server/main", "agent/main"],
     "divsufsort": ["server/delta"],
     "bzlib.h": ["proto/format", "server/delta"],

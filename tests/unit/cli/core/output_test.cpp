@@ -116,7 +116,14 @@ TEST(Confirm, RefusesWhereNobodyCanBeAsked) {
   agreed.context.no_input = true;
   agreed.context.assume_yes = true;
   EXPECT_TRUE(confirm(agreed.context, "revoke cam-1"));
+  // What nothing brings back wants its name, whatever else is agreed to.
+  EXPECT_FALSE(confirm_by_name(agreed.context, "revoke cam-1, for good", "cam-1"));
+  EXPECT_EQ(agreed.context.exit, Exit::declined);
+  agreed.context.exit = Exit::good;
+  agreed.context.confirmed = "cam-1";
+  EXPECT_TRUE(confirm_by_name(agreed.context, "revoke cam-1, for good", "cam-1"));
   EXPECT_EQ(agreed.context.exit, Exit::good);
+  EXPECT_FALSE(confirm_by_name(agreed.context, "revoke cam-2, for good", "cam-2"));
 }
 
 }  // namespace

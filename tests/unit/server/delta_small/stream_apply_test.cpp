@@ -108,7 +108,7 @@ void apply_all() {
     good = static_cast<bool>(applier.make_next(old_file, sink));
   job->good = good && sink.at() == applier.header().new_bytes;
 }
-void apply_and_return() {
+[[maybe_unused]] void apply_and_return() {
   apply_all();
   setcontext(&caller);
 }
