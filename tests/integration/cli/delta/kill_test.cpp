@@ -49,8 +49,9 @@ class KillTest : public testing::Test {
     ASSERT_TRUE(patch) << patch.error().what;
     write("old", old_file);
     write("patch", *patch);
-    for (auto const& block : proto::parse_container(*patch, {})->blocks)
-      offsets_.push_back(block.new_offset);
+    auto const container = proto::parse_container(*patch, {});
+    ASSERT_TRUE(container);
+    for (auto const& block : container->blocks) offsets_.push_back(block.new_offset);
     offsets_.push_back(new_file_.size());
   }
   void TearDown() override { fs::remove_all(folder_); }
