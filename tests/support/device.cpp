@@ -58,14 +58,15 @@ MqttDevice::MqttDevice(uint16_t port, std::filesystem::path const& folder,
 
 MqttDevice::~MqttDevice() {
   mosquitto_disconnect(client_);
-  mosquitto_loop_stop(client_, true);
+  mosquitto_loop_stop(client_, false);  // by force it would end the thread with locks held
   mosquitto_destroy(client_);
 }
 
 void MqttDevice::vanish() {
-  // libmosquitto would connect again by itself: its thread is stopped first.
-  mosquitto_loop_stop(client_, true);
+  // Closed without a word; that it is told to disconnect keeps it from connecting again by itself.
   ::shutdown(mosquitto_socket(client_), SHUT_RDWR);
+  mosquitto_disconnect(client_);
+  mosquitto_loop_stop(client_, false);
 }
 
 void MqttDevice::on_message(std::string const& topic, std::string_view payload) {
