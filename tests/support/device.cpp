@@ -2,7 +2,6 @@
 
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
-#include <sys/socket.h>
 
 #include "proto/base/error.h"
 #include "proto/wire/topics.h"
@@ -60,13 +59,6 @@ MqttDevice::~MqttDevice() {
   mosquitto_disconnect(client_);
   mosquitto_loop_stop(client_, false);  // by force it would end the thread with locks held
   mosquitto_destroy(client_);
-}
-
-void MqttDevice::vanish() {
-  // Closed without a word; that it is told to disconnect keeps it from connecting again by itself.
-  ::shutdown(mosquitto_socket(client_), SHUT_RDWR);
-  mosquitto_disconnect(client_);
-  mosquitto_loop_stop(client_, false);
 }
 
 void MqttDevice::on_message(std::string const& topic, std::string_view payload) {

@@ -33,8 +33,6 @@ class MqttDevice {
   /// The next dn/ack.
   auto ack(int timeout_ms = 20'000) -> std::optional<proto::Ack>;
   auto epoch() const -> uint64_t { return epoch_; }
-  /// Ends the connection without a goodbye: the broker sends the will.
-  void vanish();
 
  private:
   void on_message(std::string const& topic, std::string_view payload);
