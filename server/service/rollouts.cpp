@@ -205,7 +205,7 @@ auto Rollouts::abort(int64_t id, std::optional<int64_t> if_rev) -> Result<Rollou
                   {RolloutState::draft, RolloutState::running, RolloutState::paused,
                    RolloutState::rolling_back},
                   RolloutState::cancelled, "aborted by an operator"));
-  TRY_VOID(advance_rollout(core_, id));
+  TRY_VOID(advance_rollout(core_, id, WhenHeld::wait));
   return get(id);
 }
 

@@ -77,14 +77,14 @@ void end_rolling_back(Core const& core, Tx& tx, Rollout const& r) {
 }
 
 struct Step {
-  std::optional<Rollout> rollout;  // as it is now; nothing when another server holds it
+  std::optional<Rollout> rollout;  // as it is now; nothing when another transaction holds it
   bool moved = false;
 };
 
 /// The rollout's own next step.
-auto decide_step(Core& core, int64_t id) -> Result<Step> {
+auto decide_step(Core& core, int64_t id, WhenHeld when_held) -> Result<Step> {
   return core.database->transact([&](Tx& tx) -> Result<Step> {
-    auto rollout = store::lock_rollout(tx, id, /*skip_locked=*/true);
+    auto rollout = store::lock_rollout(tx, id, when_held == WhenHeld::skip);
     if (!rollout) return Step{};
     auto const rev = rollout->rev;
     if (rollout->state == RolloutState::running || rollout->state == RolloutState::paused) {
@@ -102,10 +102,11 @@ auto decide_step(Core& core, int64_t id) -> Result<Step> {
 /// Repeats a change of attempts in chunks, each in a transaction under the rollout's lock, while
 /// the rollout is in that state.
 template <typename Change>
-auto in_chunks(Core& core, Rollout const& rollout, Change const& change) -> Result<> {
+auto in_chunks(Core& core, Rollout const& rollout, WhenHeld when_held, Change const& change)
+    -> Result<> {
   for (size_t changed = kChunk; changed == kChunk;) {
     TRY(changed, core.database->transact([&](Tx& tx) -> Result<size_t> {
-      auto const now = store::lock_rollout(tx, rollout.id, /*skip_locked=*/true);
+      auto const now = store::lock_rollout(tx, rollout.id, when_held == WhenHeld::skip);
       if (!now || now->state != rollout.state) return size_t{0};
       return change(tx);
     }));
@@ -116,36 +117,37 @@ auto in_chunks(Core& core, Rollout const& rollout, Change const& change) -> Resu
 auto fill_running(Core& core, Rollout const& r) -> Result<> {
   if (queued_up_to(r, r.phase) == 0) return {};
   auto const now = core.now_ms();
-  TRY_VOID(
-      in_chunks(core, r, [&](Tx& tx) { return store::requeue_failed(tx, r.id, kChunk, now); }));
+  TRY_VOID(in_chunks(core, r, WhenHeld::skip,
+                     [&](Tx& tx) { return store::requeue_failed(tx, r.id, kChunk, now); }));
   TRY(bool const waits, core.database->transact([&](Tx& tx) -> Result<bool> {
     return store::waits_for_deltas(tx, r.id, now);
   }));
   if (waits) return {};
-  return in_chunks(core, r, [&](Tx& tx) {
+  return in_chunks(core, r, WhenHeld::skip, [&](Tx& tx) {
     return store::notify_queued(tx, r.id, r.phase, /*rollbacks_only=*/false,
                                 r.in_progress_timeout_s, kChunk, now);
   });
 }
 
-auto withdraw(Core& core, Rollout const& r, bool keep_rollbacks) -> Result<> {
+auto withdraw(Core& core, Rollout const& r, bool keep_rollbacks, WhenHeld when_held) -> Result<> {
   if (pending(r) == 0) return {};
   auto const now = core.now_ms();
-  TRY_VOID(in_chunks(core, r, [&](Tx& tx) {
+  TRY_VOID(in_chunks(core, r, when_held, [&](Tx& tx) {
     return store::cancel_queued(tx, r.id, keep_rollbacks, kChunk, now);
   }));
-  return in_chunks(
-      core, r, [&](Tx& tx) { return store::cancel_active(tx, r.id, keep_rollbacks, kChunk, now); });
+  return in_chunks(core, r, when_held, [&](Tx& tx) {
+    return store::cancel_active(tx, r.id, keep_rollbacks, kChunk, now);
+  });
 }
 
 auto send_fleet_back(Core& core, Rollout const& r) -> Result<> {
-  TRY_VOID(withdraw(core, r, /*keep_rollbacks=*/true));
+  TRY_VOID(withdraw(core, r, /*keep_rollbacks=*/true, WhenHeld::skip));
   auto const now = core.now_ms();
-  TRY_VOID(
-      in_chunks(core, r, [&](Tx& tx) { return store::requeue_failed(tx, r.id, kChunk, now); }));
-  TRY_VOID(in_chunks(core, r,
+  TRY_VOID(in_chunks(core, r, WhenHeld::skip,
+                     [&](Tx& tx) { return store::requeue_failed(tx, r.id, kChunk, now); }));
+  TRY_VOID(in_chunks(core, r, WhenHeld::skip,
                      [&](Tx& tx) { return store::send_back(tx, r.id, r.retries, kChunk, now); }));
-  return in_chunks(core, r, [&](Tx& tx) {
+  return in_chunks(core, r, WhenHeld::skip, [&](Tx& tx) {
     return store::notify_queued(tx, r.id, phases_of(r), /*rollbacks_only=*/true,
                                 r.in_progress_timeout_s, kChunk, now);
   });
@@ -160,10 +162,10 @@ void start_rollout(Core const& core, Tx& tx, Rollout const& rollout) {
   store::want_deltas_of_rollout(tx, rollout.id, now + core.config.delta_wait_ms, now);
 }
 
-auto advance_rollout(Core& core, int64_t id) -> Result<> {
+auto advance_rollout(Core& core, int64_t id, WhenHeld when_held) -> Result<> {
   // A phase without devices, or one that is reached at once, lets the next begin in the same pass.
   for (bool moved = true; moved;) {
-    TRY(auto const step, decide_step(core, id));
+    TRY(auto const step, decide_step(core, id, when_held));
     if (!step.rollout) return {};
     moved = step.moved;
     if (step.rollout->state == RolloutState::running) {
@@ -171,7 +173,7 @@ auto advance_rollout(Core& core, int64_t id) -> Result<> {
     } else if (step.rollout->state == RolloutState::rolling_back) {
       TRY_VOID(send_fleet_back(core, *step.rollout));
     } else if (proto::ended(step.rollout->state)) {
-      TRY_VOID(withdraw(core, *step.rollout, /*keep_rollbacks=*/false));
+      TRY_VOID(withdraw(core, *step.rollout, /*keep_rollbacks=*/false, when_held));
     }
   }
   return {};

@@ -13,7 +13,10 @@ class Tx;
 /// Starts a draft, inside the caller's transaction and under the row lock.
 void start_rollout(Core const& core, Tx& tx, Rollout const& rollout);
 
-/// Does everything that is due for one rollout. Nothing when another server holds it.
-auto advance_rollout(Core& core, int64_t id) -> Result<>;
+enum class WhenHeld { skip, wait };
+
+/// Does everything that is due for one rollout. While another transaction holds it, either leaves
+/// it to a later pass, or waits: for an operator to whom the answer says that it is done.
+auto advance_rollout(Core& core, int64_t id, WhenHeld when_held = WhenHeld::skip) -> Result<>;
 
 }  // namespace godwit::server

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "tests/integration/server/service/world.h"
 
 namespace godwit::test {
@@ -222,6 +224,21 @@ TEST_F(RolloutTest, AbortCancelsWhatIsNotInstalledYet) {
   world.tick();
   expect_counts_exact(rollout.id);
   EXPECT_EQ(get(rollout.id).counts[static_cast<size_t>(AttemptState::succeeded)], 1u);
+}
+
+TEST_F(RolloutTest, AnAbortFreesTheDevicesThoughAnotherOperatorHoldsTheRollout) {
+  for (int i = 0; i < 30; ++i) {
+    auto draft = rollout_of("1.0.0");
+    draft.start = false;
+    auto const rollout = create(draft);
+    std::thread starter(
+        [&] { std::ignore = world.service().rollouts().start(rollout.id, rollout.rev); });
+    auto const aborted = world.service().rollouts().abort(rollout.id, std::nullopt);
+    starter.join();
+    ASSERT_TRUE(aborted) << aborted.error().what;
+    EXPECT_EQ(aborted->counts[static_cast<size_t>(AttemptState::cancelled)], 5u) << i;
+    ASSERT_EQ(get(rollout.id).state, RolloutState::cancelled);
+  }
 }
 
 TEST_F(RolloutTest, ADeviceThatInstallsAlreadyIsBelievedAfterAnAbort) {
