@@ -5,11 +5,11 @@
 
 #include "agent/engine/engine.h"
 #include "agent/engine/golden.h"
-#include "agent/engine/sha256.h"
 #include "compiler/lower.h"
 #include "compiler/memory.h"
 #include "compiler/pass/constant_channels.h"
 #include "compiler/pass/fold.h"
+#include "proto/format/small_digest.h"
 
 namespace godwit::compiler {
 
@@ -69,7 +69,7 @@ auto compile_tflite(ByteView file, CompileOptions const& options) -> Result<Comp
                         .outputs = std::move(graph.outputs),
                         .arena_bytes = arena_bytes,
                         .state_bytes = graph.state_bytes,
-                        .source = engine::sha256(file)};
+                        .source = proto::small_sha256(file)};
   compiled.model = write_model(spec);
   TRY(auto engine, engine::Engine::load(compiled.model).within("checking the result"));
   if (options.golden_rows == 0) return compiled;

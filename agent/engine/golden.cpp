@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "agent/engine/sha256.h"
+#include "proto/format/small_digest.h"
 
 namespace godwit::engine {
 
@@ -53,7 +53,7 @@ void fill_inputs(Program const& program, uint64_t seed, uint32_t row) {
   }
 }
 
-void hash_outputs(Program const& program, Sha256Hasher& hasher) {
+void hash_outputs(Program const& program, proto::SmallSha256& hasher) {
   std::array<uint8_t, 256> part;
   for (uint32_t i = 0; i < program.model().output_count(); ++i) {
     auto const output = program.output(i);
@@ -68,7 +68,7 @@ void hash_outputs(Program const& program, Sha256Hasher& hasher) {
 }  // namespace
 
 auto golden_hash(Program const& program, uint64_t seed, uint32_t rows) -> Sha256 {
-  Sha256Hasher hasher;
+  proto::SmallSha256 hasher;
   for (uint32_t row = 0; row < rows; ++row) {
     fill_inputs(program, seed, row);
     program.reset_state();

@@ -74,4 +74,10 @@ void SmallSha256::compress() {
   for (size_t i = 0; i < 8; ++i) state_[i] += add[i];
 }
 
+auto small_sha256(ByteView bytes) -> Sha256 {
+  SmallSha256 digest;
+  digest.add(bytes);
+  return digest.finish();
+}
+
 }  // namespace godwit::proto

@@ -1,5 +1,5 @@
-// SHA-256 (FIPS 180-4) in 112 bytes of state, for decoders that may not use the allocator. All
-// others use proto/trust/digest.
+// SHA-256 (FIPS 180-4) in 112 bytes of state, for what runs on devices without OpenSSL or
+// without the allocator: the engine, and small decoders. All others use proto/trust/digest.
 #pragma once
 
 #include "proto/base/bytes.h"
@@ -19,5 +19,7 @@ class SmallSha256 {
   std::array<uint8_t, 64> block_{};
   uint64_t bytes_ = 0;
 };
+
+auto small_sha256(ByteView bytes) -> Sha256;
 
 }  // namespace godwit::proto

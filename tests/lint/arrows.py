@@ -28,9 +28,8 @@ ARROWS = {
     "server/service": ["server/storage", "server/delta"],  # the worker that makes deltas
     "server/link": ["server/service", "server/runtime"],  # the notifier port is the service's
     "server/runtime": ["proto/json"],
-    "server/scheduler": ["server/service", "server/link", "server/delta", "server/runtime"],
     "server/http": ["server/service", "server/runtime"],
-    "server/main": ["server/scheduler", "server/http"],
+    "server/main": ["server/link", "server/http"],
     "cli": ["proto/wire", "compiler", "server/delta"],
 }
 
