@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import stat
 
 from .api import Api
 from .broker import Broker
@@ -166,6 +167,10 @@ def remove(folder: pathlib.Path):
 
 def create(folder: pathlib.Path):
     """Makes the folder anew, such that the users of PostgreSQL and Mosquitto can enter it."""
+    closed = [parent for parent in folder.parents if parent.exists() and not parent.stat().st_mode & stat.S_IXOTH]
+    if closed and os.geteuid() == 0:
+        raise Failure(f"started by root, PostgreSQL and Mosquitto run as users of their own, and these cannot enter {closed[0]}: "
+                      f"open it (chmod o+x {closed[0]}), or name another folder with --dir")
     running = [process.name for process in _processes(folder) if process.pid() is not None]
     if (folder / MARK).exists():
         _hold(folder)
