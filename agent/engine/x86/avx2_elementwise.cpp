@@ -1,4 +1,4 @@
-// ADD, sixteen values at a time.
+// ADD, 32 values at a time.
 #include "agent/engine/x86/avx2.h"
 #include "agent/engine/x86/elementwise.h"
 
@@ -6,12 +6,13 @@ namespace godwit::engine::x86 {
 
 namespace {
 
+constexpr int32_t kTogether = 2 * kLanes;
+
 /// Scaled sums of sixteen values, in the order of halves. Values are looked up one by one: gathers
 /// are no faster.
-template <Scaling kScaling>
-class Sum {
+class LookedUp {
  public:
-  GODWIT_INLINE explicit Sum(Add const& add) : add_(add), finish_(add.output, add.finish) {}
+  GODWIT_INLINE explicit LookedUp(Add const& add) : add_(add), finish_(add.output, add.finish) {}
 
   /// Sums of 32 values.
   GODWIT_INLINE void store(int8_t const* a, int8_t const* b, int8_t* out) const {
@@ -33,17 +34,53 @@ class Sum {
   }
 
   Add const& add_;
-  Avx2Finish<kScaling> finish_;
+  Avx2Finish<Scaling::shifted> finish_;
 };
 
-template <Scaling kScaling>
+/// Sums as a linear function of the values.
+class Linear {
+ public:
+  GODWIT_INLINE explicit Linear(Add const& add)
+      : low_(_mm256_set1_epi32(add.linear.low)),
+        high_(_mm256_set1_epi32(add.linear.high)),
+        low_constant_(_mm256_set1_epi32(add.linear.low_constant)),
+        high_constant_(_mm256_set1_epi32(add.linear.high_constant)),
+        shift_(_mm_cvtsi32_si128(add.linear.shift)),
+        least_(_mm256_set1_epi8(static_cast<int8_t>(add.finish.clamp.low))),
+        most_(_mm256_set1_epi8(static_cast<int8_t>(add.finish.clamp.high))) {}
+
+  GODWIT_INLINE void store(int8_t const* a, int8_t const* b, int8_t* out) const {
+    auto const zero = _mm256_setzero_si256();
+    auto const lower = _mm256_unpacklo_epi8(load256(a), load256(b));
+    auto const upper = _mm256_unpackhi_epi8(load256(a), load256(b));
+    auto const first = _mm256_packs_epi32(sums(_mm256_unpacklo_epi8(zero, lower)),
+                                          sums(_mm256_unpackhi_epi8(zero, lower)));
+    auto const second = _mm256_packs_epi32(sums(_mm256_unpacklo_epi8(zero, upper)),
+                                           sums(_mm256_unpackhi_epi8(zero, upper)));
+    auto const bytes = _mm256_packs_epi16(first, second);
+    store256(out, _mm256_min_epi8(_mm256_max_epi8(bytes, least_), most_));
+  }
+
+ private:
+  /// Of pairs of values that are moved up by 8 bits.
+  GODWIT_INLINE auto sums(__m256i pairs) const -> __m256i {
+    auto const low = _mm256_add_epi32(_mm256_madd_epi16(pairs, low_), low_constant_);
+    auto const high = _mm256_add_epi32(_mm256_madd_epi16(pairs, high_), high_constant_);
+    return _mm256_sra_epi32(_mm256_add_epi32(high, _mm256_srai_epi32(low, 15)), shift_);
+  }
+
+  __m256i low_, high_, low_constant_, high_constant_;
+  __m128i shift_;
+  __m256i least_, most_;
+};
+
+template <typename Sum>
 void add_all(Step const& step) {
-  Sum<kScaling> const sum(*reinterpret_cast<Add const*>(step.packed));
+  Sum const sum(*reinterpret_cast<Add const*>(step.packed));
   auto const* a = step.inputs[0].int8();
   auto const* b = step.inputs[1].int8();
   auto* out = step.output().int8();
   int32_t const count = step.output().shape.elements;
-  constexpr int32_t kTogether = 2 * kLanes;
   int32_t i = 0;
   for (; i + kTogether <= count; i += kTogether) sum.store(a + i, b + i, out + i);
   if (i == count) return;
@@ -59,8 +96,7 @@ void add_all(Step const& step) {
 
 void add_avx2(Step const& step, void*) {
   auto const& add = *reinterpret_cast<Add const*>(step.packed);
-  add.finish.scaling != Scaling::plain ? add_all<Scaling::shifted>(step)
-                                       : add_all<Scaling::plain>(step);
+  add.linear.exact ? add_all<Linear>(step) : add_all<LookedUp>(step);
 }
 
 }  // namespace godwit::engine::x86

@@ -35,23 +35,74 @@ GODWIT_INLINE auto look_up(Scaled const& scaled, __m512i values) -> Wide {
            _mm512_unpackhi_epi16(high_lower, high_upper)}};
 }
 
-template <Scaling kScaling>
+/// Sums of 64 values, looked up.
+class LookedUp {
+ public:
+  GODWIT_INLINE explicit LookedUp(Add const& add)
+      : add_(add), scale_(add.output), outputs_(add.finish) {}
+
+  GODWIT_INLINE auto operator()(__m512i a, __m512i b) const -> __m512i {
+    auto const first = look_up(add_.first, a);
+    auto const second = look_up(add_.second, b);
+    __m512i sums[4];
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) sums[k] = scale_(_mm512_add_epi32(first.parts[k], second.parts[k]));
+    return outputs_.interleaved(sums[0], sums[1], sums[2], sums[3]);
+  }
+
+ private:
+  Add const& add_;
+  Avx512Scale<Scaling::shifted> scale_;
+  Avx512Outputs outputs_;
+};
+
+/// Sums of 64 values as a linear function of them.
+class Linear {
+ public:
+  GODWIT_INLINE explicit Linear(Add const& add)
+      : low_(_mm512_set1_epi32(add.linear.low)),
+        high_(_mm512_set1_epi32(add.linear.high)),
+        low_constant_(_mm512_set1_epi32(add.linear.low_constant)),
+        high_constant_(_mm512_set1_epi32(add.linear.high_constant)),
+        shift_(_mm_cvtsi32_si128(add.linear.shift)),
+        least_(_mm512_set1_epi8(static_cast<int8_t>(add.finish.clamp.low))),
+        most_(_mm512_set1_epi8(static_cast<int8_t>(add.finish.clamp.high))) {}
+
+  GODWIT_INLINE auto operator()(__m512i a, __m512i b) const -> __m512i {
+    auto const zero = _mm512_setzero_si512();
+    auto const lower = _mm512_unpacklo_epi8(a, b);
+    auto const upper = _mm512_unpackhi_epi8(a, b);
+    auto const first = _mm512_packs_epi32(sums(_mm512_unpacklo_epi8(zero, lower)),
+                                          sums(_mm512_unpackhi_epi8(zero, lower)));
+    auto const second = _mm512_packs_epi32(sums(_mm512_unpacklo_epi8(zero, upper)),
+                                           sums(_mm512_unpackhi_epi8(zero, upper)));
+    return _mm512_min_epi8(_mm512_max_epi8(_mm512_packs_epi16(first, second), least_), most_);
+  }
+
+ private:
+  /// Of pairs of values that are moved up by 8 bits.
+  GODWIT_INLINE auto sums(__m512i pairs) const -> __m512i {
+    auto const low = _mm512_srai_epi32(_mm512_dpwssd_epi32(low_constant_, pairs, low_), 15);
+    auto const high = _mm512_add_epi32(high_constant_, low);
+    return _mm512_sra_epi32(_mm512_dpwssd_epi32(high, pairs, high_), shift_);
+  }
+
+  __m512i low_, high_, low_constant_, high_constant_;
+  __m128i shift_;
+  __m512i least_, most_;
+};
+
+template <typename Sum>
 void add_all(Step const& step) {
-  auto const& add = *reinterpret_cast<Add const*>(step.packed);
-  Avx512Scale<kScaling> const scale(add.output);
-  Avx512Outputs const outputs(add.finish);
+  Sum const sum(*reinterpret_cast<Add const*>(step.packed));
   auto const* const a = step.inputs[0].int8();
   auto const* const b = step.inputs[1].int8();
   auto* const out = step.output().int8();
   int32_t const count = step.output().shape.elements;
   for (int32_t i = 0; i < count; i += kBytes) {
     auto const mask = low_mask(count - i);
-    auto const first = look_up(add.first, _mm512_maskz_loadu_epi8(mask, a + i));
-    auto const second = look_up(add.second, _mm512_maskz_loadu_epi8(mask, b + i));
-    __m512i sums[4];
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; ++k) sums[k] = scale(_mm512_add_epi32(first.parts[k], second.parts[k]));
-    auto const bytes = outputs.interleaved(sums[0], sums[1], sums[2], sums[3]);
+    auto const bytes =
+        sum(_mm512_maskz_loadu_epi8(mask, a + i), _mm512_maskz_loadu_epi8(mask, b + i));
     if (count - i >= kBytes)
       _mm512_storeu_si512(out + i, bytes);
     else
@@ -101,8 +152,7 @@ GODWIT_INLINE auto lanes_from(int32_t channel, int32_t channels) -> int32_t {
 
 void add_avx512(Step const& step, void*) {
   auto const& add = *reinterpret_cast<Add const*>(step.packed);
-  add.finish.scaling == Scaling::plain ? add_all<Scaling::plain>(step)
-                                       : add_all<Scaling::shifted>(step);
+  add.linear.exact ? add_all<Linear>(step) : add_all<LookedUp>(step);
 }
 
 void lookup_avx512(Step const& step, void*) {

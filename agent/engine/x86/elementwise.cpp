@@ -30,6 +30,15 @@ void fill_scaled(Scaled& scaled, int32_t zero_point, int32_t left_shift, proto::
   }
 }
 
+auto summands_of(Add const& add) -> Summands {
+  Summands summands;
+  for (int32_t value = -128; value <= 127; ++value) {
+    summands.first[value + 128] = add.first.values[static_cast<uint8_t>(value)];
+    summands.second[value + 128] = add.second.values[static_cast<uint8_t>(value)];
+  }
+  return summands;
+}
+
 auto finish_by(proto::Multiplier multiplier, proto::Clamp clamp, int32_t zero_point) -> Finish {
   if (multiplier.shift >= 0) return {zero_point, clamp, Scaling::shifted};
   return {zero_point, clamp, clamp.low < zero_point ? Scaling::tied : Scaling::plain};
@@ -64,6 +73,7 @@ void add_pack(Step const& step, uint8_t* packed) {
   auto& add = *reinterpret_cast<Add*>(packed);
   fill_scaled(add.first, step.inputs[0].zero_point, p.left_shift, p.first);
   fill_scaled(add.second, step.inputs[1].zero_point, p.left_shift, p.second);
+  add.linear = find_linear_sum(summands_of(add), p.output, step.output().zero_point, p.clamp);
   fill_block(add.output, 0, p.output);
   add.finish = finish_by(p.output, p.clamp, step.output().zero_point);
 }

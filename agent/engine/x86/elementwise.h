@@ -2,6 +2,7 @@
 // lanes are all alike.
 #pragma once
 
+#include "agent/engine/x86/linear_sum.h"
 #include "agent/engine/x86/matrix.h"
 
 namespace godwit::engine::x86 {
@@ -15,7 +16,8 @@ struct Scaled {
 };
 
 struct Add {
-  Scaled first, second;
+  LinearSum linear;
+  Scaled first, second;  // the rest is for sums that are not linear
   Block output;
   Finish finish;
 };
