@@ -17,7 +17,7 @@ class BinaryDecoder {
     for (int i = 0; i < 4; ++i) code_ = code_ << 8 | next();
   }
 
-  auto bit(bool /*unknown*/, uint32_t p) -> bool {
+  [[gnu::always_inline]] auto bit(bool /*unknown*/, uint32_t p) -> bool {
     auto const bound = static_cast<uint32_t>((uint64_t{range_} * p) >> 16);
     bool const one = code_ < bound;
     if (one) {
@@ -35,7 +35,7 @@ class BinaryDecoder {
   auto at_end() const -> bool { return left_ == 0; }
 
  private:
-  auto next() -> uint32_t {
+  [[gnu::noinline]] auto next() -> uint32_t {
     if (left_ == 0) return 0;
     --left_;
     return payload_.next();

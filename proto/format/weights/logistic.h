@@ -12,7 +12,8 @@ constexpr int kLogitMax = 2047;
 
 struct LogisticTables {
   std::array<uint16_t, 2 * kLogitMax + 1> squash{};
-  std::array<int16_t, 4096> stretch{};  // by probability / 16
+  std::array<uint16_t, 2 * kLogitMax + 1> coded{};  // what the coder is told: never quite certain
+  std::array<int16_t, 4096> stretch{};              // by probability / 16
 };
 
 constexpr auto make_logistic_tables() -> LogisticTables {
@@ -27,6 +28,10 @@ constexpr auto make_logistic_tables() -> LogisticTables {
     tables.squash[kLogitMax - x] = static_cast<uint16_t>(65536 - (p < 65535 ? p : 65535));
     power = (power * kStep) >> 32;
   }
+  for (size_t i = 0; i < tables.coded.size(); ++i)
+    tables.coded[i] = tables.squash[i] < 16      ? 16
+                      : tables.squash[i] > 65520 ? 65520
+                                                 : tables.squash[i];
   // The inverse: the first logit whose probability reaches that of the middle of the step.
   int x = -kLogitMax;
   for (uint32_t i = 0; i < tables.stretch.size(); ++i) {
@@ -42,6 +47,10 @@ inline constexpr LogisticTables kLogistic = make_logistic_tables();
 inline auto squash(int32_t logit) -> uint32_t {
   if (logit > kLogitMax) logit = kLogitMax;
   if (logit < -kLogitMax) logit = -kLogitMax;
+  return kLogistic.squash[static_cast<uint32_t>(logit + kLogitMax)];
+}
+/// Of a logit that is known to be inside.
+inline auto squash_inside(int32_t logit) -> uint32_t {
   return kLogistic.squash[static_cast<uint32_t>(logit + kLogitMax)];
 }
 inline auto stretch(uint32_t probability) -> int32_t {

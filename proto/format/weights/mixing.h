@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "proto/format/weights/logistic.h"
+#include "proto/format/weights/mixing_math.h"
 
 namespace godwit::proto::weights {
 
@@ -48,6 +48,23 @@ struct AdaptiveBit {
   }
 };
 
+/// What an observation does to a probability of n observations before it.
+struct CellStep {
+  int16_t rate;
+  int16_t confidence;
+  uint8_t next;
+};
+constexpr int kMixedCountMax = 250;
+constexpr auto make_cell_steps() -> std::array<CellStep, kCountMax + 1> {
+  std::array<CellStep, kCountMax + 1> steps{};
+  for (size_t n = 0; n <= kCountMax; ++n)
+    steps[n] = {.rate = kRates[n],
+                .confidence = kConfidence[n],
+                .next = static_cast<uint8_t>(n < kMixedCountMax ? n + 1 : n)};
+  return steps;
+}
+inline constexpr auto kCellSteps = make_cell_steps();
+
 /// The state of `kSlots` contexts of `kNodes` decisions each, and the weights of the mixers: plain
 /// memory that needs no more than `reset`.
 template <size_t kInputs, size_t kNodes, size_t kSlots, size_t kSets>
@@ -61,46 +78,37 @@ class Mixing {
     weights_.fill(weight);
   }
   /// Chooses the context of one input for the decisions that follow.
-  void select(size_t input, size_t slot) { at_[input] = slot * kNodes; }
+  void select(size_t input, size_t slot) { at_[input] = static_cast<uint32_t>(slot * kNodes); }
 
   /// Each mixer has `kSets` sets of weights for each decision; `first` and `second` choose.
   template <typename Coder>
-  auto code(Coder& coder, bool y, size_t node, size_t first, size_t second) -> bool {
-    std::array<int16_t, kInputs> logit;
+  [[gnu::always_inline]] auto code(Coder& coder, bool y, size_t node, size_t first, size_t second)
+      -> bool {
     int16_t* const a = &weights_[(node * kSets + first) * kInputs];
     int16_t* const b = &weights_[((kNodes + node) * kSets + second) * kInputs];
+    uint16_t* const probability = &probability_[node];
+    uint8_t* const count = &count_[node];
+    auto const logit = gather<kInputs>([&](size_t i) __attribute__((always_inline)) {
+      uint32_t const k = at_[i];
+      return static_cast<int16_t>(stretch(probability[k]) * kCellSteps[count[k]].confidence >> 8);
+    });
+    auto const [logit_a, logit_b] = dots<kInputs>(logit, a, b);
+    y = coder.bit(y, kLogistic.coded[static_cast<uint32_t>((logit_a + logit_b) >> 1) + kLogitMax]);
+    learn<kInputs>(a, logit, error_of(y, squash_inside(logit_a)));
+    learn<kInputs>(b, logit, error_of(y, squash_inside(logit_b)));
+    int32_t const target = y ? 65535 : 0;
     for (size_t i = 0; i < kInputs; ++i) {
-      size_t const k = at_[i] + node;
-      logit[i] = static_cast<int16_t>(stretch(probability_[k]) * kConfidence[count_[k]] >> 8);
+      uint32_t const k = at_[i];
+      CellStep const& step = kCellSteps[count[k]];
+      int32_t const p = probability[k];
+      probability[k] = static_cast<uint16_t>(p + ((target - p) * step.rate >> 15));
+      count[k] = step.next;
     }
-    // Below 2^11 times 2^15 times kInputs: no overflow.
-    int32_t dot_a = 0;
-    int32_t dot_b = 0;
-    for (size_t i = 0; i < kInputs; ++i) dot_a += int32_t{logit[i]} * a[i];
-    for (size_t i = 0; i < kInputs; ++i) dot_b += int32_t{logit[i]} * b[i];
-    int32_t const logit_a = std::clamp(dot_a >> 14, -kLogitMax, kLogitMax);
-    int32_t const logit_b = std::clamp(dot_b >> 14, -kLogitMax, kLogitMax);
-    uint32_t const p = squash((logit_a + logit_b) >> 1);
-    y = coder.bit(y, std::clamp<uint32_t>(p, 16, 65520));
-    learn(a, logit, y, squash(logit_a));
-    learn(b, logit, y, squash(logit_b));
-    for (size_t i = 0; i < kInputs; ++i)
-      adapt(probability_[at_[i] + node], count_[at_[i] + node], y, kCountLimit);
     return y;
   }
 
  private:
-  static constexpr int kCountLimit = 250;
-  static void learn(int16_t* weights, std::array<int16_t, kInputs> const& logit, bool y,
-                    uint32_t p) {
-    int32_t const error = ((y ? 65536 : 0) - static_cast<int32_t>(p)) * 6 >> 4;
-    for (size_t i = 0; i < kInputs; ++i) {
-      int32_t const moved = weights[i] + ((logit[i] * error + 0x8000) >> 16);
-      weights[i] = static_cast<int16_t>(std::clamp(moved, -32767, 32767));
-    }
-  }
-
-  std::array<size_t, kInputs> at_{};
+  std::array<uint32_t, kInputs> at_{};
   std::array<uint16_t, kSlots * kNodes> probability_;
   std::array<uint8_t, kSlots * kNodes> count_;
   std::array<int16_t, 2 * kNodes * kSets * kInputs> weights_;

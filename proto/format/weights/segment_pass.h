@@ -111,6 +111,8 @@ class SegmentPass {
         TRY_VOID(io_.read_old(old_at, std::span(stored).first(bytes)));
         unpack(segment_.element, stored, std::span(old).first(count));
         old_at += bytes;
+      } else {
+        std::fill_n(old.begin(), count, int8_t{0});
       }
       RowPrediction row{.from_old = segment_.from_old, .ratio = ratio};
       if (!weights.empty()) {

@@ -29,28 +29,46 @@ struct RowPrediction {
   std::span<int32_t const> moves{};
 };
 
-inline auto predict(RowPrediction const& row, int32_t old, size_t j) -> Prediction {
-  if (!row.from_old) return {.value = 0, .old = 0, .fraction = 8};
-  if (row.ratio == kRatioOne && row.moves.empty()) return {.value = old, .old = old, .fraction = 8};
-  int64_t exact = int64_t{old} * row.ratio * 32;
-  if (!row.moves.empty()) exact += row.moves[j];
-  int64_t const rounded = (exact + 32768) >> 16;
-  auto const fraction = static_cast<uint32_t>((exact - rounded * 65536 + 32768) >> 12);
-  return {.value = static_cast<int32_t>(std::clamp<int64_t>(rounded, -127, 127)),
-          .old = old,
-          .fraction = fraction};
+/// The predictions of a piece of a row.
+struct Predictions {
+  std::array<int8_t, kPieceElements> value;
+  std::array<uint8_t, kPieceElements> fraction;
+};
+inline void predict(RowPrediction const& row, std::span<int8_t const> old, Predictions& out) {
+  bool const exactly = !row.from_old || (row.ratio == kRatioOne && row.moves.empty());
+  for (size_t j = 0; j < old.size(); ++j) {
+    if (exactly) {
+      out.value[j] = row.from_old ? old[j] : int8_t{0};
+      out.fraction[j] = 8;
+      continue;
+    }
+    // Below 2^27 and 2^28: no overflow.
+    int32_t const exact = old[j] * row.ratio * 32 + (row.moves.empty() ? 0 : row.moves[j]);
+    int32_t const rounded = (exact + 32768) >> 16;
+    out.value[j] = static_cast<int8_t>(std::clamp(rounded, -127, 127));
+    out.fraction[j] = static_cast<uint8_t>((exact - rounded * 65536 + 32768) >> 12);
+  }
 }
 
 /// Both spans are of the piece; `columns` of this and all further columns of the row, or empty.
+/// Without a prediction from the old file `old` holds zeros.
 template <typename Coder>
 void code_narrow(Coder& coder, ResidualModel& model, RowPrediction const& row,
                  std::span<int8_t const> old, std::span<int8_t> made, std::span<Column> columns) {
+  Predictions predictions;
+  predict(row, old, predictions);
+  Column* column = columns.data();
+  size_t left = columns.size();
   for (size_t j = 0; j < made.size(); ++j) {
-    auto const at = predict(row, row.from_old ? old[j] : 0, j);
-    auto const residual = static_cast<int8_t>(static_cast<uint8_t>(made[j] - at.value));
-    auto const here = columns.empty() ? columns : columns.subspan(j);
-    int32_t const coded = model.code(coder, at, residual, here);
-    made[j] = static_cast<int8_t>(static_cast<uint8_t>(at.value + coded));
+    int32_t const value = predictions.value[j];
+    auto const residual = static_cast<int8_t>(static_cast<uint8_t>(made[j] - value));
+    int32_t const coded = model.code(coder, {.old = old[j], .fraction = predictions.fraction[j]},
+                                     residual, column, left);
+    made[j] = static_cast<int8_t>(static_cast<uint8_t>(value + coded));
+    if (left > 0) {
+      ++column;
+      --left;
+    }
   }
 }
 

@@ -10,7 +10,7 @@ namespace godwit::delta {
 
 class BinaryEncoder {
  public:
-  auto bit(bool y, uint32_t p) -> bool {
+  [[gnu::always_inline]] auto bit(bool y, uint32_t p) -> bool {
     auto const bound = static_cast<uint32_t>((uint64_t{range_} * p) >> 16);
     if (y) {
       range_ = bound;
@@ -28,7 +28,7 @@ class BinaryEncoder {
   auto finish() -> Bytes;
 
  private:
-  void emit();
+  [[gnu::noinline]] void emit();
   uint64_t low_ = 0;  // below 2^32, and a carry
   uint32_t range_ = ~0u;
   Bytes out_;

@@ -1,0 +1,103 @@
+// The arithmetic of a mixer over its inputs: eight of them at once in the SSE2 that every x86-64
+// has, one by one elsewhere. Both give the same numbers, bit by bit.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "proto/format/weights/logistic.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+namespace godwit::proto::weights {
+
+/// Logits of a decision, one for each input.
+template <size_t kInputs>
+struct Logits {
+  std::array<int16_t, kInputs> each;
+};
+
+template <size_t kInputs, typename Logit>
+[[gnu::always_inline]] inline auto gather(Logit const& logit_of) -> Logits<kInputs> {
+  Logits<kInputs> logits;
+  for (size_t i = 0; i < kInputs; ++i) logits.each[i] = logit_of(i);
+  return logits;
+}
+
+/// The logits of two mixers that weigh the same inputs.
+struct TwoLogits {
+  int32_t a = 0;
+  int32_t b = 0;
+};
+/// Logits stay below 2^11 and weights below 2^15: sums of few inputs do not overflow.
+template <size_t kInputs>
+auto dots(Logits<kInputs> const& logits, int16_t const* a, int16_t const* b) -> TwoLogits {
+  TwoLogits sum;
+  for (size_t i = 0; i < kInputs; ++i) {
+    sum.a += int32_t{logits.each[i]} * a[i];
+    sum.b += int32_t{logits.each[i]} * b[i];
+  }
+  return {.a = std::clamp(sum.a >> 14, -kLogitMax, kLogitMax),
+          .b = std::clamp(sum.b >> 14, -kLogitMax, kLogitMax)};
+}
+
+/// How far a mixer of the probability p was from y, times its rate of learning.
+inline auto error_of(bool y, uint32_t p) -> int32_t {
+  return ((y ? 65536 : 0) - static_cast<int32_t>(p)) * 6 >> 4;
+}
+
+template <size_t kInputs>
+void learn(int16_t* weights, Logits<kInputs> const& logits, int32_t error) {
+  for (size_t i = 0; i < kInputs; ++i) {
+    int32_t const moved = weights[i] + ((logits.each[i] * error + 0x8000) >> 16);
+    weights[i] = static_cast<int16_t>(std::clamp(moved, -32767, 32767));
+  }
+}
+
+#ifdef __SSE2__
+template <>
+struct Logits<8> {
+  __m128i each;
+};
+
+template <size_t kInputs, typename Logit>
+requires(kInputs == 8) [[gnu::always_inline]] inline auto gather(Logit const& logit_of)
+    -> Logits<8> {
+  return {_mm_setr_epi16(logit_of(0), logit_of(1), logit_of(2), logit_of(3), logit_of(4),
+                         logit_of(5), logit_of(6), logit_of(7))};
+}
+
+template <>
+inline auto dots<8>(Logits<8> const& logits, int16_t const* a, int16_t const* b) -> TwoLogits {
+  auto const load = [](int16_t const* w) {
+    return _mm_loadu_si128(reinterpret_cast<__m128i const*>(w));
+  };
+  __m128i const of_a = _mm_madd_epi16(logits.each, load(a));
+  __m128i const of_b = _mm_madd_epi16(logits.each, load(b));
+  __m128i const both =
+      _mm_add_epi32(_mm_unpacklo_epi32(of_a, of_b), _mm_unpackhi_epi32(of_a, of_b));
+  __m128i const sums = _mm_srai_epi32(_mm_add_epi32(both, _mm_unpackhi_epi64(both, both)), 14);
+  __m128i const held =
+      _mm_max_epi16(_mm_min_epi16(_mm_packs_epi32(sums, sums), _mm_set1_epi16(kLogitMax)),
+                    _mm_set1_epi16(-kLogitMax));
+  auto const word = static_cast<uint32_t>(_mm_cvtsi128_si32(held));
+  return {.a = static_cast<int16_t>(word & 0xffff), .b = static_cast<int32_t>(word) >> 16};
+}
+
+template <>
+inline void learn<8>(int16_t* weights, Logits<8> const& logits, int32_t error) {
+  // The product plus a half, in 1/65536: its upper half and the highest bit of its lower one.
+  auto* const at = reinterpret_cast<__m128i*>(weights);
+  __m128i const errors = _mm_set1_epi16(static_cast<int16_t>(error));
+  __m128i const half = _mm_srli_epi16(_mm_mullo_epi16(logits.each, errors), 15);
+  __m128i const moved = _mm_add_epi16(_mm_mulhi_epi16(logits.each, errors), half);
+  __m128i const sum = _mm_adds_epi16(_mm_loadu_si128(at), moved);
+  _mm_storeu_si128(at, _mm_max_epi16(sum, _mm_set1_epi16(-32767)));
+}
+#endif
+
+}  // namespace godwit::proto::weights
