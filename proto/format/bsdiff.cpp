@@ -110,13 +110,13 @@ auto pass(Sink const& sink, uint64_t count, Bzip2Stream& stream, OldCursor* old)
 
 }  // namespace
 
-auto apply_bsdiff(ByteView old_file, ByteView patch, PatchLimits const& limits, Sink const& sink)
-    -> Result<> {
+auto apply_bsdiff(ByteSource& old_file, uint64_t old_bytes, ByteView patch,
+                  PatchLimits const& limits, Sink const& sink) -> Result<> {
   TRY(Layout const layout, parse(patch, limits));
   Control control(layout);
   Bzip2Stream diff(layout.diff);
   Bzip2Stream extra(layout.extra);
-  OldCursor old(old_file);
+  OldCursor old(old_file, old_bytes);
   while (!control.done()) {
     TRY(Run const run, control.next());
     TRY_VOID(pass(sink, run.add, diff, &old).within("differences"));
@@ -127,6 +127,12 @@ auto apply_bsdiff(ByteView old_file, ByteView patch, PatchLimits const& limits, 
   TRY_VOID(diff.finish().within("differences"));
   TRY_VOID(extra.finish().within("literals"));
   return {};
+}
+
+auto apply_bsdiff(ByteView old_file, ByteView patch, PatchLimits const& limits, Sink const& sink)
+    -> Result<> {
+  ViewSource source(old_file);
+  return apply_bsdiff(source, old_file.size(), patch, limits, sink);
 }
 
 auto apply_bsdiff(ByteView old_file, ByteView patch, PatchLimits const& limits) -> Result<Bytes> {

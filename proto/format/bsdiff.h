@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "proto/format/byte_source.h"
 #include "proto/format/patch.h"
 
 namespace godwit::proto {
@@ -17,6 +18,10 @@ auto apply_bsdiff(ByteView old_file, ByteView patch, PatchLimits const& limits) 
 /// before an error does: who keeps them waits for the end.
 auto apply_bsdiff(ByteView old_file, ByteView patch, PatchLimits const& limits,
                   std::function<Result<>(ByteView)> const& sink) -> Result<>;
+/// The old file read in pieces too.
+auto apply_bsdiff(ByteSource& old_file, uint64_t old_bytes, ByteView patch,
+                  PatchLimits const& limits, std::function<Result<>(ByteView)> const& sink)
+    -> Result<>;
 auto inspect_bsdiff(ByteView patch, PatchLimits const& limits) -> Result<PatchInfo>;
 
 }  // namespace godwit::proto

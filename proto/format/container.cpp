@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proto/format/block_maker.h"
 #include "proto/format/container_index.h"
 #include "proto/format/splice.h"
 #include "proto/format/varint.h"
@@ -10,21 +11,6 @@
 
 namespace godwit::proto {
 namespace {
-
-/// Sections carry what blocks share. One that is not known is passed over unless it is critical.
-auto check_sections(ByteView sections, Profile profile) -> Result<> {
-  Reader reader(sections);
-  while (reader.left() > 0) {
-    TRY(uint16_t const type, reader.u16());
-    TRY(uint16_t const flags, reader.u16());
-    TRY(uint32_t const bytes, reader.u32());
-    TRY_VOID(reader.skip(bytes));
-    bool const known = type == weights::kFactorsSection && profile != Profile::bytes;
-    if (!known && (flags & weights::kSectionCritical))
-      return corrupt("critical section " + std::to_string(type) + " is not known here");
-  }
-  return {};
-}
 
 /// Sections and one payload as the decoder reads them: one behind the other.
 class PatchSource final : public ByteSource {
@@ -40,22 +26,26 @@ class PatchSource final : public ByteSource {
   ByteView payload_;
 };
 
-class SpanSink final : public ByteSink {
- public:
-  explicit SpanSink(std::span<uint8_t> out) : out_(out) {}
-  auto write(ByteView bytes) -> Result<> override {
-    if (bytes.size() > out_.size()) return corrupt("a block that makes too much");
-    std::copy(bytes.begin(), bytes.end(), out_.begin());
-    out_ = out_.subspan(bytes.size());
-    return {};
-  }
-  auto left() const -> size_t { return out_.size(); }
-
- private:
-  std::span<uint8_t> out_;
-};
-
 }  // namespace
+
+auto check_sections(ByteSource& patch, weights::Range sections, Profile profile) -> Result<> {
+  while (sections.bytes > 0) {
+    std::array<uint8_t, weights::kSectionHeaderBytes> head;
+    if (sections.bytes < head.size()) return corrupt("a section that is cut off");
+    TRY_VOID(patch.read(sections.offset, head));
+    Reader reader(head);
+    TRY(uint16_t const type, reader.u16());
+    TRY(uint16_t const flags, reader.u16());
+    TRY(uint32_t const bytes, reader.u32());
+    if (bytes > sections.bytes - head.size()) return corrupt("a section that is cut off");
+    sections.offset += head.size() + bytes;
+    sections.bytes -= head.size() + bytes;
+    bool const known = type == weights::kFactorsSection && profile != Profile::bytes;
+    if (!known && (flags & weights::kSectionCritical))
+      return corrupt("critical section " + std::to_string(type) + " is not known here");
+  }
+  return {};
+}
 
 auto profile_ram_bytes(Profile profile) -> uint64_t {
   switch (profile) {
@@ -84,7 +74,9 @@ auto parse_container(ByteView patch, PatchLimits const& limits) -> Result<Contai
   TRY(ContainerHeader header, read_header(reader, limits));
   Container container = std::move(header.container);
   TRY(container.sections, reader.bytes(header.section_bytes));
-  TRY_VOID(check_sections(container.sections, container.profile));
+  ViewSource sections(container.sections);
+  TRY_VOID(
+      check_sections(sections, {.offset = 0, .bytes = header.section_bytes}, container.profile));
   TRY(auto index_bytes, reader.bytes(header.index_bytes));
   TRY(auto payload_bytes, reader.bytes(reader.left()));
   Reader index(index_bytes);
@@ -135,48 +127,28 @@ auto write_container(Container const& container) -> Bytes {
 
 auto check_old_file(Container const& container, ByteView old_file) -> Result<> {
   if (old_file.size() == container.old_bytes && sha256(old_file) == container.old_sha256) return {};
+  return another_old_file(container);
+}
+
+auto another_old_file(Container const& container) -> Error {
   return conflict("the patch was made for another old file, of " +
                   std::to_string(container.old_bytes) + " bytes and SHA-256 " +
                   container.old_sha256.hex());
 }
 
-auto BlockApplier::apply(Block const& block, std::span<uint8_t> out) -> Result<> {
-  CHECK(out.size() == block.new_bytes);
-  switch (block.operation) {
-    case BlockOperation::copy:
-      std::copy_n(old_.begin() + static_cast<ptrdiff_t>(block.old_offset), out.size(), out.begin());
-      break;
-    case BlockOperation::splice:
-      TRY_VOID(apply_splice(old_, block.old_offset, block.payload, out));
-      break;
-    case BlockOperation::weights:
-      TRY_VOID(apply_weights(block, out));
-      break;
-  }
-  if (block_check(out) != block.check) return corrupt("its bytes do not have the expected hash");
-  return {};
-}
+BlockApplier::BlockApplier(Container const& container, ByteView old_file)
+    : sections_(container.sections),
+      old_(old_file),
+      maker_(std::make_unique<BlockMaker>(container.profile, old_file.size())) {}
+BlockApplier::~BlockApplier() = default;
 
-auto BlockApplier::apply_weights(Block const& block, std::span<uint8_t> out) -> Result<> {
-  if (!decoder_) {
-    auto const size =
-        container_.profile == Profile::weights_small ? weights::Size::small : weights::Size::large;
-    size_t const bytes = weights::decoder_bytes(size);
-    memory_ = std::make_unique<std::byte[]>(bytes);
-    decoder_ = weights::place_decoder(size, {memory_.get(), bytes});
-  }
+auto BlockApplier::apply(Block const& block, std::span<uint8_t> out) -> Result<> {
   ViewSource old_file(old_);
-  PatchSource patch(container_.sections, block.payload);
-  SpanSink sink(out);
-  TRY_VOID(decoder_->decode(
-      {.sections = {.offset = 0, .bytes = container_.sections.size()},
-       .payload = {.offset = container_.sections.size(), .bytes = block.payload.size()},
-       .old_offset = block.old_offset,
-       .old_bytes = old_.size(),
-       .new_bytes = block.new_bytes},
-      old_file, patch, sink));
-  CHECK(sink.left() == 0);
-  return {};
+  PatchSource patch(sections_, block.payload);
+  return maker_->make(block,
+                      {.sections = {.offset = 0, .bytes = sections_.size()},
+                       .payload = {.offset = sections_.size(), .bytes = block.payload.size()}},
+                      old_file, patch, out);
 }
 
 auto apply_container(ByteView old_file, ByteView patch, PatchLimits const& limits)

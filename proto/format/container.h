@@ -59,22 +59,24 @@ auto write_container(Container const& container) -> Bytes;
 
 /// `conflict` unless this is the old file that the patch was made for.
 auto check_old_file(Container const& container, ByteView old_file) -> Result<>;
+auto another_old_file(Container const& container) -> Error;
+/// Sections carry what blocks share. One that is not known is passed over unless it is critical.
+auto check_sections(ByteSource& patch, weights::Range sections, Profile profile) -> Result<>;
 
-/// Makes blocks, in any order. Borrows the container and the old file.
+class BlockMaker;
+
+/// Makes blocks, in any order. Borrows what the container's views show and the old file.
 class BlockApplier {
  public:
-  BlockApplier(Container const& container, ByteView old_file)
-      : container_(container), old_(old_file) {}
+  BlockApplier(Container const& container, ByteView old_file);
+  ~BlockApplier();
   /// Makes the bytes of one block, `out.size() == block.new_bytes`, and holds them to its check.
   auto apply(Block const& block, std::span<uint8_t> out) -> Result<>;
 
  private:
-  auto apply_weights(Block const& block, std::span<uint8_t> out) -> Result<>;
-
-  Container const& container_;
+  ByteView sections_;
   ByteView old_;
-  std::unique_ptr<std::byte[]> memory_;  // of the decoder, once one is needed
-  weights::Decoder* decoder_ = nullptr;
+  std::unique_ptr<BlockMaker> maker_;
 };
 
 /// The segments of a weights block, without making it.

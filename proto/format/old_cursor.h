@@ -2,34 +2,39 @@
 // formats move and read through it, so the bounds are checked in one place.
 #pragma once
 
-#include <span>
-
-#include "proto/base/bytes.h"
+#include "proto/format/byte_source.h"
 
 namespace godwit::proto {
 
 class OldCursor {
  public:
-  explicit OldCursor(ByteView old_file) : old_(old_file) {}
+  OldCursor(ByteSource& old_file, uint64_t bytes) : old_(old_file), bytes_(bytes) {}
 
   /// Adds the next old bytes to `out`, byte by byte modulo 256, and moves past them.
   auto add_to(std::span<uint8_t> out) -> Result<> {
-    if (out.size() > old_.size() - at_) return corrupt("it reads past the end of the old file");
-    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<uint8_t>(out[i] + old_[at_ + i]);
-    at_ += out.size();
+    if (out.size() > bytes_ - at_) return corrupt("it reads past the end of the old file");
+    std::array<uint8_t, 4096> buffer;
+    while (!out.empty()) {
+      auto const old = std::span(buffer).first(std::min(out.size(), buffer.size()));
+      TRY_VOID(old_.read(at_, old));
+      for (size_t i = 0; i < old.size(); ++i) out[i] = static_cast<uint8_t>(out[i] + old[i]);
+      at_ += old.size();
+      out = out.subspan(old.size());
+    }
     return {};
   }
   auto seek(int64_t distance) -> Result<> {
     auto const here = static_cast<int64_t>(at_);
-    if (distance < -here || distance > static_cast<int64_t>(old_.size()) - here)
+    if (distance < -here || distance > static_cast<int64_t>(bytes_) - here)
       return corrupt("it seeks out of the old file");
-    at_ = static_cast<size_t>(here + distance);
+    at_ = static_cast<uint64_t>(here + distance);
     return {};
   }
 
  private:
-  ByteView old_;
-  size_t at_ = 0;
+  ByteSource& old_;
+  uint64_t bytes_;
+  uint64_t at_ = 0;
 };
 
 }  // namespace godwit::proto

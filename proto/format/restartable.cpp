@@ -7,37 +7,6 @@ namespace {
 
 constexpr std::string_view kJournalMagic = "GWAJ";
 
-auto matches(BlockStore& store, Block const& block, Bytes& buffer) -> bool {
-  buffer.resize(block.new_bytes);
-  return store.read_block(block.new_offset, buffer) && block_check(buffer) == block.check;
-}
-
-/// The first block that must be made: what the journal says, unless the last block before it is
-/// not what it should be (a store that lied about durability).
-auto first_missing(Container const& container, Sha256 const& patch, BlockStore& store)
-    -> Result<uint32_t> {
-  TRY(auto const record, store.read_journal());
-  auto const journal = decode_apply_journal(record);
-  if (!journal || journal->patch != patch || journal->next_block > container.blocks.size())
-    return uint32_t{0};
-  Bytes buffer;
-  uint32_t next = journal->next_block;
-  while (next > 0 && !matches(store, container.blocks[next - 1], buffer)) --next;
-  return next;
-}
-
-/// Of the whole new file, read back block by block.
-auto stored_sha256(Container const& container, BlockStore& store) -> Result<Sha256> {
-  Sha256Stream stream;
-  Bytes buffer;
-  for (Block const& block : container.blocks) {
-    buffer.resize(block.new_bytes);
-    TRY_VOID(store.read_block(block.new_offset, buffer));
-    stream.add(buffer);
-  }
-  return stream.finish();
-}
-
 }  // namespace
 
 auto encode(ApplyJournal const& journal) -> Bytes {
@@ -63,33 +32,81 @@ auto decode_apply_journal(ByteView record) -> Result<ApplyJournal> {
   return journal;
 }
 
+/// The first block that must be made: what the journal says, unless the last block before it is
+/// not what it should be (a store that lied about durability).
+auto RestartableApply::first_missing() -> Result<uint32_t> {
+  auto const& blocks = container().blocks;
+  TRY(auto const record, store_->read_journal());
+  auto const journal = decode_apply_journal(record);
+  if (!journal || journal->patch != sources_.patch_sha256 || journal->next_block > blocks.size())
+    return uint32_t{0};
+  uint32_t next = journal->next_block;
+  while (next > 0 && !matches(blocks[next - 1])) --next;
+  return next;
+}
+
+auto RestartableApply::matches(Block const& block) -> bool {
+  made_.resize(block.new_bytes);
+  return store_->read_block(block.new_offset, made_) && block_check(made_) == block.check;
+}
+
+auto RestartableApply::begin(Sources const& sources, PatchLimits const& limits, BlockStore& store)
+    -> Result<RestartableApply> {
+  TRY(auto reader, ContainerReader::open(sources.patch, sources.patch_bytes, limits));
+  TRY_VOID(reader.check_old(sources.old_file, sources.old_bytes));
+  RestartableApply apply(sources, store, std::move(reader));
+  apply.journal_.patch = sources.patch_sha256;
+  TRY(apply.journal_.next_block, apply.first_missing());
+  apply.resumed_ = {.block = apply.journal_.next_block, .bytes = apply.bytes()};
+  return apply;
+}
+
+auto RestartableApply::bytes() const -> uint64_t {
+  return done() ? container().new_bytes : container().blocks[journal_.next_block].new_offset;
+}
+
+auto RestartableApply::step() -> Result<> {
+  CHECK(!done());
+  Block const& block = container().blocks[journal_.next_block];
+  made_.resize(block.new_bytes);
+  TRY_VOID(reader_.make(journal_.next_block, sources_.old_file, made_));
+  TRY_VOID(store_->write_block(block.new_offset, made_));
+  auto next = journal_;
+  ++next.next_block;
+  TRY_VOID(store_->write_journal(encode(next)));
+  journal_ = next;
+  return {};
+}
+
+auto RestartableApply::finish() -> Result<> {
+  Sha256Stream stream;
+  for (Block const& block : container().blocks) {
+    made_.resize(block.new_bytes);
+    TRY_VOID(store_->read_block(block.new_offset, made_));
+    stream.add(made_);
+  }
+  if (stream.finish() == container().new_sha256) return {};
+  return corrupt("the result has not the expected hash");
+}
+
 auto apply_restartable(ByteView old_file, ByteView patch, PatchLimits const& limits,
                        BlockStore& store, std::function<void(uint64_t)> const& on_bytes)
     -> Result<Resumed> {
-  TRY(Container const container, parse_container(patch, limits));
-  TRY_VOID(check_old_file(container, old_file));
-  ApplyJournal journal{.patch = sha256(patch), .next_block = 0};
-  TRY(journal.next_block, first_missing(container, journal.patch, store));
-  Resumed resumed{.block = journal.next_block, .bytes = 0};
-  if (resumed.block < container.blocks.size())
-    resumed.bytes = container.blocks[resumed.block].new_offset;
-  else
-    resumed.bytes = container.new_bytes;
-  on_bytes(resumed.bytes);
-  BlockApplier applier(container, old_file);
-  Bytes made;
-  while (journal.next_block < container.blocks.size()) {
-    Block const& block = container.blocks[journal.next_block];
-    made.resize(block.new_bytes);
-    TRY_VOID(applier.apply(block, made).within("block " + std::to_string(journal.next_block)));
-    TRY_VOID(store.write_block(block.new_offset, made));
-    ++journal.next_block;
-    TRY_VOID(store.write_journal(encode(journal)));
-    on_bytes(block.new_offset + block.new_bytes);
+  ViewSource old_source(old_file);
+  ViewSource patch_source(patch);
+  TRY(auto apply, RestartableApply::begin({.old_file = old_source,
+                                           .old_bytes = old_file.size(),
+                                           .patch = patch_source,
+                                           .patch_bytes = patch.size(),
+                                           .patch_sha256 = sha256(patch)},
+                                          limits, store));
+  on_bytes(apply.bytes());
+  while (!apply.done()) {
+    TRY_VOID(apply.step());
+    on_bytes(apply.bytes());
   }
-  TRY(auto const digest, stored_sha256(container, store));
-  if (digest != container.new_sha256) return corrupt("the result has not the expected hash");
-  return resumed;
+  TRY_VOID(apply.finish());
+  return apply.resumed();
 }
 
 }  // namespace godwit::proto

@@ -5,7 +5,7 @@
 
 #include <functional>
 
-#include "proto/format/container.h"
+#include "proto/format/container_reader.h"
 
 namespace godwit::proto {
 
@@ -35,6 +35,48 @@ struct Resumed {
   uint32_t block = 0;  // where applying went on; 0: from the beginning
   uint64_t bytes = 0;  // that were there already
 };
+
+/// One application, block by block: for who has other things to do in between. Memory: what
+/// ContainerReader holds, and one block.
+class RestartableApply {
+ public:
+  /// What it reads and writes must outlive it. `patch_sha256` tells the journals of patches apart:
+  /// any hash that names this patch.
+  struct Sources {
+    ByteSource& old_file;
+    uint64_t old_bytes;
+    ByteSource& patch;
+    uint64_t patch_bytes;
+    Sha256 patch_sha256;
+  };
+  /// Finds out where to go on. `conflict` for another old file, `corrupt` for a damaged patch.
+  static auto begin(Sources const& sources, PatchLimits const& limits, BlockStore& store)
+      -> Result<RestartableApply>;
+
+  auto container() const -> Container const& { return reader_.container(); }
+  auto resumed() const -> Resumed const& { return resumed_; }
+  auto done() const -> bool { return journal_.next_block == container().blocks.size(); }
+  /// Of the new file, that are there.
+  auto bytes() const -> uint64_t;
+  /// Makes the next block. Only before it is done.
+  auto step() -> Result<>;
+  /// Reads the new file back: `corrupt` when it is not the one that the patch names.
+  auto finish() -> Result<>;
+
+ private:
+  RestartableApply(Sources const& sources, BlockStore& store, ContainerReader reader)
+      : sources_(sources), store_(&store), reader_(std::move(reader)) {}
+  auto matches(Block const& block) -> bool;
+  auto first_missing() -> Result<uint32_t>;
+
+  Sources sources_;
+  BlockStore* store_;
+  ContainerReader reader_;
+  ApplyJournal journal_;
+  Resumed resumed_;
+  Bytes made_;
+};
+
 /// Makes what is missing of the new file and holds the whole against its hash. `on_bytes` is told
 /// how many bytes are there. The journal stays: who names the finished file removes it.
 /// Errors: those of apply_container, and the store's.

@@ -45,8 +45,8 @@ auto next_instruction(Reader& control, uint32_t& left) -> Result<Instruction> {
 
 }  // namespace
 
-auto apply_splice(ByteView old_file, uint64_t old_offset, ByteView payload, std::span<uint8_t> out)
-    -> Result<> {
+auto apply_splice(ByteSource& old_file, uint64_t old_bytes, uint64_t old_offset, ByteView payload,
+                  std::span<uint8_t> out) -> Result<> {
   Reader reader(payload);
   TRY(Bytes const control, read_stream(reader, kBlockBytesMax).within("instructions"));
   TRY(Bytes const diff, read_stream(reader, out.size()).within("differences"));
@@ -55,7 +55,7 @@ auto apply_splice(ByteView old_file, uint64_t old_offset, ByteView payload, std:
   Reader instructions(control);
   Reader diffs(diff);
   Reader literals(literal);
-  OldCursor old(old_file);
+  OldCursor old(old_file, old_bytes);
   TRY_VOID(old.seek(static_cast<int64_t>(old_offset)));
   auto left = static_cast<uint32_t>(out.size());
   while (instructions.left() > 0) {

@@ -2,10 +2,9 @@
 // differences to the old file, and literals. Decoding keeps no state between blocks.
 #pragma once
 
-#include <span>
 #include <vector>
 
-#include "proto/base/bytes.h"
+#include "proto/format/byte_source.h"
 
 namespace godwit::proto {
 
@@ -21,8 +20,8 @@ struct Instruction {
 };
 
 /// Fills `out` from `payload`, reading the old file from `old_offset` on.
-auto apply_splice(ByteView old_file, uint64_t old_offset, ByteView payload, std::span<uint8_t> out)
-    -> Result<>;
+auto apply_splice(ByteSource& old_file, uint64_t old_bytes, uint64_t old_offset, ByteView payload,
+                  std::span<uint8_t> out) -> Result<>;
 /// The instructions of a payload that makes `new_bytes` bytes.
 auto read_instructions(ByteView payload, uint32_t new_bytes) -> Result<std::vector<Instruction>>;
 

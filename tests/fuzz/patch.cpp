@@ -1,6 +1,6 @@
 // Patches of both formats, as they come: applied to one old file, and inspected without it. What
 // applies keeps to the limits and is what inspecting foretold.
-#include "proto/format/patch.h"
+#include "proto/format/container_reader.h"
 
 namespace {
 
@@ -18,6 +18,20 @@ auto old_file() -> Bytes {
   return bytes;
 }
 
+auto made_in_pieces(ByteView old, ByteView patch) -> Bytes {
+  proto::ViewSource old_source(old);
+  proto::ViewSource patch_source(patch);
+  auto reader = proto::ContainerReader::open(patch_source, patch.size(), kLimits);
+  CHECK(reader);
+  Bytes made;
+  for (size_t block = 0; block < reader->container().blocks.size(); ++block) {
+    made.resize(made.size() + reader->container().blocks[block].new_bytes);
+    auto const out = std::span(made).last(reader->container().blocks[block].new_bytes);
+    CHECK(reader->make(block, old_source, out));
+  }
+  return made;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(uint8_t const* data, size_t size) {
@@ -25,9 +39,22 @@ extern "C" int LLVMFuzzerTestOneInput(uint8_t const* data, size_t size) {
   ByteView const patch(data, size);
   auto const info = proto::inspect_patch(patch, kLimits);
   auto const made = proto::apply_patch(old, patch, kLimits);
-  if (!made) return 0;
+  if (!made) {
+    // What is refused as a whole is not taken in pieces either, or fails at some block.
+    proto::ViewSource source(patch);
+    auto reader = proto::ContainerReader::open(source, patch.size(), kLimits);
+    proto::ViewSource old_source(old);
+    Bytes out;
+    for (size_t block = 0; reader && block < reader->container().blocks.size(); ++block) {
+      out.resize(reader->container().blocks[block].new_bytes);
+      if (!reader->make(block, old_source, out)) break;
+    }
+    return 0;
+  }
   CHECK(made->size() <= kLimits.new_bytes_max);
   CHECK(info && info->new_bytes == made->size());
+  // In pieces, block by block: the same.
+  if (info->container) CHECK(made_in_pieces(old, patch) == *made);
   CHECK(info->added_bytes + info->copied_bytes + info->literal_bytes == made->size());
   return 0;
 }

@@ -118,6 +118,44 @@ TEST(Restartable, AndWhereverItWasLostInTheSecondRun) {
     }
 }
 
+/// What a source was asked for.
+class CountingSource final : public ByteSource {
+ public:
+  explicit CountingSource(ByteView content) : source_(content) {}
+  auto read(uint64_t offset, std::span<uint8_t> out) -> Result<> override {
+    bytes += out.size();
+    largest = std::max(largest, out.size());
+    return source_.read(offset, out);
+  }
+  uint64_t bytes = 0;
+  size_t largest = 0;
+
+ private:
+  ViewSource source_;
+};
+
+TEST(Restartable, ReadsThePatchAndTheOldFileWhereABlockNeedsThem) {
+  Sample const sample;
+  CountingSource old_file(sample.old_file);
+  CountingSource patch(sample.patch);
+  FailingStore store;
+  auto apply = RestartableApply::begin({.old_file = old_file,
+                                        .old_bytes = sample.old_file.size(),
+                                        .patch = patch,
+                                        .patch_bytes = sample.patch.size(),
+                                        .patch_sha256 = sha256(sample.patch)},
+                                       {}, store);
+  ASSERT_TRUE(apply) << apply.error().what;
+  old_file = CountingSource(sample.old_file);
+  ASSERT_TRUE(apply->step());
+  EXPECT_EQ(old_file.bytes, Sample::kBytes);
+  EXPECT_EQ(apply->bytes(), Sample::kBytes);
+  EXPECT_LT(patch.largest, sample.patch.size());
+  while (!apply->done()) ASSERT_TRUE(apply->step());
+  EXPECT_TRUE(apply->finish());
+  EXPECT_TRUE(store.content == sample.new_file);
+}
+
 TEST(Restartable, BelievesNoBlockThatIsNotWhatTheJournalSays) {
   Sample const sample;
   FailingStore store;
