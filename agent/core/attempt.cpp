@@ -5,6 +5,7 @@
 
 #include "agent/core/records.h"
 #include "proto/base/limits.h"
+#include "proto/trust/digest.h"
 #include "proto/wire/codes.h"
 
 namespace godwit::agent {
@@ -106,11 +107,14 @@ auto Attempt::move(Journal next, Event event) -> Result<> {
   last_error_.clear();
   if (!active(journal_.phase) || !cancellable(journal_.phase)) agreed_.reset();
   if (journal_.phase != Phase::installing) plain_ = Bytes();
+  patching_.reset();
+  download_checked_ = false;
   if (journal_.phase == Phase::ended) {
     trial_runs_ = false;
     // Only space is lost if it stays: the next attempt discards it.
-    if (auto discarded = discard_download(ports_.files); !discarded)
-      last_error_ = discarded.error().what;
+    auto discarded = discard_download(ports_.files);
+    if (discarded) discarded = Patching::discard(ports_.files);
+    if (!discarded) last_error_ = discarded.error().what;
   }
   return {};
 }
@@ -212,25 +216,48 @@ auto Attempt::take(proto::Agreed agreed) -> Result<> {
     if (next.report.transport.empty()) next.report.transport = "slot";
     return move(std::move(next), Event::in_slot);
   }
+  if (next.patched) {
+    TRY(next.patched, kept_patched(image_of(next)));
+    if (next.patched) return move(std::move(next), Event::in_slot);
+  }
   return start_download(std::move(next), Event::fetch);
+}
+
+/// Whether a cut while installing left the release whole where it was made, or in the slot that it
+/// was going to: nothing is made twice.
+auto Attempt::kept_patched(Image const& image) -> Result<bool> {
+  auto const made = ports_.files.read(kPatchedFile, 0, image.length + 1);
+  if (made) return proto::sha256(*made) == image.sha256;
+  if (made.error().code != Code::not_found) return made.error();
+  auto const intact = ports_.installer.verify(image);
+  if (!intact && intact.error().code != Code::corrupt) return intact.error();
+  return bool(intact);
 }
 
 auto Attempt::artifact() const -> Artifact {
   CHECK(agreed_);
-  return journal_.report.transport == "delta" ? delta_artifact(*agreed_) : full_artifact(*agreed_);
+  return journal_.report.transport == "full" ? full_artifact(*agreed_) : delta_artifact(*agreed_);
 }
 
 auto Attempt::start_download(Journal next, Event event) -> Result<> {
-  auto const& delta = agreed_->director.assignment->delta;
-  bool const by_delta = delta && !next.delta_refused && held_in_slot(delta->base_plain_sha256);
-  next.report.transport = by_delta ? "delta" : "full";
-  auto const wanted = by_delta ? delta_artifact(*agreed_) : full_artifact(*agreed_);
-  if (next.artifact != wanted.sha256) {
+  auto const& assignment = *agreed_->director.assignment;
+  bool const chained = !assignment.chain.empty();
+  auto wanted = full_artifact(*agreed_);
+  next.report.transport = "full";
+  if ((chained || assignment.delta) && !next.delta_refused) {
+    if (auto delta = delta_artifact(*agreed_); held_in_slot(delta.parts.front().base)) {
+      wanted = std::move(delta);
+      next.report.transport = chained ? "chain" : "delta";
+    }
+  }
+  if (next.artifact != wanted.id()) {
     // Gone before the journal says whose bytes come next.
     TRY_VOID(discard_download(ports_.files));
-    next.artifact = wanted.sha256;
+    TRY_VOID(Patching::discard(ports_.files));
+    next.artifact = wanted.id();
     next.bytes_before = next.report.bytes_received;
   }
+  TRY_VOID(trim_download(ports_.files, ports_.keys, wanted));
   TRY(auto const kept, downloaded_bytes(ports_.files));
   resumed_ = kept > 0;
   next.report.percent = 0;

@@ -5,6 +5,7 @@
 #include "agent/core/artifact.h"
 #include "agent/core/gate.h"
 #include "agent/core/journal.h"
+#include "agent/core/patching.h"
 
 namespace godwit::agent {
 
@@ -61,7 +62,11 @@ class Attempt {
   auto work_on_phase() -> Result<int64_t>;
   auto download() -> Result<>;
   auto verify() -> Result<>;
-  auto open_artifact(Artifact const& wanted, Bytes& plain) -> Result<Verdict>;
+  auto check_download(Artifact const& wanted) -> Result<bool>;
+  auto open_release(Sealed const& wanted, Bytes& plain) -> Result<Verdict>;
+  auto patch(Artifact wanted) -> Result<>;
+  auto check_plain(Bytes plain, bool patched) -> Result<>;
+  auto kept_patched(Image const& image) -> Result<bool>;
   auto install() -> Result<>;
   auto self_test() -> Result<>;
   auto start_trial() -> Result<>;
@@ -78,7 +83,9 @@ class Attempt {
 
   std::optional<proto::Agreed> agreed_;  // while cancellable: its keys are needed
   bool resumed_ = false;                 // the download file held bytes when this start took it up
-  Bytes plain_;                          // from verifying to installing
+  bool download_checked_ = false;        // of the present artifact, in this start
+  std::unique_ptr<Patching> patching_;   // while verifying a delta
+  Bytes plain_;                          // from verifying to installing, unless it lies in a file
   bool trial_runs_ = false;              // activated and loaded in this start
   int64_t trial_began_ms_ = 0;
 };

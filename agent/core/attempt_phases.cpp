@@ -5,7 +5,6 @@
 #include "agent/core/attempt.h"
 #include "agent/core/records.h"
 #include "proto/format/compress.h"
-#include "proto/format/patch.h"
 #include "proto/trust/digest.h"
 #include "proto/wire/codes.h"
 
@@ -26,6 +25,24 @@ auto baselines_record(ModelName const& component) -> std::string {
 
 auto percent_of(uint64_t part, uint64_t whole) -> uint32_t {
   return whole == 0 ? 100 : static_cast<uint32_t>(std::min<uint64_t>(100, part * 100 / whole));
+}
+
+/// The part of the download that its byte `received` belongs to, and where in that part.
+auto part_at(Artifact const& artifact, uint64_t received) -> std::pair<Sealed const*, uint64_t> {
+  auto part = artifact.parts.begin();
+  while (received >= part->length) {
+    received -= part->length;
+    ++part;
+    CHECK(part != artifact.parts.end());
+  }
+  return {&*part, received};
+}
+
+/// Ranges end where sealed segments do: after a cut whole ones are kept.
+auto range_bytes(Sealed const& part, uint64_t offset) -> uint64_t {
+  auto const end = offset + kRangeBytes;
+  if (end >= part.length) return part.length - offset;
+  return kRangeBytes - (end - proto::kSealedHeaderBytes) % proto::kSealedSegmentBytes;
 }
 
 /// Records of figures only: one that cannot be read compares with nothing.
@@ -71,14 +88,16 @@ auto Attempt::work_on_phase() -> Result<int64_t> {
 
 auto Attempt::download() -> Result<> {
   auto const wanted = artifact();
+  auto const length = wanted.length();
   TRY(auto received, downloaded_bytes(ports_.files));
-  if (received > wanted.length) {
+  if (received > length) {
     TRY_VOID(discard_download(ports_.files));
     received = 0;
   }
-  if (received < wanted.length) {
-    auto const size = std::min(kRangeBytes, wanted.length - received);
-    auto piece = ports_.fetcher.range(wanted.sha256, received, size);
+  if (received < length) {
+    auto const& [part, offset] = part_at(wanted, received);
+    auto const size = range_bytes(*part, offset);
+    auto piece = ports_.fetcher.range(part->sha256, offset, size);
     if (!piece && piece.error().code == Code::not_found && wanted.is_delta)
       return refuse_artifact(codes::kNetwork, piece.error().what);
     if (!piece) return retry(piece.error().what);
@@ -87,54 +106,51 @@ auto Attempt::download() -> Result<> {
     received += piece->size();
   }
   journal_.report.bytes_received = journal_.bytes_before + received;
-  journal_.report.percent = percent_of(received, wanted.length);
-  return received == wanted.length ? move(journal_, Event::done) : Result<>();
+  journal_.report.percent = percent_of(received, length);
+  return received == length ? move(journal_, Event::done) : Result<>();
 }
 
-auto Attempt::verify() -> Result<> {
-  auto const wanted = artifact();
+/// False when it is not what it should be and the attempt has moved on.
+auto Attempt::check_download(Artifact const& wanted) -> Result<bool> {
   TRY(auto received, downloaded_bytes(ports_.files));
-  bool whole = received == wanted.length;
+  bool whole = received == wanted.length();
   if (whole) {
-    TRY(auto const sha256, download_sha256(ports_.files));
-    whole = sha256 == wanted.sha256;
+    TRY(whole, download_is_intact(ports_.files, wanted));
   }
-  if (!whole && (resumed_ || received < wanted.length)) {
+  if (whole) return true;
+  if (resumed_ || received < wanted.length()) {
     // What a power cut left in the file may never have come from the server.
     auto next = journal_;
     next.artifact.reset();
-    return start_download(std::move(next), Event::fell_back);
+    TRY_VOID(start_download(std::move(next), Event::fell_back));
+  } else {
+    TRY_VOID(refuse_artifact(codes::kArtifactHash, "the download is damaged"));
   }
-  if (!whole) return refuse_artifact(codes::kArtifactHash, "the download is damaged");
+  return false;
+}
+
+auto Attempt::verify() -> Result<> {
+  auto wanted = artifact();
+  if (!download_checked_) {
+    TRY(download_checked_, check_download(wanted));
+    if (!download_checked_) return {};
+  }
+  if (wanted.is_delta) return patch(std::move(wanted));
   Bytes plain;
-  TRY(auto const verdict, open_artifact(wanted, plain));
+  TRY(auto const verdict, open_release(wanted.parts.front(), plain));
   if (verdict.code != 0) return refuse_artifact(verdict.code, verdict.message);
-  if (auto runs = ports_.installer.check(image_of(journal_), plain); !runs)
-    return refuse(proto::AttemptState::failed, codes::kModelInvalid, runs.error().what);
-  plain_ = std::move(plain);
-  auto next = journal_;
-  next.report.message.clear();
-  return move(std::move(next), Event::done);
+  return check_plain(std::move(plain), /*patched=*/false);
 }
 
 /// An error is the storage's; a verdict with a code is the artifact's.
-auto Attempt::open_artifact(Artifact const& wanted, Bytes& plain) -> Result<Verdict> {
+auto Attempt::open_release(Sealed const& wanted, Bytes& plain) -> Result<Verdict> {
   auto const& release = *journal_.release->release;
   auto key = ports_.keys.unwrap(wanted.key, wanted.sha256);
   if (!key) return Verdict{codes::kDecrypt, key.error().what};
   auto opened = unseal_download(ports_.files, *key, wanted.aad);
   if (!opened && opened.error().code == Code::internal) return std::move(opened).error();
   if (!opened) return Verdict{codes::kDecrypt, opened.error().what};
-  if (wanted.is_delta) {
-    auto const slot = held_in_slot(wanted.base);
-    if (!slot) return Verdict{codes::kDeltaBase, "no slot holds the delta's base"};
-    auto base = ports_.installer.read(release.model, *slot);
-    if (!base && base.error().code == Code::internal) return std::move(base).error();
-    if (!base) return Verdict{codes::kDeltaBase, base.error().what};
-    auto patched = proto::apply_patch(*base, *opened, {.new_bytes_max = release.plain_length});
-    if (!patched) return Verdict{codes::kDeltaBase, patched.error().what};
-    plain = *std::move(patched);
-  } else if (release.encoding == "zstd") {
+  if (release.encoding == "zstd") {
     auto expanded = proto::decompress(*opened, release.plain_length);
     if (!expanded) return Verdict{codes::kPlaintextHash, expanded.error().what};
     plain = *std::move(expanded);
@@ -146,10 +162,47 @@ auto Attempt::open_artifact(Artifact const& wanted, Bytes& plain) -> Result<Verd
   return Verdict{};
 }
 
+/// One block a call.
+auto Attempt::patch(Artifact wanted) -> Result<> {
+  auto const& release = *journal_.release->release;
+  if (!patching_) {
+    auto const slot = held_in_slot(wanted.parts.front().base);
+    if (!slot) return refuse_artifact(codes::kDeltaBase, "no slot holds the delta's base");
+    patching_ = std::make_unique<Patching>(ports_, release.model, std::move(wanted), *slot,
+                                           release.plain_length);
+  }
+  auto const whole = patching_->step();
+  if (!whole && whole.error().code == Code::internal) return whole.error();
+  if (!whole && whole.error().code == Code::denied)
+    return refuse_artifact(codes::kDecrypt, whole.error().what);
+  if (!whole) return refuse_artifact(codes::kDeltaBase, whole.error().what);
+  journal_.report.percent = patching_->percent();
+  if (!*whole) return {};
+  TRY(auto const size, ports_.files.size(kPatchedFile));
+  TRY(auto plain, ports_.files.read(kPatchedFile, 0, size));
+  if (plain.size() != release.plain_length || proto::sha256(plain) != release.plain_sha256)
+    return refuse_artifact(codes::kPlaintextHash, "the plaintext is not the one that was signed");
+  return check_plain(std::move(plain), /*patched=*/true);
+}
+
+/// The last word before slots are touched: whether the engine can run it.
+auto Attempt::check_plain(Bytes plain, bool patched) -> Result<> {
+  if (auto runs = ports_.installer.check(image_of(journal_), plain); !runs)
+    return refuse(proto::AttemptState::failed, codes::kModelInvalid, runs.error().what);
+  if (!patched) plain_ = std::move(plain);
+  auto next = journal_;
+  next.patched = patched;
+  next.report.message.clear();
+  return move(std::move(next), Event::done);
+}
+
 auto Attempt::install() -> Result<> {
   auto const image = image_of(journal_);
   TRY_VOID(ports_.installer.back_up(image.component));
-  if (plain_.empty() && held_in_slot(image.sha256) != Slot::other) {
+  if (journal_.patched) {
+    // Gone when this is repeated: then the slot has it.
+    if (ports_.files.size(kPatchedFile)) TRY_VOID(ports_.installer.adopt(image, kPatchedFile));
+  } else if (plain_.empty() && held_in_slot(image.sha256) != Slot::other) {
     // The same bytes run already, as another release.
     TRY(plain_, ports_.installer.read(image.component, Slot::running));
   }

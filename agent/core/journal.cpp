@@ -35,6 +35,7 @@ auto parse_attempt(Json const& json, Journal& journal) -> Result<> {
   if (before < 0) return corrupt("'bytes_before' is out of range");
   journal.bytes_before = static_cast<uint64_t>(before);
   TRY(journal.delta_refused, json.get_bool("delta_refused"));
+  TRY(journal.patched, json.get_bool_or("patched", false));
   TRY(auto moves, json.get_int("moves"));
   if (moves < 0 || moves > limits::kTransitionsPerAttemptMax)
     return corrupt("'moves' is out of range");
@@ -73,6 +74,7 @@ auto encode(Journal const& journal) -> std::string {
   if (journal.release) json.set("release", release_json(journal.path, *journal.release));
   json.set("bytes_before", journal.bytes_before);
   json.set("delta_refused", journal.delta_refused);
+  if (journal.patched) json.set("patched", true);
   json.set("moves", journal.moves);
   return json.dump();
 }

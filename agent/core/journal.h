@@ -23,7 +23,9 @@ struct Journal {
   std::optional<Sha256> artifact;
   uint64_t bytes_before = 0;   // received in this attempt before that artifact
   bool delta_refused = false;  // a delta of this attempt did not work
-  int moves = 0;               // of this attempt, so that a device that loops is stopped
+  /// The file `patched` held the checked release whole when `installing` began.
+  bool patched = false;
+  int moves = 0;  // of this attempt, so that a device that loops is stopped
   /// The last attempt of each component that came to its end here.
   std::map<std::string, AttemptNo> finished;
 };

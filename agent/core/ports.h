@@ -127,9 +127,17 @@ class Installer {
   virtual auto back_up(ModelName const& component) -> Result<> = 0;
   /// Into the slot that does not run; what it held is void from the first byte on.
   virtual auto write(Image const& image, ByteView plain) -> Result<> = 0;
+  /// The same, from a file of the folder that holds exactly the image: it goes over to the
+  /// installer.
+  virtual auto adopt(Image const& image, std::string_view file) -> Result<> = 0;
   /// Reads back the other slot and compares exactly the image's length with its hash; from now on
   /// `identify` shows it. `corrupt` when it differs.
   virtual auto verify(Image const& image) -> Result<> = 0;
+  /// What the slot holds by its record, and a part of it that nobody checked: fewer bytes only at
+  /// its end. `not_found`: empty.
+  virtual auto length(ModelName const& component, Slot slot) const -> Result<uint64_t> = 0;
+  virtual auto read_part(ModelName const& component, Slot slot, uint64_t offset,
+                         uint64_t size_max) const -> Result<Bytes> = 0;
   /// The bytes of a slot, checked against their hash. `not_found`: empty, or cannot be read back.
   virtual auto read(ModelName const& component, Slot slot) const -> Result<Bytes> = 0;
   /// The other slot runs from now on, on trial; the one that ran is kept.

@@ -204,15 +204,26 @@ auto ModelSlots::back_up(ModelName const& name) -> Result<> {
   return intact(name, component.active, *component.slots[component.active]);
 }
 
-auto ModelSlots::write(Image const& image, ByteView plain) -> Result<> {
-  auto component = find(image.component);
+/// The other slot holds nothing any more by the record, before its file is touched.
+auto ModelSlots::void_other(ModelName const& name) -> Result<std::string> {
+  auto component = find(name);
   if (component.trial) return conflict("a trial is under way");
   auto const slot = inactive(component);
-  auto const file = slot_file(image.component, slot);
-  if (component.slots[slot] || !components_.contains(image.component)) {
+  if (component.slots[slot] || !components_.contains(name)) {
     component.slots[slot].reset();
-    TRY_VOID(store(image.component, std::move(component)));
+    TRY_VOID(store(name, std::move(component)));
   }
+  return slot_file(name, slot);
+}
+
+auto ModelSlots::adopt(Image const& image, std::string_view file) -> Result<> {
+  TRY(auto const slot_name, void_other(image.component));
+  TRY_VOID(files_->rename(file, slot_name));
+  return files_->sync_folder();
+}
+
+auto ModelSlots::write(Image const& image, ByteView plain) -> Result<> {
+  TRY(auto const file, void_other(image.component));
   TRY_VOID(files_->remove(file));
   for (uint64_t offset = 0; offset < plain.size(); offset += kPieceBytes)
     TRY_VOID(files_->write(
@@ -234,14 +245,29 @@ auto ModelSlots::verify(Image const& image) -> Result<> {
   return read_back;
 }
 
-auto ModelSlots::read(ModelName const& name, Slot slot) const -> Result<Bytes> {
+auto ModelSlots::held(ModelName const& name, Slot slot) const -> Result<Held> {
   auto const component = find(name);
   auto const index = slot == Slot::running ? component.active : inactive(component);
   if (index < 0 || !component.slots[index]) return not_found("the slot is empty");
-  auto const& content = *component.slots[index];
-  TRY(auto bytes, files_->read(slot_file(name, index), 0, content.length));
-  if (proto::sha256(bytes) != content.sha256)
-    return corrupt(slot_file(name, index) + " is damaged");
+  return Held{slot_file(name, index), *component.slots[index]};
+}
+
+auto ModelSlots::length(ModelName const& component, Slot slot) const -> Result<uint64_t> {
+  TRY(auto const found, held(component, slot));
+  return found.content.length;
+}
+
+auto ModelSlots::read_part(ModelName const& component, Slot slot, uint64_t offset,
+                           uint64_t size_max) const -> Result<Bytes> {
+  TRY(auto const found, held(component, slot));
+  auto const left = offset < found.content.length ? found.content.length - offset : 0;
+  return files_->read(found.file, offset, std::min(size_max, left));
+}
+
+auto ModelSlots::read(ModelName const& name, Slot slot) const -> Result<Bytes> {
+  TRY(auto const found, held(name, slot));
+  TRY(auto bytes, files_->read(found.file, 0, found.content.length));
+  if (proto::sha256(bytes) != found.content.sha256) return corrupt(found.file + " is damaged");
   return bytes;
 }
 

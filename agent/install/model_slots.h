@@ -24,7 +24,11 @@ class ModelSlots : public Installer {
   auto check(Image const& image, ByteView plain) -> Result<> override;
   auto back_up(ModelName const& component) -> Result<> override;
   auto write(Image const& image, ByteView plain) -> Result<> override;
+  auto adopt(Image const& image, std::string_view file) -> Result<> override;
   auto verify(Image const& image) -> Result<> override;
+  auto length(ModelName const& component, Slot slot) const -> Result<uint64_t> override;
+  auto read_part(ModelName const& component, Slot slot, uint64_t offset, uint64_t size_max) const
+      -> Result<Bytes> override;
   auto read(ModelName const& component, Slot slot) const -> Result<Bytes> override;
   auto activate(Image const& image) -> Result<> override;
   auto confirm(Image const& image) -> Result<> override;
@@ -53,6 +57,12 @@ class ModelSlots : public Installer {
  private:
   ModelSlots(Files& files, Check check) : files_(&files), check_(std::move(check)) {}
   auto find(ModelName const& component) const -> Component;
+  auto void_other(ModelName const& component) -> Result<std::string>;
+  struct Held {
+    std::string file;
+    Content content;
+  };
+  auto held(ModelName const& component, Slot slot) const -> Result<Held>;
   auto store(ModelName const& name, Component changed) -> Result<>;
   auto intact(ModelName const& component, int slot, Content const& content) const -> Result<>;
   static void take_back(Component& component);

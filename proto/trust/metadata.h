@@ -72,7 +72,11 @@ struct DeltaOffer {
   uint64_t length = 0;            // of the sealed delta
   Sha256 sha256 = {};             // of the sealed delta
   WrappedKey key = {};
+  /// Of a step of a chain: the plaintext that it makes. A delta alone makes the release.
+  std::optional<Sha256> plain_sha256 = {};
 };
+/// More steps than this are refused.
+constexpr size_t kDeltaStepsMax = 4;
 
 /// `custom` of a Director target: this device's assignment.
 struct Assignment {
@@ -80,6 +84,8 @@ struct Assignment {
   uint32_t rev = 0;
   WrappedKey key = {};  // content key of the full release
   std::optional<DeltaOffer> delta = {};
+  /// Instead: deltas to be applied one after another, each to what the one before made.
+  std::vector<DeltaOffer> chain = {};
 };
 
 struct Target {

@@ -145,6 +145,22 @@ auto parse_delta(Json const& json) -> Result<DeltaOffer> {
   return delta;
 }
 
+/// Each step starts from what the one before made; the last one's result is held against the Image
+/// target by who applies it.
+auto parse_chain(Json const& json) -> Result<std::vector<DeltaOffer>> {
+  if (!json.is_array() || json.size() < 2 || json.size() > kDeltaStepsMax)
+    return invalid("2 to " + std::to_string(kDeltaStepsMax) + " steps are a chain");
+  std::vector<DeltaOffer> chain;
+  for (Json const& step : json.items()) {
+    TRY(auto delta, parse_delta(step));
+    TRY(delta.plain_sha256, get_hash(step, "plain_sha256"));
+    if (!chain.empty() && chain.back().plain_sha256 != delta.base_plain_sha256)
+      return invalid("a step that does not start where the one before ends");
+    chain.push_back(std::move(delta));
+  }
+  return chain;
+}
+
 auto parse_assignment(Json const& json) -> Result<Assignment> {
   Assignment assignment;
   TRY(auto attempt, get_bounded(json, "attempt", 1, kAttemptNoMax));
@@ -157,18 +173,31 @@ auto parse_assignment(Json const& json) -> Result<Assignment> {
     TRY(auto offer, parse_delta(*delta).within("'delta'"));
     assignment.delta = std::move(offer);
   }
+  if (Json const* chain = json.find("chain")) {
+    TRY(assignment.chain, parse_chain(*chain).within("'chain'"));
+    if (assignment.delta) return invalid("a delta and a chain");
+  }
   return assignment;
+}
+
+auto delta_json(DeltaOffer const& delta) -> Json {
+  auto json = Json::object({{"format", delta.format},
+                            {"base_plain_sha256", delta.base_plain_sha256.hex()},
+                            {"length", delta.length},
+                            {"sha256", delta.sha256.hex()},
+                            {"key", to_json(delta.key)}});
+  if (delta.plain_sha256) json.set("plain_sha256", delta.plain_sha256->hex());
+  return json;
 }
 
 auto assignment_json(Assignment const& assignment) -> Json {
   auto json = Json::object(
       {{"attempt", assignment.attempt}, {"rev", assignment.rev}, {"key", to_json(assignment.key)}});
-  if (auto const& delta = assignment.delta)
-    json.set("delta", Json::object({{"format", delta->format},
-                                    {"base_plain_sha256", delta->base_plain_sha256.hex()},
-                                    {"length", delta->length},
-                                    {"sha256", delta->sha256.hex()},
-                                    {"key", to_json(delta->key)}}));
+  if (assignment.delta) json.set("delta", delta_json(*assignment.delta));
+  if (assignment.chain.empty()) return json;
+  auto chain = Json::array();
+  for (auto const& step : assignment.chain) chain.push_back(delta_json(step));
+  json.set("chain", std::move(chain));
   return json;
 }
 

@@ -7,7 +7,7 @@
 namespace godwit::proto {
 namespace {
 
-constexpr FloeParameters kParameters = {.segment_bytes = 4096, .rotation_bits = 20};
+constexpr FloeParameters kParameters = {.segment_bytes = kSealedSegmentBytes, .rotation_bits = 20};
 
 /// Fields that hold no NUL themselves, joined by NUL: no two lists give the same bytes.
 auto join_fields(std::initializer_list<std::string_view> fields) -> Bytes {
@@ -49,6 +49,58 @@ auto Unsealer::add(ByteView sealed, Bytes& plain) -> Result<> {
 }
 auto Unsealer::finish() const -> Result<> {
   return state_->reader.finish();
+}
+
+struct SegmentOpener::State {
+  FloeMessage message;
+  uint64_t segments;
+  uint64_t last_bytes;  // sealed, of the final segment
+};
+SegmentOpener::SegmentOpener(std::unique_ptr<State> state) : state_(std::move(state)) {}
+SegmentOpener::~SegmentOpener() = default;
+SegmentOpener::SegmentOpener(SegmentOpener&&) noexcept = default;
+auto SegmentOpener::operator=(SegmentOpener&&) noexcept -> SegmentOpener& = default;
+
+auto SegmentOpener::open(ContentKey const& key, ByteView aad, ByteView header,
+                         uint64_t sealed_bytes) -> Result<SegmentOpener> {
+  static_assert(kSealedHeaderBytes == kFloeHeaderBytes);
+  TRY(auto message, FloeMessage::open(kParameters, secret_of(key), aad, header));
+  if (sealed_bytes < kFloeHeaderBytes + kFloeOverheadBytes)
+    return denied("the sealed bytes end before the final segment");
+  uint64_t const body = sealed_bytes - kFloeHeaderBytes;
+  uint64_t const segments = (body + kParameters.segment_bytes - 1) / kParameters.segment_bytes;
+  uint64_t const last = body - (segments - 1) * kParameters.segment_bytes;
+  if (last < kFloeOverheadBytes) return denied("a sealed segment of the wrong length");
+  return SegmentOpener(std::unique_ptr<State>(new State{std::move(message), segments, last}));
+}
+
+auto SegmentOpener::plain_bytes() const -> uint64_t {
+  auto const full = state_->message.plain_bytes_max();
+  return (state_->segments - 1) * full + state_->last_bytes - kFloeOverheadBytes;
+}
+
+auto SegmentOpener::segments() const -> uint64_t {
+  return state_->segments;
+}
+
+auto SegmentOpener::segment(uint64_t number) const -> Segment {
+  CHECK(number < state_->segments);
+  bool const last = number + 1 == state_->segments;
+  return {.number = number,
+          .sealed_offset = kFloeHeaderBytes + number * kParameters.segment_bytes,
+          .sealed_bytes = last ? state_->last_bytes : kParameters.segment_bytes,
+          .plain_offset = number * state_->message.plain_bytes_max()};
+}
+
+auto SegmentOpener::segment_at(uint64_t plain_offset) const -> Segment {
+  CHECK(plain_offset < plain_bytes());
+  return segment(plain_offset / state_->message.plain_bytes_max());
+}
+
+auto SegmentOpener::open_segment(Segment const& segment, ByteView sealed, Bytes& plain)
+    -> Result<> {
+  return state_->message.open_segment(segment.number, segment.number + 1 == state_->segments,
+                                      sealed, plain);
 }
 
 struct Sealer::State {

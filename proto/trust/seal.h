@@ -48,6 +48,41 @@ class Unsealer {
   std::unique_ptr<State> state_;
 };
 
+/// Random access: opens single segments of sealed bytes whose whole length is known. What is read
+/// so is what was sealed, piece by piece; that nothing was cut off the length says.
+class SegmentOpener {
+ public:
+  /// `header`: the first kSealedHeaderBytes. `denied` when it was not sealed with this key and aad,
+  /// or cannot be of this length.
+  static auto open(ContentKey const& key, ByteView aad, ByteView header, uint64_t sealed_bytes)
+      -> Result<SegmentOpener>;
+  ~SegmentOpener();
+  SegmentOpener(SegmentOpener&&) noexcept;
+  auto operator=(SegmentOpener&&) noexcept -> SegmentOpener&;
+
+  auto plain_bytes() const -> uint64_t;
+  auto segments() const -> uint64_t;
+  struct Segment {
+    uint64_t number = 0;
+    uint64_t sealed_offset = 0;
+    uint64_t sealed_bytes = 0;
+    uint64_t plain_offset = 0;
+  };
+  /// Counted from 0, below segments().
+  auto segment(uint64_t number) const -> Segment;
+  /// The segment that holds a byte of the plaintext; `plain_offset < plain_bytes()`.
+  auto segment_at(uint64_t plain_offset) const -> Segment;
+  /// Appends its plaintext; `denied` when it does not hold.
+  auto open_segment(Segment const& segment, ByteView sealed, Bytes& plain) -> Result<>;
+
+ private:
+  struct State;
+  explicit SegmentOpener(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+constexpr size_t kSealedHeaderBytes = 74;
+constexpr size_t kSealedSegmentBytes = 4096;
+
 class Sealer {
  public:
   Sealer(ContentKey const& key, ByteView aad);

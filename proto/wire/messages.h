@@ -93,7 +93,7 @@ struct JobReport {
           // 5xxx install, 6xxx self-test or rollback, 7xxx policy, 9xxx internal
   int32_t errno_ext = 0;
   std::string message;          // at most 256 bytes
-  std::string transport;        // "full", "delta" or "slot" once known
+  std::string transport;        // "full", "delta", "chain" or "slot" once known
   uint64_t bytes_received = 0;  // of artifacts, in this attempt
   std::optional<Health> health;
   std::optional<ComponentReport> component;  // what runs now; required when the state is an end

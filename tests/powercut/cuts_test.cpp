@@ -58,14 +58,31 @@ class Cuts : public testing::TestWithParam<Road> {
   }
 };
 
+/// What a device wrote that a cut can make it write again: what it fetches and what it makes.
+struct Written {
+  explicit Written(World const& world)
+      : downloaded(world.files.written_to("download")),
+        patched(world.files.written_to("patched")) {}
+  uint64_t downloaded;
+  uint64_t patched;
+};
+
 TEST_P(Cuts, AtEveryOperation) {
   int const count = operations();
+  auto whole = *GetParam().base;
+  ASSERT_EQ(run_to_end(whole), Outcome::settled);
+  Written const wanted(whole);
   for (auto const loss : kLosses)
     for (int cut = 1; cut <= count; ++cut) {
       SCOPED_TRACE(std::string(to_string(loss)) + " at operation " + std::to_string(cut));
       auto world = *GetParam().base;
       world.files.cut_at(cut, loss);
       ASSERT_NO_FATAL_FAILURE(recover(world));
+      if (!GetParam().by_blocks) continue;
+      Written const written(world);
+      ASSERT_LE(written.patched, wanted.patched + kSimBlockBytes);
+      ASSERT_LE(written.downloaded,
+                wanted.downloaded + kRangeServedMax + proto::kSealedSegmentBytes);
     }
   std::cout << GetParam().name << ": " << count << " operations, " << count * std::ssize(kLosses)
             << " cuts\n";

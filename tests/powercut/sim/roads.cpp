@@ -40,7 +40,24 @@ auto update_to(Behaviour const& behaviour, SimServer::Delta delta = SimServer::D
     -> std::shared_ptr<World const> {
   auto world = device_with({{"1.0.0", make_model("one", {})}});
   world.server.publish(make_model("two", behaviour), {.version = "1.1.0"});
-  world.server.assign("1.1.0", delta, "1.0.0");
+  world.server.assign("1.1.0", delta, {"1.0.0"});
+  return shared(std::move(world));
+}
+
+/// From 1.0.0 over 1.0.5, which this device never ran, to 1.1.0: the step between is longer.
+auto two_steps() -> std::shared_ptr<World const> {
+  auto world = device_with({{"1.0.0", make_model("one", {})}});
+  world.server.publish(make_model("a longer name between", {}), {.version = "1.0.5"});
+  world.server.publish(make_model("two", {}), {.version = "1.1.0"});
+  world.server.assign("1.1.0", SimServer::Delta::blocks, {"1.0.0", "1.0.5"});
+  return shared(std::move(world));
+}
+
+/// The base of the delta lies in the slot that the release goes to.
+auto base_in_other_slot() -> std::shared_ptr<World const> {
+  auto world = device_with({{"1.0.0", make_model("one", {})}, {"1.1.0", make_model("two", {})}});
+  world.server.publish(make_model("three", {}), {.version = "1.2.0"});
+  world.server.assign("1.2.0", SimServer::Delta::blocks, {"1.0.0"});
   return shared(std::move(world));
 }
 
@@ -96,6 +113,10 @@ auto make_roads() -> std::vector<Road> {
                 std::move(states),
                 std::move(transport)};
   };
+  auto const by_blocks = [](Road road) {
+    road.by_blocks = true;
+    return road;
+  };
   using Delta = SimServer::Delta;
   return {
       {"first_install", first_install(), succeeded, 0, "", "1.0.0", "1.0.0", states_to(succeeded),
@@ -107,6 +128,14 @@ auto make_roads() -> std::vector<Road> {
              "full"),
       update("delta_missing", update_to({}, Delta::missing), succeeded, 0, states_to(succeeded),
              "full"),
+      by_blocks(update("blocks", update_to({}, Delta::blocks), succeeded, 0, states_to(succeeded),
+                       "delta")),
+      update("blocks_damaged", update_to({}, Delta::blocks_damaged), succeeded, 0,
+             {downloading, verifying, downloading, verifying, installing, trial, succeeded},
+             "full"),
+      by_blocks(update("two_steps", two_steps(), succeeded, 0, states_to(succeeded), "chain")),
+      by_blocks({"base_in_other_slot", base_in_other_slot(), succeeded, 0, "1.1.0", "1.2.0",
+                 "1.2.0", states_to(succeeded), "delta"}),
       {"third_release", third_release(), succeeded, 0, "1.1.0", "1.2.0", "1.2.0",
        states_to(succeeded), "full"},
       {"slot",

@@ -19,6 +19,7 @@ struct Road {
   std::string running;                      // version at the end
   std::vector<proto::AttemptState> states;  // that the server sees when nothing goes wrong
   std::string transport;
+  bool by_blocks = false;  // deltas of our container: a cut costs a block, or a range
 };
 inline auto operator<<(std::ostream& out, Road const& road) -> std::ostream& {
   return out << road.name;

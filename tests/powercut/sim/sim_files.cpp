@@ -77,6 +77,7 @@ auto SimFiles::read(std::string_view name, uint64_t offset, uint64_t size_max) c
 
 auto SimFiles::write(std::string_view name, uint64_t offset, ByteView bytes) -> Result<> {
   return change([&]() -> Result<> {
+    written_[std::string(name)] += bytes.size();
     auto const found = names_.find(name);
     size_t const index = found == names_.end() ? files_.size() : found->second;
     if (found == names_.end()) {
@@ -88,6 +89,13 @@ auto SimFiles::write(std::string_view name, uint64_t offset, ByteView bytes) -> 
     std::copy(bytes.begin(), bytes.end(), now.begin() + static_cast<ptrdiff_t>(offset));
     return {};
   });
+}
+
+auto SimFiles::written_to(std::string_view prefix) const -> uint64_t {
+  uint64_t sum = 0;
+  for (auto const& [name, bytes] : written_)
+    if (name.starts_with(prefix)) sum += bytes;
+  return sum;
 }
 
 auto SimFiles::truncate(std::string_view name, uint64_t size) -> Result<> {

@@ -33,6 +33,8 @@ class SimFiles : public Files {
   auto powered() const -> bool { return powered_; }
   /// Changing operations so far.
   auto operations() const -> int { return operations_; }
+  /// Bytes that were written so far into files whose names begin so.
+  auto written_to(std::string_view prefix) const -> uint64_t;
 
   auto size(std::string_view name) const -> Result<uint64_t> override;
   auto read(std::string_view name, uint64_t offset, uint64_t size_max) const
@@ -59,6 +61,7 @@ class SimFiles : public Files {
   std::vector<File> files_;  // never removed from: a test's life is short
   std::map<std::string, size_t, std::less<>> names_;
   std::map<std::string, size_t, std::less<>> durable_names_;
+  std::map<std::string, uint64_t, std::less<>> written_;
   int operations_ = 0;
   int cut_at_ = 0;
   int fail_at_ = 0;

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "proto/format/compress.h"
+#include "proto/format/container.h"
+#include "proto/format/splice.h"
 #include "proto/trust/digest.h"
 #include "proto/trust/director.h"
 #include "server/delta/delta.h"
@@ -11,8 +13,6 @@ namespace godwit::agent::sim {
 namespace {
 
 constexpr int64_t kFarFutureS = 4'000'000'000;
-/// Small, so that a download takes several steps.
-constexpr uint64_t kRangeServedMax = 1500;
 constexpr size_t kModelBytes = 6000;
 
 template <typename T>
@@ -29,6 +29,37 @@ auto make_root(proto::SigningKey const& key) -> std::string {
   for (auto const* role : {"root", "targets", "snapshot", "timestamp"})
     root.roles.emplace(role, proto::Role{{public_key.id()}, 1});
   return must(proto::sign_document(proto::to_json(root), {key}));
+}
+
+/// Each block as differences to what lies there in the old file.
+auto patch_in_blocks(ByteView old_file, ByteView new_file) -> Bytes {
+  proto::Container container{.profile = proto::Profile::bytes,
+                             .old_bytes = old_file.size(),
+                             .new_bytes = new_file.size(),
+                             .old_sha256 = proto::sha256(old_file),
+                             .new_sha256 = proto::sha256(new_file),
+                             .blocks = {}};
+  std::deque<Bytes> payloads;
+  for (size_t at = 0; at < new_file.size(); at += kSimBlockBytes) {
+    auto const made = new_file.subspan(at, std::min<size_t>(kSimBlockBytes, new_file.size() - at));
+    auto const add = static_cast<uint32_t>(
+        std::min(made.size(), old_file.size() - std::min(at, old_file.size())));
+    auto const literal = static_cast<uint32_t>(made.size()) - add;
+    Bytes diff(made.begin(), made.begin() + add);
+    for (size_t i = 0; i < add; ++i) diff[i] = static_cast<uint8_t>(diff[i] - old_file[at + i]);
+    proto::Instruction const whole{.add = add, .literal = literal, .seek = 0};
+    auto& payload = payloads.emplace_back();
+    for (auto const& stream :
+         {proto::write_instructions({&whole, 1}), diff, Bytes(made.begin() + add, made.end())})
+      proto::write_stream(payload, proto::StreamCodec::stored, stream.size(), stream);
+    container.blocks.push_back({.new_offset = at,
+                                .new_bytes = static_cast<uint32_t>(made.size()),
+                                .operation = proto::BlockOperation::splice,
+                                .old_offset = std::min(at, old_file.size()),
+                                .payload = payload,
+                                .check = proto::block_check(made)});
+  }
+  return proto::write_container(container);
 }
 
 }  // namespace
@@ -103,31 +134,43 @@ void SimServer::publish(Bytes const& plain, ReleaseOptions const& options) {
   image_targets_ = must(proto::sign_document(proto::to_json(targets), {image_key_}));
 }
 
-void SimServer::assign(std::string const& version, Delta delta, std::string const& from) {
+auto SimServer::offer(Delta delta, std::string const& from, std::string const& to)
+    -> proto::DeltaOffer {
+  auto const& base = plains_.at(from);
+  auto const& result = plains_.at(to);
+  bool const blocks = delta == Delta::blocks || delta == Delta::blocks_damaged;
+  auto patch = blocks ? patch_in_blocks(base, result)
+                      : must(delta::make_patch(base, result, proto::PatchFormat::bsdiff));
+  if (delta == Delta::damaged) patch.resize(patch.size() - 4);
+  // A literal of the last block.
+  if (delta == Delta::blocks_damaged) patch[patch.size() - 2] ^= 1;
+  proto::DeltaOffer offer;
+  offer.format = blocks ? "godwit" : "bsdiff";
+  offer.base_plain_sha256 = proto::sha256(base);
+  offer.plain_sha256 = proto::sha256(result);
+  auto const key = proto::ContentKey::generate();
+  auto const aad = proto::delta_aad(offer.format, offer.base_plain_sha256, proto::sha256(result));
+  auto sealed = proto::seal(key, aad, patch);
+  offer.length = sealed.size();
+  offer.sha256 = proto::sha256(sealed);
+  offer.key = must(proto::wrap_key(key, sealing_public_, device_.str(), offer.sha256));
+  if (delta != Delta::missing) blobs_.insert_or_assign(offer.sha256, std::move(sealed));
+  return offer;
+}
+
+void SimServer::assign(std::string const& version, Delta delta,
+                       std::vector<std::string> const& from) {
   Attempt next;
   next.number = attempt_.number + 1;
   next.path = proto::target_path(the_model(), must(Version::parse(version)));
   auto const& release = releases_.at(next.path);
   next.key =
       must(proto::wrap_key(release.key, sealing_public_, device_.str(), release.target.sha256));
-  if (delta != Delta::none) {
-    auto const& base = plains_.at(from);
-    auto patch = must(delta::make_patch(base, plains_.at(version), proto::PatchFormat::bsdiff));
-    if (delta == Delta::damaged) patch.resize(patch.size() - 4);
-    proto::DeltaOffer offer;
-    offer.format = "bsdiff";
-    offer.base_plain_sha256 = proto::sha256(base);
-    auto const key = proto::ContentKey::generate();
-    auto sealed = proto::seal(key,
-                              proto::delta_aad(offer.format, offer.base_plain_sha256,
-                                               release.target.release->plain_sha256),
-                              patch);
-    offer.length = sealed.size();
-    offer.sha256 = proto::sha256(sealed);
-    offer.key = must(proto::wrap_key(key, sealing_public_, device_.str(), offer.sha256));
-    next.delta = offer;
-    if (delta != Delta::missing) blobs_.insert_or_assign(offer.sha256, std::move(sealed));
-  }
+  std::vector<proto::DeltaOffer> steps;
+  for (size_t i = 0; delta != Delta::none && i < from.size(); ++i)
+    steps.push_back(offer(delta, from[i], i + 1 < from.size() ? from[i + 1] : version));
+  if (steps.size() == 1) next.delta = steps.front();
+  if (steps.size() > 1) next.chain = steps;
   attempt_ = std::move(next);
   states_seen.clear();
   bytes_served = 0;
@@ -155,9 +198,10 @@ auto SimServer::document(std::string_view path, size_t) -> Result<std::string> {
   if (path != "/device/v1/director/targets.json") return not_found(std::string(path));
   std::vector<proto::Assigned> assigned;
   if (attempt_.number != 0 && !proto::ended(attempt_.state) && !attempt_.cancel_requested)
-    assigned.push_back({attempt_.path,
-                        releases_.at(attempt_.path).target,
-                        {attempt_.number, attempt_.rev, attempt_.key, attempt_.delta}});
+    assigned.push_back(
+        {attempt_.path,
+         releases_.at(attempt_.path).target,
+         {attempt_.number, attempt_.rev, attempt_.key, attempt_.delta, attempt_.chain}});
   auto const& key = forged_ ? image_key_ : director_key_;
   return proto::sign_director_targets(device_, ++director_version, kFarFutureS, assigned, key);
 }

@@ -24,6 +24,11 @@ struct Behaviour {
 auto make_model(std::string_view name, Behaviour const& behaviour) -> Bytes;
 auto behaviour_of(ByteView model) -> Behaviour;
 
+/// A patch of our container in blocks of that size, so that small models have many.
+constexpr uint32_t kSimBlockBytes = 1000;
+/// Small, so that a download takes several steps.
+constexpr uint64_t kRangeServedMax = 1500;
+
 auto the_model() -> ModelName;
 
 class SimServer : public Fetcher, public Link {
@@ -38,9 +43,11 @@ class SimServer : public Fetcher, public Link {
   };
   void publish(Bytes const& plain, ReleaseOptions const& options);
 
-  enum class Delta { none, good, damaged, missing };
-  /// A new attempt towards a published release; the delta is from the release of version `from`.
-  void assign(std::string const& version, Delta delta = Delta::none, std::string const& from = "");
+  enum class Delta { none, good, damaged, missing, blocks, blocks_damaged };
+  /// A new attempt towards a published release; the delta is from the release of version `from`, or
+  /// there is a chain of them along these versions.
+  void assign(std::string const& version, Delta delta = Delta::none,
+              std::vector<std::string> const& from = {});
   void cancel();
   /// The present attempt gets another rev, and the hint that says so is lost.
   void raise_rev() { ++attempt_.rev; }
@@ -68,6 +75,7 @@ class SimServer : public Fetcher, public Link {
     std::string path;
     proto::AttemptState state = proto::AttemptState::notified;
     std::optional<proto::DeltaOffer> delta;
+    std::vector<proto::DeltaOffer> chain;
     proto::WrappedKey key;
     proto::JobReport last;
   };
@@ -86,6 +94,7 @@ class SimServer : public Fetcher, public Link {
     proto::Target target;
     proto::ContentKey key;
   };
+  auto offer(Delta delta, std::string const& from, std::string const& to) -> proto::DeltaOffer;
   void take_report(proto::JobReport const& report);
   void send_job();
   void acknowledge(proto::JobReport const& report, std::string const& error);

@@ -147,7 +147,9 @@ TEST(Updater, ResumesADownloadWhereItStopped) {
   ASSERT_GT(world.server.bytes_served, 0u);
   world.files.power_on();
   EXPECT_EQ(run_to_end(world), Outcome::settled);
-  EXPECT_EQ(world.server.bytes_served, world.server.attempt().last.bytes_received);
+  // This server's ranges end inside sealed segments: what is left of one is not trusted.
+  EXPECT_LT(world.server.bytes_served - world.server.attempt().last.bytes_received,
+            proto::kSealedSegmentBytes);
 }
 
 TEST(Updater, RepeatsAnEndUntilItIsHeard) {
@@ -271,7 +273,7 @@ TEST(Updater, ADamagedDeltaBaseFallsBackToTheFullRelease) {
   ASSERT_EQ(run_to_end(world), Outcome::settled);
   world.files.damage("slot.ic.a", 1000);
   world.server.publish(make_model("three", {}), {.version = "1.2.0"});
-  world.server.assign("1.2.0", SimServer::Delta::good, "1.0.0");
+  world.server.assign("1.2.0", SimServer::Delta::good, {"1.0.0"});
   ASSERT_EQ(run_to_end(world), Outcome::settled);
   EXPECT_EQ(world.server.attempt().last.transport, "full");
   EXPECT_EQ(running(world), "1.2.0");

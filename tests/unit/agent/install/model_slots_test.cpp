@@ -81,6 +81,24 @@ TEST_F(ModelSlotsTest, WhatIsWrittenIsShownOnlyOnceItIsVerified) {
   EXPECT_EQ(running(), "1.0.0");
 }
 
+TEST_F(ModelSlotsTest, AFileThatIsTakenOverIsGoneFromWhereItWas) {
+  install("1.0.0");
+  install("1.1.0");
+  auto slots = open();
+  auto const bytes = plain("1.2.0");
+  auto const release = image("1.2.0", bytes);
+  ASSERT_TRUE(files.write("made", 0, bytes));
+  ASSERT_TRUE(files.sync("made"));
+  ASSERT_TRUE(slots.adopt(release, "made"));
+  EXPECT_EQ(other(), "") << "not before it was read back";
+  EXPECT_EQ(files.size("made").error().code, Code::not_found);
+  ASSERT_TRUE(slots.verify(release));
+  EXPECT_EQ(other(), "1.2.0");
+  EXPECT_EQ(*slots.length(kModel, Slot::other), bytes.size());
+  EXPECT_EQ(*slots.read_part(kModel, Slot::other, 1000, 100), to_bytes("1.2.0"));
+  EXPECT_EQ(slots.length(*ModelName::parse("kws"), Slot::running).error().code, Code::not_found);
+}
+
 TEST_F(ModelSlotsTest, ATrialEndsByItselfAfterTooManyStarts) {
   install("1.0.0");
   auto const bytes = plain("1.1.0");

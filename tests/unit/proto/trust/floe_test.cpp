@@ -167,6 +167,42 @@ TEST(Seal, AnyLengthInAnyPieces) {
   }
 }
 
+TEST(Seal, SegmentsOpenByThemselvesAndOnlyInTheirPlace) {
+  auto const key = ContentKey::generate();
+  auto const aad = as_bytes("aad");
+  for (size_t size : {0u, 1u, 4064u, 4065u, 20000u}) {
+    Bytes plain(size);
+    for (size_t i = 0; i < size; ++i) plain[i] = static_cast<uint8_t>(i * 7);
+    auto const sealed = seal(key, aad, plain);
+    auto const header = ByteView(sealed).first(kSealedHeaderBytes);
+    auto opener = SegmentOpener::open(key, aad, header, sealed.size());
+    ASSERT_TRUE(opener);
+    EXPECT_EQ(opener->plain_bytes(), size);
+    Bytes out;
+    for (uint64_t number = 0; number < opener->segments(); ++number) {
+      auto const segment = opener->segment(number);
+      auto const bytes = ByteView(sealed).subspan(segment.sealed_offset, segment.sealed_bytes);
+      EXPECT_EQ(segment.plain_offset, out.size());
+      EXPECT_TRUE(opener->open_segment(segment, bytes, out));
+      Bytes nothing;
+      auto elsewhere = segment;
+      elsewhere.number ^= 1;
+      EXPECT_FALSE(opener->open_segment(elsewhere, bytes, nothing)) << "in another place";
+      auto cut =
+          SegmentOpener::open(key, aad, header, segment.sealed_offset + segment.sealed_bytes);
+      if (number + 1 == opener->segments()) continue;
+      EXPECT_FALSE(cut && cut->open_segment(cut->segment(number), bytes, nothing)) << "as the end";
+    }
+    EXPECT_EQ(out, plain);
+    if (size > 0) {
+      EXPECT_EQ(opener->segment_at(size - 1).number, opener->segments() - 1);
+    }
+    EXPECT_FALSE(SegmentOpener::open(key, as_bytes("other"), header, sealed.size()));
+    EXPECT_FALSE(SegmentOpener::open(key, aad, header.first(73), sealed.size()));
+    EXPECT_FALSE(SegmentOpener::open(key, aad, header, kSealedHeaderBytes));
+  }
+}
+
 TEST(Seal, TwoSealsOfOneTextDiffer) {
   auto const key = ContentKey::generate();
   EXPECT_NE(seal(key, {}, as_bytes("text")), seal(key, {}, as_bytes("text")));

@@ -45,6 +45,33 @@ TEST(Metadata, TargetsSurviveTheirJson) {
   EXPECT_EQ(again->targets.at("models/kws/1.0.0.floe").assignment->delta->length, 99u);
 }
 
+TEST(Metadata, AChainIsALineOfDeltas) {
+  auto const step = [](std::string_view from, std::string_view to) {
+    auto delta = *make_assignment().delta;
+    delta.base_plain_sha256 = sha256(as_bytes(from));
+    delta.plain_sha256 = sha256(as_bytes(to));
+    return delta;
+  };
+  auto const parse_with = [](std::vector<DeltaOffer> chain, bool with_delta = false) {
+    auto targets = make_targets(1);
+    auto& assignment = targets.targets.begin()->second.assignment.emplace(make_assignment());
+    if (!with_delta) assignment.delta.reset();
+    assignment.chain = std::move(chain);
+    return parse_targets(to_json(targets));
+  };
+  auto const read = parse_with({step("a", "b"), step("b", "c")});
+  ASSERT_TRUE(read) << read.error().what;
+  auto const& chain = read->targets.begin()->second.assignment->chain;
+  ASSERT_EQ(chain.size(), 2u);
+  EXPECT_EQ(chain[1].plain_sha256, sha256(as_bytes("c")));
+  EXPECT_FALSE(parse_with({step("a", "b")})) << "one step is a delta";
+  EXPECT_FALSE(parse_with({step("a", "b"), step("x", "c")})) << "a gap";
+  EXPECT_FALSE(
+      parse_with({step("a", "b"), step("b", "c"), step("c", "d"), step("d", "e"), step("e", "f")}))
+      << "too many";
+  EXPECT_FALSE(parse_with({step("a", "b"), step("b", "c")}, /*with_delta=*/true));
+}
+
 TEST(Metadata, RootSurvivesItsJson) {
   auto const root = make_root(4, make_keys(3), 2, make_keys(1));
   auto const again = parse_root(to_json(root));
