@@ -9,6 +9,7 @@
 #include "compiler/memory.h"
 #include "compiler/pass/constant_channels.h"
 #include "compiler/pass/fold.h"
+#include "compiler/uint8.h"
 #include "proto/format/small_digest.h"
 
 namespace godwit::compiler {
@@ -53,8 +54,10 @@ auto compile_tflite(ByteView file, CompileOptions const& options) -> Result<Comp
   if (options.golden_rows > proto::kGoldenRowsMax)
     return invalid("at most " + std::to_string(proto::kGoldenRowsMax) +
                    " golden rows are possible");
-  TRY(auto const source, read_tflite(file).within("model file"));
-  TRY(auto graph, lower(source));
+  TRY(auto source, read_tflite(file).within("model file"));
+  move_to_int8(source);
+  TRY(auto graph,
+      lower(source, options.round_once ? proto::Rounding::once : proto::Rounding::twice));
   Compiled compiled;
   compiled.operators_folded = fold_into_consumers(graph);
   if (!options.keep_constant_channels) {
@@ -69,6 +72,7 @@ auto compile_tflite(ByteView file, CompileOptions const& options) -> Result<Comp
                         .outputs = std::move(graph.outputs),
                         .arena_bytes = arena_bytes,
                         .state_bytes = graph.state_bytes,
+                        .rounding = graph.rounding,
                         .source = proto::small_sha256(file)};
   compiled.model = write_model(spec);
   TRY(auto engine, engine::Engine::load(compiled.model).within("checking the result"));

@@ -9,6 +9,7 @@ namespace godwit::compiler {
 struct CompileOptions {
   uint32_t golden_rows = 4;             // 0: none
   bool keep_constant_channels = false;  // channels whose value no input can change
+  bool round_once = false;  // as TensorFlow Lite does when built with TFLITE_SINGLE_ROUNDING
 };
 
 struct Compiled {

@@ -11,6 +11,7 @@ struct Graph {
   std::vector<proto::OperatorSpec> operators;
   uint32_t input_count = 0;
   std::vector<uint32_t> outputs;
+  proto::Rounding rounding = proto::Rounding::twice;
   uint32_t state_bytes = 0;  // states were placed when they were lowered
 };
 

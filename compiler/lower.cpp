@@ -141,7 +141,8 @@ auto needed_operators(TfliteModel const& model) -> std::vector<bool> {
 
 class GraphLowering {
  public:
-  explicit GraphLowering(TfliteModel const& model) : model_(model) {
+  GraphLowering(TfliteModel const& model, proto::Rounding rounding) : model_(model) {
+    lowered_.graph.rounding = rounding;
     lowered_.values.resize(model.tensors.size(), kNoValue);
     lowered_.handles.resize(model.tensors.size());
   }
@@ -248,8 +249,8 @@ class GraphLowering {
 
 }  // namespace
 
-auto lower(TfliteModel const& model) -> Result<Graph> {
-  return GraphLowering(model).run();
+auto lower(TfliteModel const& model, proto::Rounding rounding) -> Result<Graph> {
+  return GraphLowering(model, rounding).run();
 }
 
 }  // namespace godwit::compiler

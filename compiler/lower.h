@@ -10,7 +10,8 @@ namespace godwit::compiler {
 
 /// `invalid` with the first operator or tensor that cannot be compiled: which one, why, and what to
 /// do about it.
-auto lower(TfliteModel const& model) -> Result<Graph>;
+auto lower(TfliteModel const& model, proto::Rounding rounding = proto::Rounding::twice)
+    -> Result<Graph>;
 
 /// A variable that a graph reads and writes by name.
 struct Variable {
@@ -18,6 +19,11 @@ struct Variable {
   uint32_t value;              // a state
   TfliteTensor const* tensor;  // of its type and size
 };
+
+/// What most operators compute with.
+std::vector<TfliteType> const& whole_types();
+/// All values of such a type.
+auto whole_range(TfliteType type) -> proto::Clamp;
 
 /// What has been lowered so far. Numbers of constants and states start at kConstantBase until all
 /// activations are known.
@@ -38,6 +44,7 @@ class Lowering {
       : model_(model), op_(op), lowered_(lowered) {}
 
   auto op() const -> TfliteOperator const& { return op_; }
+  auto rounding() const -> proto::Rounding { return lowered_.graph.rounding; }
   /// `invalid` unless the operator has from `inputs_min` to `inputs_max` inputs and so many
   /// outputs.
   auto check_count(size_t inputs_min, size_t inputs_max, size_t outputs = 1) const -> Result<>;
@@ -53,6 +60,9 @@ class Lowering {
     return model_.tensors[static_cast<size_t>(op_.inputs[i])].shape;
   }
   auto has_input(size_t i) const -> bool { return i < op_.inputs.size() && op_.inputs[i] >= 0; }
+  /// Input `i` as `value`, for operators that compute with wide constants only where they were made
+  /// values of the graph.
+  auto computed_value(size_t i) -> Result<uint32_t>;
   /// Input or output `i` must exist, be int8 and have one scale and one zero point.
   auto activation(size_t i) const -> Result<TfliteTensor const*>;
   auto output() const -> Result<TfliteTensor const*>;

@@ -4,6 +4,7 @@
 
 #include "agent/engine/inverse_root.h"
 #include "compiler/lower_unary.h"
+#include "compiler/lower_wide.h"
 
 namespace godwit::compiler {
 
@@ -20,8 +21,9 @@ auto lower_rescaled(Lowering& lowering, Unary const& unary, ValueRange bounds) -
   auto const m = quantise_multiplier(real_scale(*unary.input) / real_scale(*unary.output));
   int32_t const from = zero_point(*unary.input);
   int32_t const to = zero_point(*unary.output);
+  auto const rounding = lowering.rounding();
   return lower_table(lowering, *unary.input, *unary.output, [=](int32_t value) {
-    return clamped(int64_t{engine::scale(value - from, m)} + to, bounds);
+    return clamped(int64_t{engine::scale(value - from, m, rounding)} + to, bounds);
   });
 }
 
@@ -30,7 +32,8 @@ auto units(TfliteTensor const& tensor, float real) -> int32_t {
   return zero_point(tensor) + static_cast<int32_t>(steps);
 }
 
-/// A function of real numbers: dequantised, computed in float, and quantised again.
+}  // namespace
+
 auto lower_real(Lowering& lowering, float (*function)(float)) -> Result<> {
   TRY(auto const unary, read_unary(lowering));
   float const from_scale = unary.input->scales[0];
@@ -44,6 +47,8 @@ auto lower_real(Lowering& lowering, float (*function)(float)) -> Result<> {
     return clamped(static_cast<int64_t>(std::min(steps, 1e6f) + static_cast<float>(to)), kInt8);
   });
 }
+
+namespace {
 
 auto saturate16(int64_t value) -> int32_t {
   return static_cast<int32_t>(std::clamp<int64_t>(value, -32768, 32767));
@@ -62,6 +67,7 @@ auto narrow(int32_t multiplier) -> int32_t {
 }  // namespace
 
 auto lower_relu(Lowering& lowering) -> Result<> {
+  if (lowering.input_type(0) == TfliteType::int16) return lower_wide_relu(lowering);
   TRY(auto const unary, read_unary(lowering));
   return lower_rescaled(lowering, unary, {std::max(-128, units(*unary.output, 0.0f)), 127});
 }
@@ -80,9 +86,14 @@ auto lower_relu_n1_to_1(Lowering& lowering) -> Result<> {
       {std::max(-128, units(*unary.output, -1.0f)), std::min(127, units(*unary.output, 1.0f))});
 }
 
-/// TFLite Micro bounds the values without bringing them to another scale.
+/// TFLite Micro bounds the values without bringing them to another scale, TensorFlow Lite's uint8
+/// kernels bring them there.
 auto lower_relu6(Lowering& lowering) -> Result<> {
   TRY(auto const unary, read_unary(lowering));
+  if (unary.input->moved)
+    return lower_rescaled(
+        lowering, unary,
+        {std::max(-128, units(*unary.output, 0.0f)), std::min(127, units(*unary.output, 6.0f))});
   int32_t const low = zero_point(*unary.input);
   int32_t const high = std::min(127, units(*unary.input, 6.0f));
   return lower_table(lowering, *unary.input, *unary.output,
@@ -90,8 +101,9 @@ auto lower_relu6(Lowering& lowering) -> Result<> {
 }
 
 auto lower_leaky_relu(Lowering& lowering) -> Result<> {
-  TRY(auto const unary, read_unary(lowering));
   TRY(auto const alpha, lowering.option_float(0, 0.0f));
+  if (lowering.input_type(0) == TfliteType::int16) return lower_wide_leaky_relu(lowering, alpha);
+  TRY(auto const unary, read_unary(lowering));
   float const in = unary.input->scales[0];
   float const out = unary.output->scales[0];
   auto const positive = quantise_multiplier(static_cast<double>(in / out));
@@ -99,11 +111,12 @@ auto lower_leaky_relu(Lowering& lowering) -> Result<> {
   int32_t const from = zero_point(*unary.input);
   int32_t const to = zero_point(*unary.output);
   int32_t const sign = alpha < 0 ? -1 : 1;
+  auto const rounding = lowering.rounding();
   return lower_table(lowering, *unary.input, *unary.output, [=](int32_t value) {
     int32_t const x = value - from;
-    return clamped(
-        int64_t{to} + (x >= 0 ? engine::scale(x, positive) : sign * engine::scale(x, negative)),
-        kInt8);
+    return clamped(int64_t{to} + (x >= 0 ? engine::scale(x, positive, rounding)
+                                         : sign * engine::scale(x, negative, rounding)),
+                   kInt8);
   });
 }
 
@@ -170,9 +183,10 @@ auto lower_abs(Lowering& lowering) -> Result<> {
       quantise_multiplier(static_cast<double>(unary.input->scales[0] / unary.output->scales[0]));
   int32_t const from = zero_point(*unary.input);
   int32_t const to = zero_point(*unary.output);
+  auto const rounding = lowering.rounding();
   return lower_table(lowering, *unary.input, *unary.output, [=](int32_t value) {
     int32_t const magnitude = std::abs(value - from);
-    return clamped(int64_t{same ? magnitude : engine::scale(magnitude, m)} + to, kInt8);
+    return clamped(int64_t{same ? magnitude : engine::scale(magnitude, m, rounding)} + to, kInt8);
   });
 }
 
@@ -185,12 +199,14 @@ auto lower_rsqrt(Lowering& lowering) -> Result<> {
   m.shift -= kShift;
   int32_t const from = zero_point(*unary.input);
   int32_t const to = zero_point(*unary.output);
+  auto const rounding = lowering.rounding();
   return lower_table(lowering, *unary.input, *unary.output, [=](int32_t value) {
     int32_t const x = value - from;
     if (x <= 0) return 127.0;
     auto root = engine::inverse_root(x);
     root.shift += kShift;
-    return clamped(int64_t{engine::scale(engine::scale(1, root), m)} + to, kInt8);
+    return clamped(int64_t{engine::scale(engine::scale(1, root, rounding), m, rounding)} + to,
+                   kInt8);
   });
 }
 

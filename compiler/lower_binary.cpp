@@ -16,11 +16,11 @@ struct Binary {
   std::vector<uint32_t> values;
 };
 
-auto read_binary(Lowering& lowering) -> Result<Binary> {
+auto read_binary(Lowering& lowering, std::vector<TfliteType> const& types) -> Result<Binary> {
   TRY_VOID(lowering.check_count(2, 2));
-  TRY(auto const* a, lowering.activation(0));
-  TRY(auto const* b, lowering.activation(1));
-  TRY(auto const* output, lowering.output());
+  TRY(auto const* output, lowering.output(0, types));
+  TRY(auto const* a, lowering.activation(0, {output->type}));
+  TRY(auto const* b, lowering.activation(1, {output->type}));
   for (size_t i : {0, 1}) {
     auto const shape = lowering.input_shape(i);
     bool fits = shape.size() <= output->shape.size();
@@ -28,33 +28,37 @@ auto read_binary(Lowering& lowering) -> Result<Binary> {
       fits = shape[d] == 1 || shape[d] == output->shape[output->shape.size() - shape.size() + d];
     if (!fits) return lowering.fail(i, "does not broadcast to the shape of the output");
   }
-  TRY(auto const first, lowering.value(0));
-  TRY(auto const second, lowering.value(1));
+  TRY(auto const first, lowering.computed_value(0));
+  TRY(auto const second, lowering.computed_value(1));
   return Binary{a, b, output, {first, second}};
 }
 
 auto clamp_of(Lowering const& lowering, TfliteTensor const& output) -> Result<proto::Clamp> {
   TRY(auto const activation, lowering.activation_option(0));
-  return activation_clamp(activation, output.scales[0], zero_point(output));
+  return activation_clamp(activation, output.scales[0], zero_point(output),
+                          whole_range(output.type));
 }
 
 /// Both inputs are brought to twice the greater scale, with `left_shift` more bits for the
-/// fraction.
+/// fraction. `Real` is what the reference computes the factors in: double for ADD, float for SUB.
+template <typename Real>
 auto lower_sum(Lowering& lowering, proto::Opcode code) -> Result<> {
-  TRY(auto const binary, read_binary(lowering));
-  constexpr int32_t kLeftShift = 20;
-  double const common = 2 * std::max(real_scale(*binary.a), real_scale(*binary.b));
+  TRY(auto const binary, read_binary(lowering, whole_types()));
+  int32_t const left_shift = binary.output->type == TfliteType::int16 ? 15 : 20;
+  Real const a = binary.a->scales[0];
+  Real const b = binary.b->scales[0];
+  Real const out = binary.output->scales[0];
+  Real const common = 2 * std::max(a, b);
+  auto const factor = [](Real real) { return quantise_multiplier(static_cast<double>(real)); };
   TRY(auto const clamp, clamp_of(lowering, *binary.output));
-  proto::AddParams const params{
-      kLeftShift, quantise_multiplier(real_scale(*binary.a) / common),
-      quantise_multiplier(real_scale(*binary.b) / common),
-      quantise_multiplier(common / ((1 << kLeftShift) * real_scale(*binary.output))), clamp};
+  proto::AddParams const params{left_shift, factor(a / common), factor(b / common),
+                                factor(common / (static_cast<Real>(1 << left_shift) * out)), clamp};
   return lowering.finish({code, binary.values, {}, proto::param_words(params)});
 }
 
 /// Values are compared as they are, so all three tensors must mean the same by them.
 auto lower_choice(Lowering& lowering, proto::Opcode code) -> Result<> {
-  TRY(auto const binary, read_binary(lowering));
+  TRY(auto const binary, read_binary(lowering, whole_types()));
   for (size_t i : {0, 1}) TRY_VOID(lowering.check_same_quantisation(i, *binary.output));
   return lowering.finish({code, binary.values, {}, {}});
 }
@@ -62,11 +66,11 @@ auto lower_choice(Lowering& lowering, proto::Opcode code) -> Result<> {
 }  // namespace
 
 auto lower_add(Lowering& lowering) -> Result<> {
-  return lower_sum(lowering, proto::Opcode::add);
+  return lower_sum<double>(lowering, proto::Opcode::add);
 }
 
 auto lower_sub(Lowering& lowering) -> Result<> {
-  return lower_sum(lowering, proto::Opcode::sub);
+  return lower_sum<float>(lowering, proto::Opcode::sub);
 }
 
 auto lower_maximum(Lowering& lowering) -> Result<> {
@@ -78,7 +82,7 @@ auto lower_minimum(Lowering& lowering) -> Result<> {
 }
 
 auto lower_mul(Lowering& lowering) -> Result<> {
-  TRY(auto const binary, read_binary(lowering));
+  TRY(auto const binary, read_binary(lowering, whole_types()));
   TRY(auto const clamp, clamp_of(lowering, *binary.output));
   proto::MulParams const params{quantise_multiplier(real_scale(*binary.a) * real_scale(*binary.b) /
                                                     real_scale(*binary.output)),
@@ -87,7 +91,7 @@ auto lower_mul(Lowering& lowering) -> Result<> {
 }
 
 auto lower_squared_difference(Lowering& lowering) -> Result<> {
-  TRY(auto const binary, read_binary(lowering));
+  TRY(auto const binary, read_binary(lowering, {TfliteType::int8}));
   constexpr int32_t kLeftShift = 7;
   double const common = 2 * std::max(real_scale(*binary.a), real_scale(*binary.b));
   proto::AddParams const params{
@@ -101,7 +105,7 @@ auto lower_squared_difference(Lowering& lowering) -> Result<> {
 }
 
 auto lower_prelu(Lowering& lowering) -> Result<> {
-  TRY(auto const binary, read_binary(lowering));
+  TRY(auto const binary, read_binary(lowering, {TfliteType::int8}));
   double const positive = real_scale(*binary.a) / real_scale(*binary.output);
   double const negative =
       real_scale(*binary.a) * real_scale(*binary.b) / real_scale(*binary.output);

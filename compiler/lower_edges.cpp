@@ -42,7 +42,7 @@ auto lower_quantize(Lowering& lowering) -> Result<> {
   if (input->scales.size() != 1 || output->scales.size() != 1)
     return lowering.fail(0, "or the output has no scale");
   if (one_byte(input->type))
-    return lower_table(lowering, *input, *output, requantise(*input, *output));
+    return lower_table(lowering, *input, *output, requantise(*input, *output, lowering.rounding()));
   proto::RequantizeParams const params{
       quantise_multiplier(real_scale(*input) / real_scale(*output))};
   TRY(auto const value, lowering.value(0));

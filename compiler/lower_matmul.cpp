@@ -27,6 +27,7 @@ auto lower_l2_normalization(Lowering& lowering) -> Result<> {
   TRY_VOID(lowering.check_count(1, 1));
   TRY_VOID(lowering.activation(0));
   TRY(auto const* output, lowering.output());
+  if (output->moved) return invalid("is of uint8, whose roundings this compiler does not know");
   TRY(auto const activation, lowering.activation_option(0));
   if (activation != Activation::none) return invalid("has a fused activation");
   if (output->scales[0] != 1.0f / 128 || zero_point(*output) != 0)
@@ -52,6 +53,7 @@ auto lower_resize_bilinear(Lowering& lowering) -> Result<> {
   TRY(auto const* input, lowering.activation(0));
   TRY(auto const* output, lowering.output());
   TRY_VOID(lowering.check_same_quantisation(0, *output));
+  if (output->moved) return invalid("is of uint8, whose roundings this compiler does not know");
   if (input->shape.size() != 4 || output->shape.size() != 4)
     return lowering.fail(0, "does not have four dimensions, or the output does not");
   TRY(auto const align_corners, lowering.option_byte(2));

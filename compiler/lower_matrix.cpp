@@ -1,5 +1,5 @@
-// CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED: weights stay as they are in the file, row by row,
-// so that deltas between releases stay small.
+// CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED: weights stay in the order of the file, row by
+// row, so that deltas between releases stay small.
 #include <algorithm>
 #include <cmath>
 
@@ -36,13 +36,32 @@ auto read_weights(Lowering const& lowering, size_t rank, uint32_t channel_axis) 
   if (tensor->scales.size() != 1 && tensor->scales.size() != channels)
     return lowering.fail(1, "has " + std::to_string(tensor->scales.size()) + " scales for " +
                                 std::to_string(channels) + " output channels");
-  if (std::any_of(tensor->zero_points.begin(), tensor->zero_points.end(),
-                  [](int64_t zero_point) { return zero_point != 0; }))
+  bool const symmetric = std::all_of(tensor->zero_points.begin(), tensor->zero_points.end(),
+                                     [](int64_t zero_point) { return zero_point == 0; });
+  if (!symmetric && (!tensor->moved || std::abs(tensor->zero_points[0]) > 128))
     return lowering.fail(1, "has a zero point: weights must be quantised symmetrically");
   for (float scale : tensor->scales)
     if (!std::isfinite(scale) || scale <= 0)
       return lowering.fail(1, "has a scale that is not a positive number");
   return Weights{tensor, channels, channel_axis};
+}
+
+/// Weights as the engine takes them.
+struct PlainWeights {
+  Bytes bytes;
+  int32_t zero_point = 0;
+};
+
+/// Every path knows weights without a zero point: it is taken off where all of them allow it.
+auto without_zero_point(PlainWeights weights) -> PlainWeights {
+  if (weights.zero_point == 0) return weights;
+  Bytes out;
+  for (uint8_t const byte : weights.bytes) {
+    int32_t const value = static_cast<int8_t>(byte) - weights.zero_point;
+    if (value < -127 || value > 127) return weights;
+    out.push_back(static_cast<uint8_t>(value));
+  }
+  return {std::move(out), 0};
 }
 
 /// One byte for each weight; two weights of four bits share one in the file, the lower bits first.
@@ -56,28 +75,37 @@ auto weight_bytes(TfliteTensor const& tensor) -> Bytes {
   return out;
 }
 
-auto add_bias(Lowering& lowering, size_t slot, uint32_t channels, std::string const& name)
-    -> Result<uint32_t> {
-  Bytes data(4 * size_t{channels});
-  if (lowering.has_input(slot)) {
-    TRY(auto const* bias, lowering.constant(slot, TfliteType::int32));
+/// Sums of int16 values have 64 bits, and so has their bias, unless it says otherwise.
+auto add_bias(Lowering& lowering, size_t slot, uint32_t channels, std::string const& name,
+              bool wide) -> Result<uint32_t> {
+  bool const given = lowering.has_input(slot);
+  auto const type = wide && (!given || lowering.input_type(slot) == TfliteType::int64)
+                        ? TfliteType::int64
+                        : TfliteType::int32;
+  Bytes data((type == TfliteType::int64 ? 8 : 4) * size_t{channels});
+  if (given) {
+    TRY(auto const* bias, lowering.constant(slot, type));
     if (bias->elements != channels) return lowering.fail(slot, "does not fit the output channels");
     data.assign(bias->data.begin(), bias->data.end());
   }
-  return lowering.add_constant({.name = name + ":bias",
-                                .type = proto::TensorType::int32,
-                                .shape = {channels},
-                                .scales = {},
-                                .data = std::move(data)});
+  return lowering.add_constant(
+      {.name = name + ":bias",
+       .type = type == TfliteType::int64 ? proto::TensorType::int64 : proto::TensorType::int32,
+       .shape = {channels},
+       .scales = {},
+       .data = std::move(data)});
 }
 
 /// Adds weights, bias, multipliers and shifts, and gives the inputs of the operator.
 auto matrix_inputs(Lowering& lowering, Weights const& weights, Slots const& slots = kSlots)
     -> Result<std::vector<uint32_t>> {
-  TRY(auto const* input, lowering.activation(slots.input));
-  TRY(auto const* output, lowering.output());
+  TRY(auto const* output, lowering.output(0, whole_types()));
+  TRY(auto const* input, lowering.activation(slots.input, {output->type}));
   TRY(auto const value, lowering.value(slots.input));
+  bool const wide = output->type == TfliteType::int16;
   auto const& name = weights.tensor->name;
+  auto plain = without_zero_point(
+      {weight_bytes(*weights.tensor), weights.tensor->moved ? zero_point(*weights.tensor) : 0});
   std::vector<uint32_t> inputs = {value};
   inputs.push_back(lowering.add_constant(
       {.name = name,
@@ -85,8 +113,9 @@ auto matrix_inputs(Lowering& lowering, Weights const& weights, Slots const& slot
        .shape = weights.tensor->shape,
        .scales = weights.tensor->scales,
        .scale_axis = weights.tensor->scales.size() > 1 ? weights.channel_axis : 0,
-       .data = weight_bytes(*weights.tensor)}));
-  TRY(auto const bias, add_bias(lowering, slots.bias, weights.channels, name));
+       .zero_point = plain.zero_point,
+       .data = std::move(plain.bytes)}));
+  TRY(auto const bias, add_bias(lowering, slots.bias, weights.channels, name, wide));
   inputs.push_back(bias);
   Writer values;
   Writer shifts;
@@ -117,8 +146,8 @@ struct ConvFields {
 auto lower_any_conv(Lowering& lowering, proto::Opcode code, ConvFields const& fields) -> Result<> {
   TRY_VOID(lowering.check_count(2, 3));
   bool const depthwise = code == proto::Opcode::depthwise_conv_2d;
-  TRY(auto const* input, lowering.activation(0));
-  TRY(auto const* output, lowering.output());
+  TRY(auto const* output, lowering.output(0, whole_types()));
+  TRY(auto const* input, lowering.activation(0, {output->type}));
   TRY(auto const weights, read_weights(lowering, 4, depthwise ? 3 : 0));
   if (input->shape.size() != 4 || output->shape.size() != 4)
     return lowering.fail(0, "does not have four dimensions, or the output does not");
@@ -132,7 +161,7 @@ auto lower_any_conv(Lowering& lowering, proto::Opcode code, ConvFields const& fi
   TRY(auto inputs, matrix_inputs(lowering, weights));
   proto::ConvParams const params{window, dilation_height, dilation_width,
                                  activation_clamp(activation, output->scales[0],
-                                                  static_cast<int32_t>(output->zero_points[0]))};
+                                                  zero_point(*output), whole_range(output->type))};
   return lowering.finish({code, std::move(inputs), {}, proto::param_words(params)});
 }
 
@@ -212,14 +241,14 @@ auto lower_computed_weights(Lowering& lowering) -> Result<> {
 auto lower_fully_connected(Lowering& lowering) -> Result<> {
   TRY_VOID(lowering.check_count(2, 3));
   if (lowering.is_computed(1)) return lower_computed_weights(lowering);
-  TRY(auto const* output, lowering.output());
+  TRY(auto const* output, lowering.output(0, whole_types()));
   TRY(auto const weights, read_weights(lowering, 2, 0));
   TRY(auto const format, lowering.option_byte(1));
   if (format != 0) return invalid("has shuffled weights, which cannot be compiled");
   TRY(auto const activation, lowering.activation_option(0));
   TRY(auto inputs, matrix_inputs(lowering, weights));
   proto::FullyConnectedParams const params{activation_clamp(
-      activation, output->scales[0], static_cast<int32_t>(output->zero_points[0]))};
+      activation, output->scales[0], zero_point(*output), whole_range(output->type))};
   return lowering.finish(
       {proto::Opcode::fully_connected, std::move(inputs), {}, proto::param_words(params)});
 }

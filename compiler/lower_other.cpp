@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "compiler/lower.h"
+#include "compiler/lower_wide.h"
 #include "compiler/rearrange.h"
 #include "compiler/window.h"
 
@@ -12,8 +13,8 @@ namespace {
 
 auto lower_pool(Lowering& lowering, proto::Opcode code) -> Result<> {
   TRY_VOID(lowering.check_count(1, 1));
-  TRY(auto const* input, lowering.activation(0));
-  TRY(auto const* output, lowering.output());
+  TRY(auto const* output, lowering.output(0, whole_types()));
+  TRY(auto const* input, lowering.activation(0, {output->type}));
   TRY_VOID(lowering.check_same_quantisation(0, *output));
   if (input->shape.size() != 4 || output->shape.size() != 4)
     return lowering.fail(0, "does not have four dimensions, or the output does not");
@@ -24,8 +25,12 @@ auto lower_pool(Lowering& lowering, proto::Opcode code) -> Result<> {
   TRY(auto const window, lower_window(lowering, filter, {1, 1}));
   TRY(auto const activation, lowering.activation_option(5));
   TRY(auto const value, lowering.value(0));
-  proto::PoolParams const params{
-      window, height, width, activation_clamp(activation, output->scales[0], zero_point(*output))};
+  proto::PoolParams const params{window, height, width,
+                                 activation_clamp(activation, output->scales[0],
+                                                  zero_point(*output), whole_range(output->type))};
+  // The average of uint8 is rounded halves upwards; moved by 128, halves away from zero differ.
+  if (code == proto::Opcode::average_pool_2d && output->moved)
+    code = proto::Opcode::average_pool_2d_up;
   return lowering.finish({code, {value}, {}, proto::param_words(params)});
 }
 
@@ -65,6 +70,10 @@ auto lower_pad(Lowering& lowering) -> Result<> {
 
 auto lower_softmax(Lowering& lowering) -> Result<> {
   TRY_VOID(lowering.check_count(1, 1));
+  TRY(auto const beta, lowering.option_float(0, 0.0f));
+  if (!std::isfinite(beta) || beta <= 0) return invalid("has a beta that is not a positive number");
+  if (lowering.input_type(0) == TfliteType::int16)
+    return lower_wide_softmax(lowering, static_cast<double>(beta));
   TRY(auto const* input, lowering.activation(0));
   TRY(auto const* output, lowering.output(0, {TfliteType::int8, TfliteType::int16}));
   bool const wide = output->type == TfliteType::int16;
@@ -73,9 +82,8 @@ auto lower_softmax(Lowering& lowering) -> Result<> {
       wide ? std::abs(output->scales[0] - unit) <= 0.001f * unit && zero_point(*output) == -32768
            : output->scales[0] == unit && zero_point(*output) == -128;
   if (!fits) return invalid("has an output that does not map [0, 1) to its whole range of values");
-  TRY(auto const beta, lowering.option_float(0, 0.0f));
-  if (!std::isfinite(beta) || beta <= 0) return invalid("has a beta that is not a positive number");
-  auto const scaling = softmax_scaling(static_cast<double>(beta), real_scale(*input));
+  auto const scaling =
+      softmax_scaling(static_cast<double>(beta), real_scale(*input), lowering.rounding());
   TRY(auto const value, lowering.value(0));
   return lowering.finish(
       {proto::Opcode::softmax,

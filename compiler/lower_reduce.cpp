@@ -28,8 +28,8 @@ auto read_axes(Lowering const& lowering, std::vector<uint32_t> const& shape) -> 
 
 auto lower_sum_or_mean(Lowering& lowering, bool mean) -> Result<> {
   TRY_VOID(lowering.check_count(2, 2));
-  TRY(auto const* input, lowering.activation(0));
-  TRY(auto const* output, lowering.output());
+  TRY(auto const* output, lowering.output(0, whole_types()));
+  TRY(auto const* input, lowering.activation(0, {output->type}));
   TRY(auto const axes, read_axes(lowering, input->shape));
   auto m = quantise_multiplier(real_scale(*input) / real_scale(*output));
   if (mean) {

@@ -47,12 +47,12 @@ auto add_table(Lowering& lowering, TfliteTensor const& input, TfliteTensor const
 
 }  // namespace
 
-auto requantise(TfliteTensor const& from, TfliteTensor const& to)
+auto requantise(TfliteTensor const& from, TfliteTensor const& to, proto::Rounding rounding)
     -> std::function<double(int32_t)> {
   auto const m = quantise_multiplier(real_scale(from) / real_scale(to));
   auto const range = range_of(to.type);
   return [=, from_zero = zero_point(from), to_zero = zero_point(to)](int32_t value) {
-    int64_t const moved = int64_t{engine::scale(value - from_zero, m)} + to_zero;
+    int64_t const moved = int64_t{engine::scale(value - from_zero, m, rounding)} + to_zero;
     return static_cast<double>(std::clamp<int64_t>(moved, range.low, range.high));
   };
 }
@@ -65,13 +65,31 @@ auto lower_table(Lowering& lowering, TfliteTensor const& input, TfliteTensor con
   return lowering.finish({proto::Opcode::lookup, {source, table}, {}, {}});
 }
 
+namespace {
+
+/// How TensorFlow Lite's CONCATENATION brings uint8 to another scale: in float.
+auto joined_uint8(TfliteTensor const& from, TfliteTensor const& to)
+    -> std::function<double(int32_t)> {
+  float const scale = from.scales[0] * (1.0f / to.scales[0]);
+  float const bias = static_cast<float>(-(zero_point(from) + 128)) * scale;
+  return [=, to_zero = zero_point(to)](int32_t value) {
+    float const product = static_cast<float>(value + 128) * scale;
+    float const steps = std::clamp(std::round(product + bias), -1e6f, 1e6f);
+    return std::clamp(static_cast<double>(steps) + to_zero, -128.0, 127.0);
+  };
+}
+
+}  // namespace
+
 auto requantised(Lowering& lowering, uint32_t value, TfliteTensor const& from,
                  TfliteTensor const& to) -> Result<uint32_t> {
   bool const plain = from.scales.empty() || to.scales.empty();
   if (plain || (from.scales[0] == to.scales[0] && zero_point(from) == zero_point(to))) return value;
   if (!one_byte(from.type))
     return invalid("joins tensors of different scales: requantise with QUANTIZE first");
-  auto const table = add_table(lowering, from, to, requantise(from, to));
+  auto const table =
+      add_table(lowering, from, to,
+                from.moved ? joined_uint8(from, to) : requantise(from, to, lowering.rounding()));
   auto spec = tensor_spec(to);
   spec.shape = from.shape;
   return lowering.add({proto::Opcode::lookup, {value, table}, {}, {}}, std::move(spec));
@@ -122,7 +140,8 @@ auto lower_sigmoidal(Lowering& lowering, int32_t (*function)(int32_t)) -> Result
     int32_t const offset = value - zero;
     if (offset <= -rescaled.radius) return -128;
     if (offset >= rescaled.radius) return 127;
-    return std::clamp(function(engine::scale(offset, rescaled.multiplier)), -128, 127);
+    return std::clamp(function(engine::scale(offset, rescaled.multiplier, lowering.rounding())),
+                      -128, 127);
   });
 }
 
@@ -177,6 +196,8 @@ auto lower_logistic(Lowering& lowering) -> Result<> {
   if (lowering.input_type(0) == TfliteType::int16)
     return lower_sigmoid16(lowering, proto::Opcode::sigmoid, 0);
   TRY(auto const unary, read_unary(lowering));
+  if (unary.input->moved)  // TensorFlow Lite's uint8 kernels go by tables of real values.
+    return lower_real(lowering, [](float x) { return 1.0f / (1.0f + std::exp(-x)); });
   if (unary.output->zero_points[0] != -128)
     return invalid("has an output whose zero point is not -128");
   return lower_sigmoidal(lowering, logistic_of_q4);
@@ -185,6 +206,8 @@ auto lower_logistic(Lowering& lowering) -> Result<> {
 auto lower_tanh(Lowering& lowering) -> Result<> {
   if (lowering.input_type(0) == TfliteType::int16)
     return lower_sigmoid16(lowering, proto::Opcode::tanh, 1);
+  TRY(auto const unary, read_unary(lowering));
+  if (unary.input->moved) return lower_real(lowering, [](float x) { return std::tanh(x); });
   return lower_sigmoidal(lowering, tanh_of_q4);
 }
 

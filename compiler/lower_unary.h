@@ -27,8 +27,13 @@ auto read_unary(Lowering const& lowering) -> Result<Unary>;
 auto lower_table(Lowering& lowering, TfliteTensor const& input, TfliteTensor const& output,
                  std::function<double(int32_t)> const& value) -> Result<>;
 
+/// Makes output 0 by a function of real numbers: dequantised, computed in float, and quantised
+/// again.
+auto lower_real(Lowering& lowering, float (*function)(float)) -> Result<>;
+
 /// What QUANTIZE makes of a value.
-auto requantise(TfliteTensor const& from, TfliteTensor const& to) -> std::function<double(int32_t)>;
+auto requantise(TfliteTensor const& from, TfliteTensor const& to, proto::Rounding rounding)
+    -> std::function<double(int32_t)>;
 
 /// `value`, which is `from`, in the scale of `to`: itself where both mean the same, else by a
 /// table.

@@ -42,6 +42,16 @@ auto compiled_type(TfliteType type) -> proto::TensorType {
 
 }  // namespace
 
+std::vector<TfliteType> const& whole_types() {
+  static std::vector<TfliteType> const types = {TfliteType::int8, TfliteType::int16};
+  return types;
+}
+
+auto whole_range(TfliteType type) -> proto::Clamp {
+  auto const [low, high] = range_of(type);
+  return {static_cast<int32_t>(low), static_cast<int32_t>(high)};
+}
+
 auto Lowering::tensor_error(int32_t index, std::string const& why) const -> Error {
   if (index < 0) return invalid("an input that it needs is left out");
   return invalid("tensor " + std::to_string(index) + " '" +
@@ -195,6 +205,39 @@ auto Lowering::value(size_t i) -> Result<uint32_t> {
   auto spec = tensor_spec(tensor);
   spec.data = Bytes(tensor.data.begin(), tensor.data.end());
   return add_constant(std::move(spec));
+}
+
+/// Tables of 256 values, which LOOKUP reads by the bytes 0, 1, 2...: the one operator whose
+/// constants may be wide.
+auto Lowering::computed_value(size_t i) -> Result<uint32_t> {
+  if (!has_input(i) || is_computed(i) || input_type(i) != TfliteType::int16) return value(i);
+  auto const& tensor = model_.tensors[static_cast<size_t>(op_.inputs[i])];
+  constexpr size_t kTable = 256;
+  if (tensor.elements > kTable * proto::kOperandsMax) return fail(i, "is too large a constant");
+  std::vector<uint32_t> parts;
+  for (size_t from = 0; from < tensor.elements; from += kTable) {
+    size_t const count = std::min<size_t>(kTable, tensor.elements - from);
+    auto const part = tensor.data.subspan(2 * from, 2 * count);
+    Bytes table(part.begin(), part.end());
+    table.resize(2 * kTable);
+    Bytes bytes(count);
+    for (size_t k = 0; k < count; ++k) bytes[k] = static_cast<uint8_t>(k);
+    auto made = tensor_spec(tensor);
+    made.shape = {static_cast<uint32_t>(count)};
+    auto const source = add_constant({.name = tensor.name + ":index",
+                                      .type = proto::TensorType::uint8,
+                                      .shape = made.shape,
+                                      .scales = {},
+                                      .data = std::move(bytes)});
+    auto const values = add_constant({.name = tensor.name,
+                                      .type = proto::TensorType::int16,
+                                      .shape = {static_cast<uint32_t>(kTable)},
+                                      .scales = {},
+                                      .data = std::move(table)});
+    parts.push_back(add({proto::Opcode::lookup, {source, values}, {}, {}}, std::move(made)));
+  }
+  auto const joined = proto::param_words(proto::ConcatenationParams{1});
+  return add({proto::Opcode::concatenation, parts, {}, joined}, tensor_spec(tensor));
 }
 
 auto Lowering::add_constant(proto::TensorSpec tensor) -> uint32_t {

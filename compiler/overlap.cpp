@@ -10,7 +10,7 @@ namespace {
 
 using proto::Opcode;
 
-/// Windows slide over lines: the bytes of a line of output that may be written, and the line of
+/// Windows slide over lines: the values of a line of output that may be written, and the line of
 /// input that is still needed, at each moment.
 auto sliding_distance(std::vector<uint32_t> const& in, std::vector<uint32_t> const& out,
                       proto::Window const& window) -> uint32_t {
@@ -30,7 +30,8 @@ auto sliding(Graph const& graph, proto::OperatorSpec const& op, proto::Window co
   auto const& in = graph.tensors[op.inputs[0]].shape;
   auto const& out = graph.tensors[op.outputs[0]].shape;
   if (in[0] != 1) return std::nullopt;  // The next image would still be whole.
-  return Overlap{op.outputs[0], op.inputs[0], sliding_distance(in, out, window), false};
+  auto const width = proto::element_bytes(graph.tensors[op.outputs[0]].type);
+  return Overlap{op.outputs[0], op.inputs[0], width * sliding_distance(in, out, window), false};
 }
 
 auto same_place(Graph const& graph, proto::OperatorSpec const& op, uint32_t input)
@@ -52,6 +53,7 @@ auto overlap_of(Graph const& graph, proto::OperatorSpec const& op, uint32_t inpu
     case Opcode::depthwise_conv_2d:
       return sliding(graph, op, params_of<proto::ConvParams>(op).window);
     case Opcode::average_pool_2d:
+    case Opcode::average_pool_2d_up:
     case Opcode::max_pool_2d:
       return sliding(graph, op, params_of<proto::PoolParams>(op).window);
     case Opcode::add:

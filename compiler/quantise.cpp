@@ -28,14 +28,15 @@ auto quantise_multiplier(double real) -> proto::Multiplier {
   return {static_cast<int32_t>(value), shift};
 }
 
-auto activation_clamp(Activation activation, float scale, int32_t zero_point) -> proto::Clamp {
+auto activation_clamp(Activation activation, float scale, int32_t zero_point, proto::Clamp whole)
+    -> proto::Clamp {
   auto const quantised = [&](float real) {
     float const steps = std::clamp(std::round(real / scale), -1e6f, 1e6f);
-    return std::clamp(zero_point + static_cast<int32_t>(steps), -128, 127);
+    return std::clamp(zero_point + static_cast<int32_t>(steps), whole.low, whole.high);
   };
   switch (activation) {
     case Activation::relu:
-      return {quantised(0.0f), 127};
+      return {quantised(0.0f), whole.high};
     case Activation::relu_n1_to_1:
       return {quantised(-1.0f), quantised(1.0f)};
     case Activation::relu6:
@@ -43,12 +44,12 @@ auto activation_clamp(Activation activation, float scale, int32_t zero_point) ->
     case Activation::none:
       break;
   }
-  return {-128, 127};
+  return whole;
 }
 
-auto softmax_scaling(double beta, double input_scale) -> SoftmaxScaling {
-  double const real = std::min(beta * input_scale * (1 << (31 - kScaledDiffIntegerBits)),
-                               static_cast<double>(kOne) - 1.0);
+auto softmax_scaling(double beta, double input_scale, proto::Rounding rounding) -> SoftmaxScaling {
+  auto const most = static_cast<double>(rounding == proto::Rounding::once ? kOne / 2 : kOne) - 1.0;
+  double const real = std::min(beta * input_scale * (1 << (31 - kScaledDiffIntegerBits)), most);
   auto const multiplier = quantise_multiplier(real);
   double const radius = 1.0 * ((1 << kScaledDiffIntegerBits) - 1) *
                         static_cast<double>(INT64_C(1) << (31 - kScaledDiffIntegerBits)) /

@@ -36,6 +36,7 @@ struct TfliteTensor {
   std::vector<int64_t> zero_points;
   ByteView data;  // empty unless constant
   bool variable = false;
+  bool moved = false;  // was uint8: values and zero point were moved by 128 (uint8.h)
 };
 
 /// Codes of the operators that the compiler knows; others keep their number and name.
@@ -130,6 +131,7 @@ struct TfliteModel {
   std::vector<TfliteOperator> operators;
   std::vector<int32_t> inputs;
   std::vector<int32_t> outputs;
+  std::vector<Bytes> made{};  // what constants lie in that the file does not hold
 };
 
 /// Printable ASCII: other characters become '?'.

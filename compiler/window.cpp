@@ -30,8 +30,8 @@ auto lower_axis(bool same, int32_t stride, int32_t dilation, uint32_t filter, ui
 
 auto lower_window(Lowering const& lowering, Extent filter, Dilation dilation)
     -> Result<proto::Window> {
-  TRY(auto const* input, lowering.activation(0));
-  TRY(auto const* output, lowering.output());
+  TRY(auto const* input, lowering.activation(0, whole_types()));
+  TRY(auto const* output, lowering.output(0, whole_types()));
   TRY(auto const padding, lowering.option_byte(0));
   TRY(auto const stride_width, lowering.option_int(1, 0));
   TRY(auto const stride_height, lowering.option_int(2, 0));

@@ -55,7 +55,8 @@ void batch_matmul(Step const& step, void*) {
         for (int32_t k = 0; k < depth; ++k)
           sum += static_cast<uint32_t>((left[k * a.inner] - a.zero_point) *
                                        (right[k * b.inner] - b.zero_point));
-        *to++ = requantise(static_cast<int32_t>(sum), p.multiplier, out.zero_point, p.clamp);
+        *to++ = static_cast<int8_t>(requantise(static_cast<int32_t>(sum), p.multiplier,
+                                               out.zero_point, p.clamp, step.op.rounding()));
       }
     for (size_t d = rank - 2; d-- > 0;) {
       if (++index[d] < out.shape[d]) break;

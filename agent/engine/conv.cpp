@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "agent/engine/matrix.h"
+#include "agent/engine/wide.h"
 
 namespace godwit::engine {
 
@@ -51,6 +52,7 @@ struct Conv {
 }  // namespace
 
 void conv_2d(Step const& step, void* scratch) {
+  if (step.output().type == proto::TensorType::int16) return wide_matrix(step);
   auto const& weights = step.inputs[1].shape;
   auto const& out = step.output().shape;
   Conv const conv{step.inputs[0], step.op.params<proto::ConvParams>(), weights[1], weights[2]};

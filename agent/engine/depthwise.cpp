@@ -2,23 +2,23 @@
 #include <algorithm>
 
 #include "agent/engine/fixed_point.h"
-#include "agent/engine/kernel.h"
+#include "agent/engine/wide.h"
 
 namespace godwit::engine {
 
 namespace {
 
 /// Adds one tap of the window; each input channel feeds `multiplier` output channels.
-void add_tap(int8_t const* pixel, int32_t zero_point, int8_t const* weights, int32_t inputs,
-             int32_t multiplier, uint32_t* sums) {
+void add_tap(int8_t const* pixel, int32_t zero_point, int8_t const* weights, int32_t weight_zero,
+             int32_t inputs, int32_t multiplier, uint32_t* sums) {
   if (multiplier == 1) {
     for (int32_t c = 0; c < inputs; ++c)
-      sums[c] += static_cast<uint32_t>((pixel[c] - zero_point) * weights[c]);
+      sums[c] += static_cast<uint32_t>((pixel[c] - zero_point) * (weights[c] - weight_zero));
     return;
   }
   for (int32_t c = 0; c < inputs; ++c)
     for (int32_t m = 0; m < multiplier; ++m)
-      *sums++ += static_cast<uint32_t>((pixel[c] - zero_point) * *weights++);
+      *sums++ += static_cast<uint32_t>((pixel[c] - zero_point) * (*weights++ - weight_zero));
 }
 
 struct Depthwise {
@@ -43,7 +43,8 @@ struct Depthwise {
         int32_t const x = left + kx * params.dilation_width;
         if (x < 0 || x >= input.shape[2]) continue;
         add_tap(line + ptrdiff_t{x} * input.shape[3], input.zero_point,
-                weights + ptrdiff_t{kx} * channels, input.shape[3], multiplier, sums);
+                weights + ptrdiff_t{kx} * channels, step.inputs[1].zero_point, input.shape[3],
+                multiplier, sums);
       }
     }
   }
@@ -52,6 +53,7 @@ struct Depthwise {
 }  // namespace
 
 void depthwise_conv_2d(Step const& step, void* scratch) {
+  if (step.output().type == proto::TensorType::int16) return wide_matrix(step);
   Depthwise const depthwise{step, step.op.params<proto::ConvParams>()};
   auto const& out = step.output().shape;
   auto const channels = step.channels();
@@ -63,9 +65,9 @@ void depthwise_conv_2d(Step const& step, void* scratch) {
         depthwise.sum_window(batch, y, x, sums);
         for (size_t c = 0; c < channels.size(); ++c) {
           auto const channel = channels[c];
-          *output++ =
+          *output++ = static_cast<int8_t>(
               requantise(wrap_add(static_cast<int32_t>(sums[c]), channel.bias), channel.multiplier,
-                         step.output().zero_point, depthwise.params.clamp);
+                         step.output().zero_point, depthwise.params.clamp, step.op.rounding()));
         }
       }
 }

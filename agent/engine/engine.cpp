@@ -7,6 +7,8 @@
 
 namespace godwit::engine {
 
+static_assert(kEngineVersion == proto::kModelFormatVersion);
+
 namespace {
 
 auto info_of(proto::Tensor const& tensor) -> TensorInfo {

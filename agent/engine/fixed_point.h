@@ -1,5 +1,6 @@
 // The fixed-point arithmetic of quantised inference: gemmlowp's, with double rounding, as TFLite
-// Micro's reference kernels use it. Explained in docs/engine.md, "Arithmetic".
+// Micro's reference kernels use it, and TensorFlow Lite's with one. Explained in docs/engine.md,
+// "Arithmetic".
 // Nothing here overflows, whatever the operands: sums and shifts wrap as the hardware does.
 #pragma once
 
@@ -44,11 +45,27 @@ inline auto scale(int32_t value, proto::Multiplier m) -> int32_t {
   return divide_by_power(multiply_high(wrap_shift_left(value, left), m.value), right);
 }
 
-/// An accumulator as an output value.
+/// value * m, rounded once, to nearest, halves up. Not inline: it is rarely met, in many places.
+auto scale_once(int32_t value, proto::Multiplier m) -> int32_t;
+
+inline auto scale(int32_t value, proto::Multiplier m, proto::Rounding rounding) -> int32_t {
+  return rounding == proto::Rounding::twice ? scale(value, m) : scale_once(value, m);
+}
+
+/// All values of a type.
+template <typename T>
+constexpr proto::Clamp kWhole{std::numeric_limits<T>::min(), std::numeric_limits<T>::max()};
+
+/// An accumulator as an output value, which fits the output's type as the clamp does.
+inline auto requantise(int32_t value, proto::Multiplier m, int32_t zero_point, proto::Clamp clamp,
+                       proto::Rounding rounding) -> int32_t {
+  return std::clamp(wrap_add(scale(value, m, rounding), zero_point), clamp.low, clamp.high);
+}
+
+/// Of int8, rounded twice.
 inline auto requantise(int32_t value, proto::Multiplier m, int32_t zero_point, proto::Clamp clamp)
     -> int8_t {
-  int32_t const moved = wrap_add(scale(value, m), zero_point);
-  return static_cast<int8_t>(std::clamp(moved, clamp.low, clamp.high));
+  return static_cast<int8_t>(requantise(value, m, zero_point, clamp, proto::Rounding::twice));
 }
 
 }  // namespace godwit::engine

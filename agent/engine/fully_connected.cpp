@@ -1,9 +1,11 @@
 // FULLY_CONNECTED: the input, whatever its shape, as rows of the weights' depth.
 #include "agent/engine/matrix.h"
+#include "agent/engine/wide.h"
 
 namespace godwit::engine {
 
 void fully_connected(Step const& step, void* scratch) {
+  if (step.output().type == proto::TensorType::int16) return wide_matrix(step);
   auto const clamp = step.op.params<proto::FullyConnectedParams>().clamp;
   auto const& input = step.inputs[0];
   int32_t const depth = step.inputs[1].shape[1];

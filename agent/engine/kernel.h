@@ -172,6 +172,9 @@ void read_variable(Step const& step, void* scratch);
 void assign_variable(Step const& step, void* scratch);
 void sigmoid(Step const& step, void* scratch);
 void tanh(Step const& step, void* scratch);
+void average_pool_2d_up(Step const& step, void* scratch);
+void wide_softmax(Step const& step, void* scratch);
+void wide_slopes(Step const& step, void* scratch);
 auto rearrange_scratch(Step const& step) -> uint64_t;
 
 }  // namespace godwit::engine

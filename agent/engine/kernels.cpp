@@ -61,6 +61,9 @@ constexpr Kernel kKernels[] = {
     {Opcode::assign_variable, assign_variable},
     {Opcode::sigmoid, sigmoid},
     {Opcode::tanh, tanh},
+    {Opcode::average_pool_2d_up, average_pool_2d_up, sum_per_channel},
+    {Opcode::wide_softmax, wide_softmax},
+    {Opcode::wide_slopes, wide_slopes},
 };
 
 }  // namespace

@@ -17,7 +17,8 @@ void l2_normalization(Step const& step, void*) {
     auto factor = inverse_root(static_cast<int32_t>(squares));
     factor.shift += 7;  // The output is in units of 1/128.
     for (int32_t i = 0; i < depth; ++i)
-      *to++ = requantise(in.int8()[from + i] - in.zero_point, factor, 0, {-128, 127});
+      *to++ = static_cast<int8_t>(requantise(in.int8()[from + i] - in.zero_point, factor, 0,
+                                             {-128, 127}, step.op.rounding()));
   }
 }
 

@@ -29,9 +29,9 @@ void requantise_all(Step const& step, From const* input, To* output) {
   int32_t const from_zero = step.inputs[0].zero_point;
   int32_t const to_zero = step.output().zero_point;
   for (int32_t i = 0; i < step.inputs[0].shape.elements; ++i)
-    output[i] = saturate<To>(
-        int64_t{scale(wrap_subtract(static_cast<int32_t>(input[i]), from_zero), multiplier)} +
-        to_zero);
+    output[i] = saturate<To>(int64_t{scale(wrap_subtract(static_cast<int32_t>(input[i]), from_zero),
+                                           multiplier, step.op.rounding())} +
+                             to_zero);
 }
 
 template <typename From>

@@ -31,6 +31,10 @@ struct Lstm {
     return static_cast<int32_t>(sum);
   }
 
+  auto scaled(int32_t value, proto::Multiplier m) const -> int32_t {
+    return scale(value, m, step.op.rounding());
+  }
+
   /// What one gate says of one unit, as Q0.15.
   [[gnu::noinline]] auto gate(size_t g, int32_t unit, int8_t const* input,
                               int8_t const* hidden) const -> int16_t {
@@ -41,8 +45,8 @@ struct Lstm {
     int32_t const remembered =
         dot(step.inputs[2].int8() + row * units, hidden, step.inputs[4].zero_point, units, 0);
     // Both are bounded to Q3.12 before and after they are added.
-    int16_t const sum = saturate16(saturate16(scale(seen, params.input[g])) +
-                                   saturate16(scale(remembered, params.recurrent[g])));
+    int16_t const sum = saturate16(saturate16(scaled(seen, params.input[g])) +
+                                   saturate16(scaled(remembered, params.recurrent[g])));
     bool const tanh_gate = g == 2 && params.cell_activation == 0;
     return tanh_gate ? tanh(sum, kQ3_12, 0) : sigmoid(sum, kQ3_12, 0);
   }
@@ -55,16 +59,17 @@ struct Lstm {
       int16_t const forget_gate = gate(1, u, input, hidden);
       int16_t const cell_gate = gate(2, u, input, hidden);
       int16_t const output_gate = gate(3, u, input, hidden);
-      int32_t const kept = saturate16(scale(forget_gate * cell[u], params.forget));
-      int32_t const added = saturate16(scale(input_gate * cell_gate, params.update));
+      int32_t const kept = saturate16(scaled(forget_gate * cell[u], params.forget));
+      int32_t const added = saturate16(scaled(input_gate * cell_gate, params.update));
       int16_t value = saturate16(kept + added);
       if (params.cell_clip > 0)
         value =
             static_cast<int16_t>(std::clamp<int32_t>(value, -params.cell_clip, params.cell_clip));
       cell[u] = value;
       int16_t const shown = tanh(value, params.tanh_multiplier, params.tanh_shift);
-      made[u] =
-          requantise(shown * output_gate, params.output, step.inputs[4].zero_point, {-128, 127});
+      made[u] = static_cast<int8_t>(requantise(shown * output_gate, params.output,
+                                               step.inputs[4].zero_point, {-128, 127},
+                                               step.op.rounding()));
     }
     std::memcpy(hidden, made, static_cast<size_t>(units));
   }

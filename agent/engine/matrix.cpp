@@ -21,20 +21,34 @@ void dot(int16_t const* rows, size_t depth, int8_t const* weights, uint32_t (&to
   }
 }
 
+/// What a zero point of the weights adds to the sums of every channel.
+[[gnu::noinline]] auto zero_point_part(Input const& weights, int16_t const* row, size_t depth)
+    -> uint32_t {
+  if (weights.zero_point == 0) return 0;
+  uint32_t sum = 0;
+  for (size_t k = 0; k < depth; ++k) sum += static_cast<uint32_t>(row[k]);
+  return 0 - sum * static_cast<uint32_t>(weights.zero_point);
+}
+
 template <int kRows>
 void multiply(Step const& step, proto::Clamp clamp, int16_t const* rows, size_t depth,
               int8_t* output) {
   int8_t const* weights = step.inputs[1].int8();
   auto const channels = step.channels();
   int32_t const zero_point = step.output().zero_point;
+  auto const rounding = step.op.rounding();
+  uint32_t base[kRows] = {};
+  for (size_t r = 0; r < kRows; ++r)
+    base[r] = zero_point_part(step.inputs[1], rows + r * depth, depth);
   for (size_t c = 0; c < channels.size(); ++c, weights += depth) {
     auto const channel = channels[c];
-    uint32_t totals[kRows] = {};
+    uint32_t totals[kRows];
+    std::copy_n(base, kRows, totals);
     dot<kRows>(rows, depth, weights, totals);
     for (size_t r = 0; r < kRows; ++r)
       output[r * channels.size() + c] =
-          requantise(wrap_add(static_cast<int32_t>(totals[r]), channel.bias), channel.multiplier,
-                     zero_point, clamp);
+          static_cast<int8_t>(requantise(wrap_add(static_cast<int32_t>(totals[r]), channel.bias),
+                                         channel.multiplier, zero_point, clamp, rounding));
   }
 }
 

@@ -1,10 +1,13 @@
-// MEAN over any set of dimensions.
+// MEAN over any set of dimensions; sums of int16 wrap only where the reference's do.
 #include "agent/engine/fixed_point.h"
 #include "agent/engine/kernel.h"
 
 namespace godwit::engine {
 
-void mean(Step const& step, void* scratch) {
+namespace {
+
+template <typename T>
+void mean_of(Step const& step, T const* input, T* output, int32_t* sums) {
   auto const p = step.op.params<proto::MeanParams>();
   auto const& in = step.inputs[0];
   auto const& out = step.output();
@@ -21,12 +24,11 @@ void mean(Step const& step, void* scratch) {
       kept *= in.shape[d];
     }
   }
-  auto* const sums = static_cast<int32_t*>(scratch);
   std::fill_n(sums, out.shape.elements, 0);
   std::array<int32_t, proto::kTensorRankMax> index{};
   ptrdiff_t at = 0;
   for (int32_t i = 0; i < in.shape.elements; ++i) {
-    sums[at] += in.int8()[i];
+    sums[at] += input[i];
     for (size_t d = rank; d-- > 0;) {
       at += steps[d];
       if (++index[d] < in.shape[d]) break;
@@ -35,8 +37,20 @@ void mean(Step const& step, void* scratch) {
     }
   }
   for (int32_t i = 0; i < out.shape.elements; ++i)
-    out.int8()[i] = requantise(sums[i] - in.zero_point * reduced, p.multiplier, out.zero_point,
-                               {.low = -128, .high = 127});
+    output[i] = static_cast<T>(requantise(sums[i] - in.zero_point * reduced, p.multiplier,
+                                          out.zero_point, kWhole<T>, step.op.rounding()));
+}
+
+}  // namespace
+
+void mean(Step const& step, void* scratch) {
+  auto* const sums = static_cast<int32_t*>(scratch);
+  auto const& in = step.inputs[0];
+  auto const& out = step.output();
+  if (out.type == proto::TensorType::int16)
+    mean_of(step, in.int16(), out.int16(), sums);
+  else
+    mean_of(step, in.int8(), out.int8(), sums);
 }
 
 }  // namespace godwit::engine

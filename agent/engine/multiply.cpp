@@ -6,25 +6,41 @@
 
 namespace godwit::engine {
 
+namespace {
+
+/// output = combine(a, b), where all three are of the output's type: int8 or int16.
+template <typename Combine>
+void combine_all(Step const& step, Combine combine) {
+  auto const& a = step.inputs[0];
+  auto const& b = step.inputs[1];
+  if (step.output().type == proto::TensorType::int16)
+    broadcast(step, a.int16(), b.int16(), step.output().int16(), [&](int32_t left, int32_t right) {
+      return static_cast<int16_t>(combine(left, right));
+    });
+  else
+    broadcast(step, a.int8(), b.int8(), step.output().int8(), [&](int32_t left, int32_t right) {
+      return static_cast<int8_t>(combine(left, right));
+    });
+}
+
+}  // namespace
+
 void mul(Step const& step, void*) {
   auto const p = step.op.params<proto::MulParams>();
   int32_t const zero_a = step.inputs[0].zero_point;
   int32_t const zero_b = step.inputs[1].zero_point;
   int32_t const zero = step.output().zero_point;
-  broadcast(step, step.inputs[0].int8(), step.inputs[1].int8(), step.output().int8(),
-            [&](int8_t a, int8_t b) {
-              return requantise((a - zero_a) * (b - zero_b), p.multiplier, zero, p.clamp);
-            });
+  combine_all(step, [&](int32_t a, int32_t b) {
+    return requantise((a - zero_a) * (b - zero_b), p.multiplier, zero, p.clamp, step.op.rounding());
+  });
 }
 
 void maximum(Step const& step, void*) {
-  broadcast(step, step.inputs[0].int8(), step.inputs[1].int8(), step.output().int8(),
-            [](int8_t a, int8_t b) { return std::max(a, b); });
+  combine_all(step, [](int32_t a, int32_t b) { return std::max(a, b); });
 }
 
 void minimum(Step const& step, void*) {
-  broadcast(step, step.inputs[0].int8(), step.inputs[1].int8(), step.output().int8(),
-            [](int8_t a, int8_t b) { return std::min(a, b); });
+  combine_all(step, [](int32_t a, int32_t b) { return std::min(a, b); });
 }
 
 void prelu(Step const& step, void*) {
@@ -36,8 +52,10 @@ void prelu(Step const& step, void*) {
   broadcast(step, step.inputs[0].int8(), step.inputs[1].int8(), step.output().int8(),
             [&](int8_t given, int8_t slope) {
               int32_t const value = given - zero_in;
-              if (value >= 0) return requantise(value, p.positive, zero, kAll);
-              return requantise(value * (slope - zero_slope), p.negative, zero, kAll);
+              bool const negative = value < 0;
+              return static_cast<int8_t>(requantise(negative ? value * (slope - zero_slope) : value,
+                                                    negative ? p.negative : p.positive, zero, kAll,
+                                                    step.op.rounding()));
             });
 }
 

@@ -39,8 +39,9 @@ void svdf_of(Step const& step, T* state) {
     for (int32_t f = 0; f < filters; ++f) {
       int32_t const sum = dot(feature.int8() + ptrdiff_t{f} * input.shape[1], values,
                               input.zero_point, input.shape[1]);
-      int32_t const bounded = std::clamp<int32_t>(
-          scale(sum, p.feature), std::numeric_limits<T>::min(), std::numeric_limits<T>::max());
+      int32_t const bounded =
+          std::clamp<int32_t>(scale(sum, p.feature, step.op.rounding()),
+                              std::numeric_limits<T>::min(), std::numeric_limits<T>::max());
       // The zero point is added after the bounds: far values wrap, as in the reference.
       remembered[ptrdiff_t{f} * memory + memory - 1] = static_cast<T>(bounded + state_zero);
     }
@@ -49,8 +50,8 @@ void svdf_of(Step const& step, T* state) {
       for (int32_t k = u * p.rank * memory; k < (u + 1) * p.rank * memory; ++k)
         sum += static_cast<uint32_t>(time.constant<T>(static_cast<size_t>(k))) *
                static_cast<uint32_t>(remembered[k] - state_zero);
-      output.int8()[ptrdiff_t{batch} * units + u] =
-          requantise(static_cast<int32_t>(sum), p.output, output.zero_point, {-128, 127});
+      output.int8()[ptrdiff_t{batch} * units + u] = static_cast<int8_t>(requantise(
+          static_cast<int32_t>(sum), p.output, output.zero_point, {-128, 127}, step.op.rounding()));
     }
   }
 }

@@ -24,13 +24,14 @@ struct TransposeConv {
   void add_tap(int8_t const* pixel, int32_t ky, int32_t kx, uint32_t* sums) const {
     auto const& kernel = step.inputs[1].shape;
     int32_t const zero = step.inputs[0].zero_point;
+    int32_t const weight_zero = step.inputs[1].zero_point;
     int32_t const depth = kernel[3];
     for (int32_t o = 0; o < kernel[0]; ++o) {
       int8_t const* const weights =
           step.inputs[1].int8() + ((ptrdiff_t{o} * kernel[1] + ky) * kernel[2] + kx) * depth;
       uint32_t sum = 0;
       for (int32_t c = 0; c < depth; ++c)
-        sum += static_cast<uint32_t>((pixel[c] - zero) * weights[c]);
+        sum += static_cast<uint32_t>((pixel[c] - zero) * (weights[c] - weight_zero));
       sums[o] += sum;
     }
   }
@@ -67,8 +68,9 @@ void transpose_conv(Step const& step, void* scratch) {
         conv.gather(batch, y, x, sums);
         for (size_t c = 0; c < channels.size(); ++c) {
           auto const channel = channels[c];
-          *to++ = requantise(wrap_add(static_cast<int32_t>(sums[c]), channel.bias),
-                             channel.multiplier, step.output().zero_point, p.clamp);
+          *to++ = static_cast<int8_t>(
+              requantise(wrap_add(static_cast<int32_t>(sums[c]), channel.bias), channel.multiplier,
+                         step.output().zero_point, p.clamp, step.op.rounding()));
         }
       }
 }

@@ -22,6 +22,7 @@ struct Arguments {
   std::string output;
   std::string labels;
   std::string path;
+  std::string rounding = "twice";
   uint64_t windows_per_clip = 0;
   uint32_t golden_rows = compiler::CompileOptions().golden_rows;
   bool keep_state = false;
@@ -56,7 +57,8 @@ auto compile(Context& context, Arguments const& args) -> Result<> {
   TRY(Bytes const source, read_file(args.model, limits::kModelBytesMax));
   TRY(auto const compiled,
       compiler::compile_tflite(source, {.golden_rows = args.golden_rows,
-                                        .keep_constant_channels = args.keep_constant_channels})
+                                        .keep_constant_channels = args.keep_constant_channels,
+                                        .round_once = args.rounding == "once"})
           .within(args.model));
   TRY_VOID(write_file(args.compiled, compiled.model));
   auto text = args.compiled + ": " + std::to_string(compiled.model.size()) + " bytes";
@@ -292,6 +294,11 @@ void add_model_commands(CLI::App& app, Context& context) {
       ->capture_default_str();
   make->add_flag("--keep-constant-channels", args->keep_constant_channels,
                  "do not remove channels whose value no input can change");
+  choice(make->add_option("--rounding", args->rounding,
+                          "how sums are scaled: twice, as TFLite Micro does, or once, as a "
+                          "TensorFlow Lite built with TFLITE_SINGLE_ROUNDING")
+             ->capture_default_str(),
+         {"twice", "once"});
   does(make, context, [&context, args] { return compile(context, *args); });
 
   auto* show = model->add_subcommand("inspect", "Tell what a compiled model is made of");

@@ -35,6 +35,9 @@ auto channels_of(Graph const& graph, proto::OperatorSpec const& op) -> Channels 
   auto const& in = graph.tensors[op.inputs[0]];
   auto const& out = graph.tensors[op.outputs[0]];
   if (!is_int8(in) || !is_int8(out)) return Channels::opaque;
+  bool const has_weights = op.code == Opcode::conv_2d || op.code == Opcode::depthwise_conv_2d ||
+                           op.code == Opcode::fully_connected;
+  if (has_weights && graph.tensors[op.inputs[1]].zero_point != 0) return Channels::opaque;
   auto const paired_if = [](bool paired) { return paired ? Channels::paired : Channels::opaque; };
   switch (op.code) {
     case Opcode::conv_2d:

@@ -34,11 +34,12 @@ struct Range {
 };
 
 /// The arithmetic is monotone as long as nothing wraps; where something could, nothing is known.
-auto requantised(Range const& range, Multiplier m, int32_t zero_point, Clamp clamp) -> Interval {
+auto requantised(Range const& range, Multiplier m, int32_t zero_point, Clamp clamp,
+                 proto::Rounding rounding) -> Interval {
   int64_t const limit = (INT64_C(1) << 30) >> std::max(m.shift, 0);
   if (range.low < -limit || range.high > limit) return {clamp.low, clamp.high};
-  return {engine::requantise(static_cast<int32_t>(range.low), m, zero_point, clamp),
-          engine::requantise(static_cast<int32_t>(range.high), m, zero_point, clamp)};
+  return {engine::requantise(static_cast<int32_t>(range.low), m, zero_point, clamp, rounding),
+          engine::requantise(static_cast<int32_t>(range.high), m, zero_point, clamp, rounding)};
 }
 
 class Analysis {
@@ -98,7 +99,7 @@ class Analysis {
     range.add({b, b});
     Multiplier const m{static_cast<int32_t>(proto::layout::little<uint32_t>(values, 4 * size_t{c})),
                        static_cast<int8_t>(shifts[c])};
-    return requantised(range, m, graph_.tensors[op.outputs[0]].zero_point, clamp);
+    return requantised(range, m, graph_.tensors[op.outputs[0]].zero_point, clamp, graph_.rounding);
   }
 
   auto mixed(proto::OperatorSpec const& op, uint32_t c) const -> Interval {
@@ -138,10 +139,11 @@ class Analysis {
     auto const of = [&](int32_t left, int32_t right) -> int32_t {
       auto const scaled = [&](size_t input, int32_t value, Multiplier m) {
         int32_t const zero_point = graph_.tensors[op.inputs[input]].zero_point;
-        return engine::scale(engine::wrap_shift_left(value - zero_point, p.left_shift), m);
+        return engine::scale(engine::wrap_shift_left(value - zero_point, p.left_shift), m,
+                             graph_.rounding);
       };
       return engine::requantise(scaled(0, left, p.first) + scaled(1, right, p.second), p.output,
-                                graph_.tensors[op.outputs[0]].zero_point, p.clamp);
+                                graph_.tensors[op.outputs[0]].zero_point, p.clamp, graph_.rounding);
     };
     // A factor above one could wrap, and is then not monotone.
     if (p.output.shift > 0) return {p.clamp.low, p.clamp.high};
@@ -154,7 +156,7 @@ class Analysis {
     auto const count = static_cast<int64_t>(element_count(source) / element_count(out));
     Range const total{count * (in.low - source.zero_point), count * (in.high - source.zero_point)};
     return requantised(total, params_of<proto::MeanParams>(op).multiplier, out.zero_point,
-                       {.low = -128, .high = 127});
+                       {.low = -128, .high = 127}, graph_.rounding);
   }
 
   Graph const& graph_;

@@ -20,6 +20,8 @@ auto to_string(TensorType type) -> std::string_view {
       return "int32";
     case TensorType::float32:
       return "float32";
+    case TensorType::int64:
+      return "int64";
   }
   return "unknown";
 }
@@ -46,6 +48,8 @@ auto element_bytes(TensorType type) -> uint32_t {
     case TensorType::int32:
     case TensorType::float32:
       return 4;
+    case TensorType::int64:
+      return 8;
   }
   return 0;
 }
@@ -92,7 +96,8 @@ auto ModelView::op(uint32_t i) const -> Operator {
   uint32_t const params = little<uint16_t>(record, 4);
   auto const words = words_.subspan(4 * size_t{little<uint32_t>(record, 8)},
                                     4 * size_t{inputs + outputs + params});
-  return {static_cast<Opcode>(little<uint16_t>(record, 0)), inputs, outputs, params, words};
+  auto const code = static_cast<Opcode>(little<uint16_t>(record, 0));
+  return {code, rounding_, inputs, outputs, params, words};
 }
 
 auto ModelView::output(uint32_t i) const -> uint32_t {

@@ -14,7 +14,7 @@ namespace godwit::proto {
 
 /// Rises when a model needs an engine that older ones are not; an engine refuses a higher one. A
 /// model is written with the lowest version that it needs (format_version in model_write.h).
-constexpr uint16_t kModelFormatVersion = 2;
+constexpr uint16_t kModelFormatVersion = 3;
 
 constexpr size_t kTensorRankMax = 6;
 constexpr uint32_t kTensorsMax = 1u << 16;
@@ -26,7 +26,15 @@ constexpr uint32_t kOperandsMax = 64;  // inputs of an operator; as many outputs
 constexpr uint32_t kGoldenRowsMax = 4096;
 constexpr size_t kTensorAlignment = 16;  // of offsets in the arena, the constants and the state
 
-enum class TensorType : uint8_t { int8 = 1, uint8 = 2, int16 = 3, int32 = 4, float32 = 5 };
+/// `int64` is for constants alone: biases of sums of 64 bits.
+enum class TensorType : uint8_t {
+  int8 = 1,
+  uint8 = 2,
+  int16 = 3,
+  int32 = 4,
+  float32 = 5,
+  int64 = 6,
+};
 auto to_string(TensorType type) -> std::string_view;
 auto element_bytes(TensorType type) -> uint32_t;
 
@@ -71,6 +79,9 @@ enum class Opcode : uint16_t {
   assign_variable = 34,
   sigmoid = 35,
   tanh = 36,
+  average_pool_2d_up = 37,
+  wide_softmax = 38,
+  wide_slopes = 39,
 };
 /// The TensorFlow Lite name, "CONV_2D".
 auto to_string(Opcode code) -> std::string_view;
@@ -92,14 +103,24 @@ struct Tensor {
   auto scale(uint32_t i = 0) const -> float;
 };
 
+/// How accumulators are brought to the output's scale (docs/engine.md, "Arithmetic").
+enum class Rounding : uint8_t { twice = 0, once = 1 };
+
 /// An operator: which tensors it reads and writes, and parameters by its code (operators.h).
 class Operator {
  public:
   Operator() = default;
-  Operator(Opcode code, uint32_t inputs, uint32_t outputs, uint32_t params, ByteView words)
-      : code_(code), inputs_(inputs), outputs_(outputs), params_(params), words_(words) {}
+  Operator(Opcode code, Rounding rounding, uint32_t inputs, uint32_t outputs, uint32_t params,
+           ByteView words)
+      : code_(code),
+        rounding_(rounding),
+        inputs_(inputs),
+        outputs_(outputs),
+        params_(params),
+        words_(words) {}
 
   auto code() const -> Opcode { return code_; }
+  auto rounding() const -> Rounding { return rounding_; }  // the model's
   auto input_count() const -> uint32_t { return inputs_; }
   auto output_count() const -> uint32_t { return outputs_; }
   auto param_count() const -> uint32_t { return params_; }
@@ -121,6 +142,7 @@ class Operator {
   auto word(uint32_t i) const -> uint32_t;
 
   Opcode code_{};
+  Rounding rounding_{};
   uint32_t inputs_ = 0;
   uint32_t outputs_ = 0;
   uint32_t params_ = 0;
@@ -133,8 +155,6 @@ struct Golden {
   uint32_t rows = 0;
   Sha256 outputs;  // of all output rows, one after another
 };
-
-enum class Rounding : uint8_t { twice = 0, once = 1 };  // docs/engine.md
 
 /// A validated model. Borrows the bytes; holds no heap memory. Tensors are numbered in the order
 /// they come to be: inputs of the graph, then operators' outputs in the order of running, then

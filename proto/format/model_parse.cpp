@@ -56,6 +56,7 @@ auto zero_point_fits(TensorType type, int32_t value) -> bool {
       return value >= -32768 && value <= 32767;
     case TensorType::int32:
     case TensorType::float32:
+    case TensorType::int64:
       return value == 0;
   }
   return false;
@@ -156,7 +157,6 @@ class ModelParser {
     auto const rounding = little<uint32_t>(plan, 12);
     if (model_.arena_bytes_ > kArenaBytesMax) return corrupt("plan: arena too large");
     if (rounding > 1) return corrupt("plan: unknown rounding");
-    if (rounding == 1) return newer("plan: this engine does not round once");
     model_.state_bytes_ = little<uint32_t>(plan, 16);
     if (model_.state_bytes_ > kStateBytesMax) return corrupt("plan: state too large");
     if (!zero(plan.subspan(20, 4))) return corrupt("plan: reserved bytes are not zero");
@@ -189,7 +189,7 @@ class ModelParser {
     auto const record = model_.tensors_.subspan(i * layout::kTensorBytes, layout::kTensorBytes);
     uint64_t const name_end = uint64_t{little<uint32_t>(record, 0)} + little<uint16_t>(record, 4);
     if (name_end > model_.names_.size()) return corrupt("name past the end");
-    if (record[6] < 1 || record[6] > 5) return corrupt("unknown type");
+    if (record[6] < 1 || record[6] > 6) return corrupt("unknown type");
     if (record[7] > 2) return corrupt("unknown place");
     uint32_t const rank = record[8];
     if (rank > kTensorRankMax) return corrupt("rank too high");
@@ -226,6 +226,8 @@ class ModelParser {
     if (tensor.offset % kTensorAlignment ||
         uint64_t{tensor.offset} + tensor.size_bytes > space(tensor.place))
       return corrupt("lies outside its memory or is not aligned");
+    if (tensor.type == TensorType::int64 && tensor.place != Place::constant)
+      return corrupt("computes with values of 64 bits");
     if (!zero_point_fits(tensor.type, tensor.zero_point)) return corrupt("zero point out of range");
     bool const per_axis = tensor.scale_count > 1;
     if (per_axis ? tensor.scale_axis >= tensor.rank ||

@@ -117,7 +117,7 @@ auto assemble(uint16_t version, std::vector<Section> const& sections) -> Bytes {
 }  // namespace
 
 auto format_version(ModelSpec const& spec) -> uint16_t {
-  uint16_t version = 1;
+  uint16_t version = spec.rounding == Rounding::once ? 3 : 1;
   for (auto const& op : spec.operators) version = std::max(version, since_version(op.code));
   for (auto const& tensor : spec.tensors)  // The first version knew none of these.
     if (tensor.state || tensor.type == TensorType::float32 ||

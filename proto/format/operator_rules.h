@@ -14,14 +14,19 @@ using Fault = char const*;
 constexpr Fault kGood = nullptr;
 
 constexpr int32_t kStrideMax = 1 << 15;
-constexpr int32_t kReducedElementsMax = 1 << 23;  // a sum of int8 minus zero point fits int32
+/// So many values minus their zero point have a sum that fits int32.
+constexpr auto reduced_max(TensorType type) -> uint32_t {
+  return type == TensorType::int16 ? 1u << 14 : 1u << 23;
+}
 
 inline auto good(Multiplier m) -> bool {
   return m.value >= 0 && m.shift >= -31 && m.shift <= 30;
 }
 
-inline auto good(Clamp clamp) -> bool {
-  return clamp.low >= -128 && clamp.low <= clamp.high && clamp.high <= 127;
+/// Bounds within an output of int8, or of int16.
+inline auto good(Clamp clamp, TensorType type = TensorType::int8) -> bool {
+  int32_t const high = type == TensorType::int16 ? 32767 : 127;
+  return clamp.low >= -high - 1 && clamp.low <= clamp.high && clamp.high <= high;
 }
 
 inline auto within(int32_t value, int32_t low, int32_t high) -> bool {
@@ -29,7 +34,10 @@ inline auto within(int32_t value, int32_t low, int32_t high) -> bool {
 }
 
 inline auto same_shape(Tensor const& a, Tensor const& b) -> bool {
-  return a.rank == b.rank && a.shape == b.shape;
+  if (a.rank != b.rank) return false;
+  for (uint32_t d = 0; d < a.rank; ++d)
+    if (a.shape[d] != b.shape[d]) return false;
+  return true;
 }
 
 inline auto is_constant(Tensor const& tensor, TensorType type, uint32_t elements) -> bool {
@@ -51,6 +59,15 @@ inline auto all_are(ModelView const& model, Operator const& op, TensorType type,
   return model.tensor(op.output(0)).type == type;
 }
 constexpr Fault kNotInt8 = "activations are not int8";
+
+/// All of int8, or all of int16 and computed.
+inline auto all_are_whole(ModelView const& model, Operator const& op, uint32_t inputs = 1) -> bool {
+  if (all_are(model, op, TensorType::int8, inputs)) return true;
+  for (uint32_t i = 0; i < inputs; ++i)
+    if (is_wide_constant(model.tensor(op.input(i)))) return false;
+  return all_are(model, op, TensorType::int16, inputs);
+}
+constexpr Fault kNotWhole = "activations are not all int8, or all computed int16";
 constexpr Fault kTypesDiffer = "types differ";
 
 /// One axis of a window that slides over an input: nothing overflows, whatever lies outside.
@@ -92,6 +109,8 @@ auto check_l2_normalization(ModelView const& model, Operator const& op) -> Fault
 auto check_batch_matmul(ModelView const& model, Operator const& op) -> Fault;
 auto check_quantize(ModelView const& model, Operator const& op) -> Fault;
 auto check_dequantize(ModelView const& model, Operator const& op) -> Fault;
+auto check_wide_softmax(ModelView const& model, Operator const& op) -> Fault;
+auto check_wide_slopes(ModelView const& model, Operator const& op) -> Fault;
 auto check_sigmoid(ModelView const& model, Operator const& op) -> Fault;
 auto check_rearrange(ModelView const& model, Operator const& op) -> Fault;
 auto check_concatenation(ModelView const& model, Operator const& op) -> Fault;

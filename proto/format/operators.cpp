@@ -83,6 +83,17 @@ constexpr Rule kRules[] = {
     {Opcode::assign_variable, "ASSIGN_VARIABLE", {2, 0, 0, 1}, check_assign_variable},
     {Opcode::sigmoid, "SIGMOID", {1, 1, word_count<SigmoidParams>()}, check_sigmoid},
     {Opcode::tanh, "TANH", {1, 1, word_count<SigmoidParams>()}, check_sigmoid},
+    {Opcode::average_pool_2d_up,
+     "AVERAGE_POOL_2D_UP",
+     {1, 1, word_count<PoolParams>()},
+     check_pool,
+     3},
+    {Opcode::wide_softmax,
+     "WIDE_SOFTMAX",
+     {3, 1, word_count<RequantizeParams>()},
+     check_wide_softmax,
+     3},
+    {Opcode::wide_slopes, "WIDE_SLOPES", {1, 1, word_count<SlopesParams>()}, check_wide_slopes, 3},
 };
 
 auto find_rule(Opcode code) -> Rule const* {

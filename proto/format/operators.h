@@ -44,7 +44,7 @@ struct AddParams {  // ADD, SUB, SQUARED_DIFFERENCE
   Clamp clamp;
 };
 
-struct PoolParams {  // AVERAGE_POOL_2D, MAX_POOL_2D
+struct PoolParams {  // AVERAGE_POOL_2D, AVERAGE_POOL_2D_UP, MAX_POOL_2D
   Window window;
   int32_t filter_height;
   int32_t filter_width;
@@ -68,7 +68,7 @@ struct SoftmaxParams {
 
 /// LOOKUP has no parameters: its table is a constant.
 
-struct RequantizeParams {
+struct RequantizeParams {  // and WIDE_SOFTMAX
   Multiplier multiplier;
 };
 
@@ -138,6 +138,12 @@ struct BatchMatmulParams {
 
 struct ScaleParams {   // QUANTIZE, DEQUANTIZE
   int32_t scale_bits;  // a float32: of one step of the quantised tensor
+};
+
+struct SlopesParams {   // WIDE_SLOPES: RELU, LEAKY_RELU and their like of int16
+  Multiplier positive;  // of values above the zero point
+  Multiplier negative;
+  Clamp clamp;
 };
 
 struct SigmoidParams {  // SIGMOID, TANH of int16

@@ -5,9 +5,17 @@ namespace godwit::proto::rules {
 
 namespace {
 
+constexpr int64_t kWideBiasMax = INT64_C(1) << 46;
+constexpr uint32_t kWideProductsMax = 1u << 23;
+constexpr int32_t kWideShiftMax = 7;
+
 /// The bias and the factors of each output channel: inputs 2, 3 and 4 of a matrix operator.
 auto check_channels(ModelView const& model, Operator const& op, uint32_t channels) -> Fault {
-  if (!is_constant(model.tensor(op.input(2)), TensorType::int32, channels))
+  auto const bias = model.tensor(op.input(2));
+  bool const wide = bias.type == TensorType::int64;
+  if (wide && model.tensor(op.output(0)).type != TensorType::int16)
+    return "bias is wider than its sums";
+  if (!is_constant(bias, wide ? TensorType::int64 : TensorType::int32, channels))
     return "bias does not fit the output channels";
   auto const values = model.tensor(op.input(3));
   auto const shifts = model.tensor(op.input(4));
@@ -19,16 +27,29 @@ auto check_channels(ModelView const& model, Operator const& op, uint32_t channel
   for (size_t i = 0; i < channels; ++i) {
     Multiplier const m{static_cast<int32_t>(layout::little<uint32_t>(value_bytes, 4 * i)),
                        static_cast<int8_t>(shift_bytes[i])};
-    if (!good(m)) return "a multiplier is out of range";
+    if (!good(m) || (wide && m.shift > kWideShiftMax)) return "a multiplier is out of range";
+  }
+  for (size_t i = 0; wide && i < channels; ++i) {
+    auto const value = static_cast<int64_t>(layout::little<uint64_t>(model.constant(bias), 8 * i));
+    if (value < -kWideBiasMax || value > kWideBiasMax) return "bias out of range";
   }
   return kGood;
 }
 
 auto check_weights(Tensor const& weights) -> Fault {
-  if (weights.place != Place::constant || weights.type != TensorType::int8 ||
-      weights.zero_point != 0)
-    return "weights are not constant symmetric int8";
+  if (weights.place != Place::constant || weights.type != TensorType::int8)
+    return "weights are not constant int8";
   return kGood;
+}
+
+/// int16 knows no zero points, and so few products that their sum stays below 2^46.
+auto check_activations(ModelView const& model, Operator const& op, uint32_t products) -> Fault {
+  if (!all_are_whole(model, op)) return kNotWhole;
+  if (model.tensor(op.output(0)).type != TensorType::int16) return kGood;
+  if (model.tensor(op.input(0)).zero_point || model.tensor(op.input(1)).zero_point ||
+      model.tensor(op.output(0)).zero_point)
+    return "int16 has a zero point, or its weights have";
+  return products <= kWideProductsMax ? kGood : "sums too many products";
 }
 
 }  // namespace
@@ -38,10 +59,10 @@ auto check_conv(ModelView const& model, Operator const& op) -> Fault {
   auto const weights = model.tensor(op.input(1));
   auto const output = model.tensor(op.output(0));
   auto const p = op.params<ConvParams>();
-  if (!all_are(model, op, TensorType::int8)) return kNotInt8;
   bool const depthwise = op.code() == Opcode::depthwise_conv_2d;
   if (input.rank != 4 || weights.rank != 4 || output.rank != 4) return "a tensor is not of rank 4";
   if (auto const fault = check_weights(weights)) return fault;
+  if (auto const fault = check_activations(model, op, weights.elements)) return fault;
   uint32_t const channels = output.shape[3];
   bool const fits = depthwise ? weights.shape[0] == 1 && weights.shape[3] == channels &&
                                     channels % input.shape[3] == 0
@@ -58,7 +79,7 @@ auto check_conv(ModelView const& model, Operator const& op) -> Fault {
       !window_axis(p.window.stride_width, p.window.pad_left,
                    reach(weights.shape[2], p.dilation_width), output.shape[2]))
     return "stride or padding out of range";
-  if (!good(p.clamp)) return "clamp out of range";
+  if (!good(p.clamp, output.type)) return "clamp out of range";
   return check_channels(model, op, channels);
 }
 
@@ -66,14 +87,14 @@ auto check_fully_connected(ModelView const& model, Operator const& op) -> Fault 
   auto const input = model.tensor(op.input(0));
   auto const weights = model.tensor(op.input(1));
   auto const output = model.tensor(op.output(0));
-  if (!all_are(model, op, TensorType::int8)) return kNotInt8;
   if (auto const fault = check_weights(weights)) return fault;
   if (weights.rank != 2) return "weights are not of rank 2";
+  if (auto const fault = check_activations(model, op, weights.shape[1])) return fault;
   uint32_t const channels = weights.shape[0];
   uint32_t const depth = weights.shape[1];
   if (input.elements % depth || uint64_t{input.elements / depth} * channels != output.elements)
     return "shapes do not fit each other";
-  if (!good(op.params<FullyConnectedParams>().clamp)) return "clamp out of range";
+  if (!good(op.params<FullyConnectedParams>().clamp, output.type)) return "clamp out of range";
   return check_channels(model, op, channels);
 }
 

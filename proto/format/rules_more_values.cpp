@@ -9,7 +9,7 @@ constexpr uint32_t kResizedMax = 1 << 16;
 
 auto check_pair(ModelView const& model, Operator const& op) -> Fault {
   auto const output = model.tensor(op.output(0));
-  if (!all_are(model, op, TensorType::int8, 2)) return kNotInt8;
+  if (!all_are_whole(model, op, 2)) return kNotWhole;
   return broadcasts(model.tensor(op.input(0)), output) &&
                  broadcasts(model.tensor(op.input(1)), output)
              ? kGood
@@ -57,11 +57,17 @@ auto check_mul(ModelView const& model, Operator const& op) -> Fault {
   auto const p = op.params<MulParams>();
   if (auto const fault = check_pair(model, op)) return fault;
   if (!good(p.multiplier)) return "a multiplier is out of range";
-  return good(p.clamp) ? kGood : "clamp out of range";
+  // The product of two values minus their zero points fits int32.
+  auto const output = model.tensor(op.output(0));
+  if (output.type == TensorType::int16 &&
+      (model.tensor(op.input(0)).zero_point || model.tensor(op.input(1)).zero_point))
+    return "int16 has a zero point";
+  return good(p.clamp, output.type) ? kGood : "clamp out of range";
 }
 
 auto check_prelu(ModelView const& model, Operator const& op) -> Fault {
   auto const p = op.params<PreluParams>();
+  if (!all_are(model, op, TensorType::int8, 2)) return kNotInt8;
   if (auto const fault = check_pair(model, op)) return fault;
   return good(p.positive) && good(p.negative) ? kGood : "a multiplier is out of range";
 }

@@ -6,27 +6,30 @@ namespace godwit::proto::rules {
 auto check_add(ModelView const& model, Operator const& op) -> Fault {
   auto const output = model.tensor(op.output(0));
   auto const p = op.params<AddParams>();
-  if (!all_are(model, op, TensorType::int8, 2)) return kNotInt8;
+  bool const wide = output.type == TensorType::int16;
+  if (!all_are_whole(model, op, 2)) return kNotWhole;
   if (!broadcasts(model.tensor(op.input(0)), output) ||
       !broadcasts(model.tensor(op.input(1)), output))
     return "shapes do not fit each other";
-  // A factor of at most 1 keeps the sum of both scaled inputs inside int32.
-  if (!within(p.left_shift, 0, 20) || !good(p.first) || p.first.shift > 0 || !good(p.second) ||
-      p.second.shift > 0 || !good(p.output))
+  // A factor of at most 1 keeps both scaled inputs inside int32.
+  if (!within(p.left_shift, 0, wide ? 15 : 20) || !good(p.first) || p.first.shift > 0 ||
+      !good(p.second) || p.second.shift > 0 || !good(p.output))
     return "a multiplier is out of range";
-  return good(p.clamp) ? kGood : "clamp out of range";
+  return good(p.clamp, output.type) ? kGood : "clamp out of range";
 }
 
 auto check_pool(ModelView const& model, Operator const& op) -> Fault {
   auto const input = model.tensor(op.input(0));
   auto const output = model.tensor(op.output(0));
   auto const p = op.params<PoolParams>();
-  if (!all_are(model, op, TensorType::int8)) return kNotInt8;
+  if (op.code() == Opcode::average_pool_2d_up ? !all_are(model, op, TensorType::int8)
+                                              : !all_are_whole(model, op))
+    return kNotWhole;
   if (input.rank != 4 || output.rank != 4) return "a tensor is not of rank 4";
   if (input.shape[0] != output.shape[0] || input.shape[3] != output.shape[3])
     return "shapes do not fit each other";
   if (!within(p.filter_height, 1, kStrideMax) || !within(p.filter_width, 1, kStrideMax) ||
-      int64_t{p.filter_height} * p.filter_width > kReducedElementsMax)
+      int64_t{p.filter_height} * p.filter_width > reduced_max(output.type))
     return "filter out of range";
   auto const axis = [](int32_t filter, int32_t stride, int32_t pad, uint32_t in, uint32_t out) {
     // Every window must touch the input: an average over nothing has no value.
@@ -38,19 +41,19 @@ auto check_pool(ModelView const& model, Operator const& op) -> Fault {
       !axis(p.filter_width, p.window.stride_width, p.window.pad_left, input.shape[2],
             output.shape[2]))
     return "stride or padding out of range";
-  return good(p.clamp) ? kGood : "clamp out of range";
+  return good(p.clamp, output.type) ? kGood : "clamp out of range";
 }
 
 auto check_mean(ModelView const& model, Operator const& op) -> Fault {
   auto const input = model.tensor(op.input(0));
   auto const output = model.tensor(op.output(0));
   auto const p = op.params<MeanParams>();
-  if (!all_are(model, op, TensorType::int8)) return kNotInt8;
+  if (!all_are_whole(model, op)) return kNotWhole;
   if (p.axes <= 0 || p.axes >= 1 << input.rank) return "axes out of range";
   uint32_t reduced = 1;
   for (uint32_t d = 0; d < input.rank; ++d)
     if (p.axes >> d & 1) reduced *= input.shape[d];
-  if (reduced > kReducedElementsMax || input.elements / reduced != output.elements)
+  if (reduced > reduced_max(output.type) || input.elements / reduced != output.elements)
     return "shapes do not fit each other";
   return good(p.multiplier) ? kGood : "a multiplier is out of range";
 }

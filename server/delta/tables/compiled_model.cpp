@@ -18,6 +18,8 @@ auto element_type(proto::TensorType type) -> ElementType {
       return ElementType::int32;
     case proto::TensorType::float32:
       return ElementType::fp32;
+    case proto::TensorType::int64:
+      break;
   }
   return ElementType::uint8;
 }

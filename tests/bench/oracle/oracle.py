@@ -10,18 +10,22 @@ Inputs are the engine's golden inputs of a seed (docs/format-model.md), so that 
 must be kept: seed 1, unless the first lines of OUT/seeds.txt say otherwise. Where such bytes make
 no sense (float32) they are written to NAME.in.bin.
 
-Needs PyPI's tflite-micro 0.dev20261023182759 (the oracle) and ai-edge-litert (the schema); the
-product and its ordinary tests do not.
+Needs PyPI's tflite-micro 0.dev20261023182759 (the oracle) and ai-edge-litert 2.3.0 (the schema, and
+the oracle of what TFLite Micro has no kernels for); the product and its ordinary tests do not.
 """
 import argparse
 import pathlib
 import sys
 
+import flatbuffers
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 from tflite_micro.python.tflite_micro import runtime
 
 import cases
 import cases_more  # noqa: F401  adds to cases.ALL
+import cases_uint8  # noqa: F401
+import cases_wide  # noqa: F401
 
 MASK = (1 << 64) - 1
 
@@ -87,12 +91,69 @@ class Reference:
                         for i in range(len(self.outputs)))
 
 
-def outputs_of(model, rows, stream):
-    reference = Reference(model)
+    def reset(self):
+        self.interpreter.reset()
+
+
+class LiteRtReference:
+    """LiteRT's reference kernels, for forms that TFLite Micro has no kernels for."""
+
+    def __init__(self, model):
+        from ai_edge_litert.interpreter import Interpreter, OpResolverType
+        self.interpreter = Interpreter(
+            model_content=model, experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+        self.interpreter.allocate_tensors()
+        self.inputs = self.interpreter.get_input_details()
+        self.outputs = self.interpreter.get_output_details()
+        self.row_bytes = sum(Reference.size(d) for d in self.inputs)
+
+    def run(self, row):
+        for details in self.inputs:
+            size = Reference.size(details)
+            value = np.frombuffer(row[:size], details["dtype"]).reshape(details["shape"])
+            self.interpreter.set_tensor(details["index"], value)
+            row = row[size:]
+        self.interpreter.invoke()
+        return b"".join(self.interpreter.get_tensor(d["index"]).tobytes() for d in self.outputs)
+
+    def reset(self):
+        self.interpreter.reset_all_variables()
+
+
+class MovedReference(Reference):
+    """TFLite Micro's kernels for int8 on a graph of uint8 that was moved by 128."""
+
+    def __init__(self, model):
+        super().__init__(graph_of_int8(model))
+
+    def run(self, row):
+        return bytes(b ^ 0x80 for b in super().run(bytes(b ^ 0x80 for b in row)))
+
+
+def graph_of_int8(model):
+    whole = schema.ModelT.InitFromPackedBuf(model, 0)
+    for tensor in whole.subgraphs[0].tensors:
+        if tensor.type != schema.TensorType.UINT8:
+            continue
+        tensor.type = schema.TensorType.INT8
+        tensor.quantization.zeroPoint = [z - 128 for z in tensor.quantization.zeroPoint]
+        buffer = whole.buffers[tensor.buffer]
+        if buffer.data is not None:
+            buffer.data = np.asarray(buffer.data, np.uint8) ^ 0x80
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(whole.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+ORACLES = {"tflm": Reference, "litert": LiteRtReference, "tflm moved": MovedReference}
+
+
+def outputs_of(model, rows, stream, oracle="tflm"):
+    reference = ORACLES[oracle](model)
     out = []
     for row in rows(reference.row_bytes):
         if not stream:
-            reference.interpreter.reset()
+            reference.reset()
         out.append(reference.run(row))
     return out
 
@@ -106,7 +167,7 @@ def write_case(folder, name, case, count):
         rows = made(count) if made else None
         out = outputs_of(model, lambda size: rows or [golden_input(seed, r, size)
                                                       for r in range(count)],
-                         getattr(graph, "stream", False))
+                         getattr(graph, "stream", False), getattr(graph, "oracle", "tflm"))
         distinct = len(set(out))
         if distinct >= min(16, count):
             break
@@ -146,9 +207,10 @@ def main():
             continue
         if distinct < 16:
             poor.append(name)
-    if not arguments.names:
-        (arguments.out / "seeds.txt").write_text(
-            "".join(f"{name} {seed}\n" for name, seed in sorted(seeds.items())))
+    listed = arguments.out / "seeds.txt"
+    known = dict(line.split() for line in listed.read_text().splitlines()) if listed.exists() else {}
+    known = {name: seed for name, seed in {**known, **seeds}.items() if name in cases.ALL}
+    listed.write_text("".join(f"{name} {seed}\n" for name, seed in sorted(known.items())))
     print(f"{len(seeds)} sets; refused or with fewer than 16 distinct outputs: {poor or 'none'}")
     return bool(poor)
 

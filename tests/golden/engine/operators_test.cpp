@@ -8,6 +8,7 @@
 #include "agent/engine/engine.h"
 #include "agent/engine/golden.h"
 #include "compiler/compile.h"
+#include "proto/format/model.h"
 
 namespace godwit {
 namespace {
@@ -76,8 +77,25 @@ TEST_P(Operators, EveryRowIsEqual) {
 INSTANTIATE_TEST_SUITE_P(Generated, Operators, testing::ValuesIn(all_sets()),
                          [](auto const& test) { return test.param.name; });
 
+class RoundedOnce : public testing::TestWithParam<Set> {};
+
+/// No wheel rounds so: PlainKernels shows that it is right, this that all paths agree.
+TEST_P(RoundedOnce, IsTheSameOnEveryPath) {
+  auto const compiled =
+      compiler::compile_tflite(read_file(GetParam().name + ".tflite"), {.round_once = true});
+  ASSERT_TRUE(compiled) << compiled.error().what;
+  EXPECT_EQ(proto::parse_model(compiled->model)->rounding(), proto::Rounding::once);
+  for (auto const& path : engine::path_names()) {
+    if (!engine::check_options({.path = path})) continue;
+    EXPECT_TRUE(engine::check_golden(compiled->model, {.path = path})) << "on path " << path;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Generated, RoundedOnce, testing::ValuesIn(all_sets()),
+                         [](auto const& test) { return test.param.name; });
+
 TEST(GeneratedSets, AreThere) {
-  EXPECT_GE(all_sets().size(), 150u);
+  EXPECT_GE(all_sets().size(), 224u);
 }
 
 }  // namespace

@@ -29,15 +29,23 @@ auto wrapped(int64_t value) -> int64_t {
   return static_cast<int32_t>(static_cast<uint32_t>(static_cast<uint64_t>(value)));
 }
 
-auto scaled(int64_t value, proto::Multiplier m) -> int64_t {
+/// Floor of a division.
+auto floored(int64_t value, int64_t divisor) -> int64_t {
+  return value / divisor - (value % divisor < 0 ? 1 : 0);
+}
+
+auto scaled(int64_t value, proto::Multiplier m, proto::Rounding rounding) -> int64_t {
+  if (rounding == proto::Rounding::once)
+    return wrapped(half_up(value * m.value, INT64_C(1) << (31 - m.shift)));
   int64_t const shifted = wrapped(value * (INT64_C(1) << std::max(m.shift, 0)));
   int64_t const product = half_up(shifted * m.value, INT64_C(1) << 31);
   return half_away(product, INT64_C(1) << std::max(-m.shift, 0));
 }
 
-auto finished(int64_t sum, proto::Multiplier m, int32_t zero_point, proto::Clamp clamp) -> uint8_t {
-  int64_t const value = wrapped(scaled(wrapped(sum), m) + zero_point);
-  return static_cast<uint8_t>(std::clamp<int64_t>(value, clamp.low, clamp.high));
+/// A sum of 64 bits: the factor keeps 16 of its bits, and there is one rounding.
+auto scaled_wide(int64_t sum, proto::Multiplier m) -> int64_t {
+  int64_t const factor = std::min<int64_t>(half_up(m.value, 1 << 16), 0x7fff);
+  return wrapped(half_up(sum * factor, INT64_C(1) << (15 - m.shift)));
 }
 
 class Plain {
@@ -54,8 +62,12 @@ class Plain {
   }
 
   auto run() -> Bytes {
-    Bytes out(output_.elements);
-    for (uint32_t i = 0; i < output_.elements; ++i) out[i] = value(position(i));
+    Bytes out;
+    for (uint32_t i = 0; i < output_.elements; ++i) {
+      auto const result = static_cast<uint64_t>(value(position(i)));
+      for (uint32_t k = 0; k < proto::element_bytes(output_.type); ++k)
+        out.push_back(static_cast<uint8_t>(result >> 8 * k));
+    }
     return out;
   }
 
@@ -71,7 +83,7 @@ class Plain {
     return at;
   }
 
-  auto value(Index const& at) const -> uint8_t {
+  auto value(Index const& at) const -> int64_t {
     switch (op_.code()) {
       case Opcode::conv_2d:
         return conv(at, false);
@@ -80,7 +92,9 @@ class Plain {
       case Opcode::fully_connected:
         return fully_connected(at);
       case Opcode::add:
-        return add(at);
+        return add(at, 1);
+      case Opcode::sub:
+        return add(at, -1);
       case Opcode::mean:
         return mean(at);
       default:
@@ -89,7 +103,12 @@ class Plain {
   }
 
   auto number(size_t input, int64_t i) const -> int64_t {
-    return static_cast<int8_t>(data_[input][static_cast<size_t>(i)]) - inputs_[input].zero_point;
+    auto const at = static_cast<size_t>(i);
+    int32_t const stored =
+        inputs_[input].type == proto::TensorType::int16
+            ? static_cast<int16_t>(proto::layout::little<uint16_t>(data_[input], 2 * at))
+            : static_cast<int8_t>(data_[input][at]);
+    return stored - inputs_[input].zero_point;
   }
   auto pixel(int64_t n, int64_t y, int64_t x, int64_t c) const -> int64_t {
     auto const& s = inputs_[0].shape;
@@ -102,13 +121,25 @@ class Plain {
     return static_cast<int32_t>(
         proto::layout::little<uint32_t>(data_[input], static_cast<size_t>(4 * i)));
   }
-  auto channel_output(int64_t sum, int64_t channel, proto::Clamp clamp) const -> uint8_t {
+  auto channel_output(int64_t sum, int64_t channel, proto::Clamp clamp) const -> int64_t {
     proto::Multiplier const m{word(3, channel),
                               static_cast<int8_t>(data_[4][static_cast<size_t>(channel)])};
-    return finished(sum + word(2, channel), m, output_.zero_point, clamp);
+    if (inputs_[2].type == proto::TensorType::int32)
+      return finished(sum + word(2, channel), m, clamp);
+    auto const bias = static_cast<int64_t>(
+        proto::layout::little<uint64_t>(data_[2], static_cast<size_t>(8 * channel)));
+    return std::clamp<int64_t>(scaled_wide(sum + bias, m), clamp.low, clamp.high);
+  }
+  auto finished(int64_t sum, proto::Multiplier m, proto::Clamp clamp) const -> int64_t {
+    int64_t const value = wrapped(scaled(wrapped(sum), m, op_.rounding()) + output_.zero_point);
+    return std::clamp<int64_t>(value, clamp.low, clamp.high);
+  }
+  auto whole() const -> proto::Clamp {
+    bool const wide = output_.type == proto::TensorType::int16;
+    return wide ? proto::Clamp{-32768, 32767} : proto::Clamp{-128, 127};
   }
 
-  auto conv(Index const& at, bool depthwise) const -> uint8_t {
+  auto conv(Index const& at, bool depthwise) const -> int64_t {
     auto const p = op_.params<proto::ConvParams>();
     auto const& w = inputs_[1].shape;
     int64_t const depth = inputs_[0].shape[3];
@@ -131,7 +162,7 @@ class Plain {
     return channel_output(sum, at[3], p.clamp);
   }
 
-  auto fully_connected(Index const& at) const -> uint8_t {
+  auto fully_connected(Index const& at) const -> int64_t {
     int64_t const depth = inputs_[1].shape[1];
     int64_t sum = 0;
     for (int64_t k = 0; k < depth; ++k)
@@ -147,15 +178,15 @@ class Plain {
     return number(input, i);
   }
 
-  auto add(Index const& at) const -> uint8_t {
+  auto add(Index const& at, int64_t sign) const -> int64_t {
     auto const p = op_.params<proto::AddParams>();
     int64_t const factor = INT64_C(1) << p.left_shift;
-    return finished(
-        scaled(broadcast(0, at) * factor, p.first) + scaled(broadcast(1, at) * factor, p.second),
-        p.output, output_.zero_point, p.clamp);
+    return finished(scaled(broadcast(0, at) * factor, p.first, op_.rounding()) +
+                        sign * scaled(broadcast(1, at) * factor, p.second, op_.rounding()),
+                    p.output, p.clamp);
   }
 
-  auto pool(Index const& at) const -> uint8_t {
+  auto pool(Index const& at) const -> int64_t {
     auto const p = op_.params<proto::PoolParams>();
     int64_t sum = 0;
     int64_t count = 0;
@@ -170,11 +201,13 @@ class Plain {
         highest = std::max(highest, stored);
         ++count;
       }
-    int64_t const result = op_.code() == Opcode::max_pool_2d ? highest : half_away(sum, count);
-    return static_cast<uint8_t>(std::clamp<int64_t>(result, p.clamp.low, p.clamp.high));
+    int64_t result = highest;
+    if (op_.code() == Opcode::average_pool_2d) result = half_away(sum, count);
+    if (op_.code() == Opcode::average_pool_2d_up) result = floored(2 * sum + count, 2 * count);
+    return std::clamp<int64_t>(result, p.clamp.low, p.clamp.high);
   }
 
-  auto mean(Index const& at) const -> uint8_t {
+  auto mean(Index const& at) const -> int64_t {
     auto const p = op_.params<proto::MeanParams>();
     int64_t sum = 0;
     for (uint32_t i = 0; i < inputs_[0].elements; ++i) {
@@ -186,7 +219,7 @@ class Plain {
       }
       if (same) sum += number(0, i);
     }
-    return finished(sum, p.multiplier, output_.zero_point, {.low = -128, .high = 127});
+    return finished(sum, p.multiplier, whole());
   }
 
   proto::Operator op_;

@@ -41,16 +41,20 @@ auto RandomStep::bytes(size_t count) -> Bytes {
 }
 
 auto RandomStep::clamp(int32_t zero_point) -> proto::Clamp {
-  if (one_in(2)) return {.low = -128, .high = 127};
-  if (one_in(2)) return {.low = zero_point, .high = between(zero_point, 127)};
-  int32_t const low = between(-128, 127);
-  return {.low = low, .high = between(low, 127)};
+  int32_t const most = form_.wide ? 32767 : 127;
+  if (one_in(2)) return {.low = -most - 1, .high = most};
+  if (one_in(2)) return {.low = zero_point, .high = between(zero_point, most)};
+  int32_t const low = between(-most - 1, most);
+  return {.low = low, .high = between(low, most)};
 }
 
 auto RandomStep::multiplier(int32_t depth) -> proto::Multiplier {
   if (one_in(20)) return {.value = between(0, 1), .shift = between(-31, 0)};
   if (one_in(10))
-    return {.value = between(1 << 30, INT32_MAX), .shift = between(-31, wild_ ? 30 : -1)};
+    return {.value = between(1 << 30, INT32_MAX),
+            .shift = between(-31, !wild_       ? -1
+                                  : form_.wide ? 7
+                                               : 30)};
   if (one_in(8)) return {.value = 1 << 30, .shift = between(-12, -1)};  // halves are common
   int32_t bits = 0;
   for (int64_t sum = int64_t{depth} * 64 * 64; sum > 256; sum /= 2) ++bits;
@@ -70,12 +74,25 @@ auto RandomStep::constants(std::vector<uint32_t> weights_shape, uint32_t channel
     values.push_back(m.value);
     shifts.push_back(static_cast<uint8_t>(m.shift));
   }
+  bool const wide_bias = form_.wide && one_in(2);
+  auto bias = words(biases);
+  if (wide_bias) {
+    bias.clear();
+    for (int32_t i = 0; i < static_cast<int32_t>(channels); ++i)
+      for (auto const part : words({between(INT32_MIN, INT32_MAX), between(-200, 200)}))
+        bias.push_back(part);
+  }
   auto const of_channels = [&](char const* name, proto::TensorType type, Bytes data) {
     return proto::TensorSpec{
         .name = name, .type = type, .shape = {channels}, .scales = {}, .data = std::move(data)};
   };
-  return {{.name = "weights", .shape = std::move(weights_shape), .scales = {1}, .data = weights},
-          of_channels("bias", proto::TensorType::int32, words(biases)),
+  return {{.name = "weights",
+           .shape = std::move(weights_shape),
+           .scales = {1},
+           .zero_point = form_.asymmetric ? between(-128, 127) : 0,
+           .data = weights},
+          of_channels("bias", wide_bias ? proto::TensorType::int64 : proto::TensorType::int32,
+                      std::move(bias)),
           of_channels("values", proto::TensorType::int32, words(values)),
           of_channels("shifts", proto::TensorType::int8, shifts)};
 }
@@ -95,12 +112,14 @@ auto RandomStep::finish(proto::ModelSpec& spec, proto::Opcode code, std::vector<
     if (i != spec.input_count) inputs.push_back(i);
     auto& tensor = spec.tensors[i];
     if (tensor.data) continue;
+    if (form_.wide) tensor.type = type();
     uint32_t& place = tensor.state ? spec.state_bytes : at;
     tensor.arena_offset = place;
     place += (elements(tensor.shape) * proto::element_bytes(tensor.type) + 15) / 16 * 16;
   }
   spec.arena_bytes = at;
   spec.outputs = {spec.input_count};
+  if (form_.once) spec.rounding = proto::Rounding::once;
   spec.operators = {{code, inputs, {spec.input_count}, std::move(params)}};
   return proto::write_model(spec);
 }
@@ -175,7 +194,8 @@ auto RandomStep::add_multiplier() -> proto::Multiplier {
 
 auto RandomStep::add_params(int32_t out_zero_point) -> proto::AddParams {
   proto::AddParams p{};
-  p.left_shift = one_in(4) ? between(0, 20) : 20;
+  int32_t const most = form_.wide ? 15 : 20;
+  p.left_shift = one_in(4) ? between(0, most) : most;
   p.first = add_multiplier();
   p.second = add_multiplier();
   p.output = {.value = between(1 << 30, INT32_MAX),
@@ -184,7 +204,7 @@ auto RandomStep::add_params(int32_t out_zero_point) -> proto::AddParams {
   return p;
 }
 
-auto RandomStep::add() -> Bytes {
+auto RandomStep::sum(proto::Opcode code) -> Bytes {
   auto const shape = shape4(between(1, 2), between(1, 5), between(1, 5), channels());
   auto other = shape;
   if (one_in(3)) other[static_cast<size_t>(between(0, 3))] = 1;
@@ -197,7 +217,7 @@ auto RandomStep::add() -> Bytes {
                   {.name = "b", .shape = other, .scales = {1}, .zero_point = zero_point()},
                   {.name = "out", .shape = shape, .scales = {1}, .zero_point = out_zero}};
   if (one_in(2)) std::swap(spec.tensors[0], spec.tensors[1]);
-  return finish(spec, proto::Opcode::add, proto::param_words(p));
+  return finish(spec, code, proto::param_words(p));
 }
 
 auto RandomStep::pool(proto::Opcode code) -> Bytes {
@@ -208,6 +228,8 @@ auto RandomStep::pool(proto::Opcode code) -> Bytes {
               between(0, p.filter_width - 1)};
   int32_t const out_height = between(1, 5);
   int32_t const out_width = between(1, 5);
+  if (code == proto::Opcode::average_pool_2d && form_.asymmetric)
+    code = proto::Opcode::average_pool_2d_up;
   auto const extent = [&](int32_t out, int32_t stride, int32_t pad, int32_t filter) -> int32_t {
     int32_t const last = (out - 1) * stride - pad;  // where the last window begins
     return std::max(last + between(1, filter + 1), 1);

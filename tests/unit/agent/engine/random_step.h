@@ -8,14 +8,23 @@
 
 namespace godwit::engine {
 
+/// What only the portable kernels do.
+struct Form {
+  bool once = false;        // rounded once
+  bool wide = false;        // int16 activations
+  bool asymmetric = false;  // weights with a zero point
+};
+
 /// One seed, one model: a failing case is replayed by its seed.
 class RandomStep {
  public:
-  explicit RandomStep(uint32_t seed) : engine_(seed), wild_(one_in(6)) {}
+  explicit RandomStep(uint32_t seed, Form form = {})
+      : engine_(seed), form_(form), wild_(one_in(6)) {}
 
   auto conv(bool depthwise) -> Bytes;
   auto fully_connected() -> Bytes;
-  auto add() -> Bytes;
+  auto add() -> Bytes { return sum(proto::Opcode::add); }
+  auto sum(proto::Opcode code) -> Bytes;  // ADD, SUB
   auto pool(proto::Opcode code) -> Bytes;
   auto mean() -> Bytes;
   auto lookup() -> Bytes;
@@ -29,7 +38,13 @@ class RandomStep {
   auto channels() -> int32_t;
   auto bytes(size_t count) -> Bytes;
   auto clamp(int32_t zero_point) -> proto::Clamp;
-  auto zero_point() -> int32_t { return one_in(3) ? -128 : between(-128, 127); }
+  auto zero_point() -> int32_t {
+    if (form_.wide) return 0;
+    return one_in(3) ? -128 : between(-128, 127);
+  }
+  auto type() const -> proto::TensorType {
+    return form_.wide ? proto::TensorType::int16 : proto::TensorType::int8;
+  }
   /// Brings a sum of `depth` products to about the range of int8, mostly.
   auto multiplier(int32_t depth) -> proto::Multiplier;
   /// Of an input of ADD: at most 1.
@@ -45,6 +60,7 @@ class RandomStep {
   auto finish(proto::ModelSpec& spec, proto::Opcode code, std::vector<int32_t> params) -> Bytes;
 
   std::mt19937 engine_;
+  Form form_;
   bool wild_;  // with factors that no model has, which some kernels leave to others
 };
 

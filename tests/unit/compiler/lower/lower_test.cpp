@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "compiler/lower.h"
+#include "compiler/uint8.h"
 
 namespace godwit::compiler {
 namespace {
@@ -55,6 +56,49 @@ TEST(Lower, NamesATensorThatIsNotQuantised) {
   auto const text = why(model);
   EXPECT_NE(text.find("operator 0 (RELU): tensor 1 'out' is float32, not int8"), std::string::npos)
       << text;
+}
+
+/// A fully connected layer of two values and uint8 weights with the zero point 100.
+auto uint8_layer(Bytes const& weights) -> TfliteModel {
+  auto model = model_of(TfliteCode::fully_connected);
+  model.tensors = {tensor("in", {1, 2}, TfliteType::uint8),
+                   tensor("out", {1, 1}, TfliteType::uint8),
+                   tensor("weights", {1, 2}, TfliteType::uint8)};
+  model.tensors[2].data = weights;
+  model.tensors[2].zero_points = {100};
+  model.operators = {op(TfliteCode::fully_connected, {0, 2}, {1})};
+  return model;
+}
+
+TEST(Uint8, TakesTheZeroPointOffWeightsThatStillFit) {
+  Bytes const weights{90, 227};
+  auto model = uint8_layer(weights);
+  move_to_int8(model);
+  auto const graph = lower(model);
+  ASSERT_TRUE(graph) << graph.error().what;
+  ASSERT_EQ(graph->operators.size(), 3u);  // between two of QUANTIZE
+  auto const& made = graph->tensors[graph->operators[1].inputs[1]];
+  EXPECT_EQ(made.zero_point, 0);
+  EXPECT_EQ(*made.data, (Bytes{static_cast<uint8_t>(-10), 127}));
+}
+
+TEST(Uint8, KeepsTheZeroPointOfOthers) {
+  Bytes const weights{90, 228};
+  auto model = uint8_layer(weights);
+  move_to_int8(model);
+  auto const graph = lower(model);
+  ASSERT_TRUE(graph) << graph.error().what;
+  auto const& made = graph->tensors[graph->operators[1].inputs[1]];
+  EXPECT_EQ(made.zero_point, 100 - 128);
+  EXPECT_EQ(*made.data, (Bytes{90 ^ 128, 228 ^ 128}));
+}
+
+TEST(Uint8, StaysWhereNothingComputesWithIt) {
+  auto model = model_of(TfliteCode::quantize);
+  model.tensors[0].type = TfliteType::uint8;
+  move_to_int8(model);
+  EXPECT_EQ(model.tensors[0].type, TfliteType::uint8);
+  EXPECT_EQ(model.operators.size(), 1u);
 }
 
 TEST(Lower, LeavesOutWhatNoOutputNeeds) {
