@@ -22,27 +22,25 @@ GODWIT_INLINE auto window_sums(Depthwise const& d, Block const& block, int16_t c
 }
 
 template <Scaling kScaling>
-void all_columns(Depthwise const& d, Convolution const& conv, int16_t const* copy, int32_t lines,
-                 int8_t* output) {
+void all_columns(Depthwise const& d, Convolution const& conv, int32_t b, int16_t const* copy,
+                 int32_t lines, int8_t* output) {
   ptrdiff_t const column = ptrdiff_t{conv.p.window.stride_width} * d.channels;
   int32_t const width = conv.out[2];
-  for (int32_t b = 0; b < d.blocks; ++b) {
-    int32_t const channel = b * kLanes;
-    int32_t const lanes = d.channels - channel < kLanes ? d.channels - channel : kLanes;
-    auto const& block = d.block(b);
-    auto const* const weights = reinterpret_cast<int16_t const*>(d.weights(b));
-    Avx2Finish<kScaling> const finish(block, d.finish);
-    for (int32_t y = 0; y < lines; ++y) {
-      int8_t* out = output + ptrdiff_t{y} * width * d.channels + channel;
-      auto const* at = copy + y * conv.p.window.stride_height * d.pitch + channel;
-      for (int32_t x = 0; x < width; x += 2, at += 2 * column, out += 2 * d.channels) {
-        auto const first = window_sums(d, block, weights, at);
-        bool const both = x + 1 < width;
-        auto const second = both ? window_sums(d, block, weights, at + column) : first;
-        auto const bytes = finish.bytes(finish.scaled(first), finish.scaled(second));
-        store_lanes(out, _mm256_castsi256_si128(bytes), lanes);
-        if (both) store_lanes(out + d.channels, _mm256_extracti128_si256(bytes, 1), lanes);
-      }
+  int32_t const channel = b * kLanes;
+  int32_t const lanes = d.channels - channel < kLanes ? d.channels - channel : kLanes;
+  auto const& block = d.block(b);
+  auto const* const weights = reinterpret_cast<int16_t const*>(d.weights(b));
+  Avx2Finish<kScaling> const finish(block, d.finish);
+  for (int32_t y = 0; y < lines; ++y) {
+    int8_t* out = output + ptrdiff_t{y} * width * d.channels + channel;
+    auto const* at = copy + y * conv.p.window.stride_height * d.pitch + channel;
+    for (int32_t x = 0; x < width; x += 2, at += 2 * column, out += 2 * d.channels) {
+      auto const first = window_sums(d, block, weights, at);
+      bool const both = x + 1 < width;
+      auto const second = both ? window_sums(d, block, weights, at + column) : first;
+      auto const bytes = finish.bytes(first, second);
+      store_lanes(out, _mm256_castsi256_si128(bytes), lanes);
+      if (both) store_lanes(out + d.channels, _mm256_extracti128_si256(bytes, 1), lanes);
     }
   }
 }
@@ -52,8 +50,10 @@ void all_columns(Depthwise const& d, Convolution const& conv, int16_t const* cop
 void depthwise_strip_avx2(Depthwise const& d, Convolution const& conv, void const* copy,
                           int32_t lines, int8_t* output) {
   auto const* const words = static_cast<int16_t const*>(copy);
-  d.finish.scaling != Scaling::plain ? all_columns<Scaling::shifted>(d, conv, words, lines, output)
-                                     : all_columns<Scaling::plain>(d, conv, words, lines, output);
+  constexpr decltype(&all_columns<Scaling::whole>) kColumns[] = {
+      all_columns<Scaling::whole>, all_columns<Scaling::line>, all_columns<Scaling::lines>};
+  for (int32_t b = 0; b < d.blocks; ++b)
+    kColumns[static_cast<size_t>(d.block(b).scaling)](d, conv, b, words, lines, output);
 }
 
 }  // namespace godwit::engine::x86

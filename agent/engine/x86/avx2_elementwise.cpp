@@ -16,8 +16,7 @@ class LookedUp {
 
   /// Sums of 32 values.
   GODWIT_INLINE void store(int8_t const* a, int8_t const* b, int8_t* out) const {
-    auto const bytes =
-        finish_.bytes(finish_.scaled(sums(a, b)), finish_.scaled(sums(a + kLanes, b + kLanes)));
+    auto const bytes = finish_.bytes(sums(a, b), sums(a + kLanes, b + kLanes));
     store256(out, bytes);
   }
 
@@ -34,7 +33,7 @@ class LookedUp {
   }
 
   Add const& add_;
-  Avx2Finish<Scaling::shifted> finish_;
+  Avx2Finish<Scaling::whole> finish_;
 };
 
 /// Sums as a linear function of the values.

@@ -27,9 +27,8 @@ void finish_rows(Block const& block, Finish const& finish, int32_t const* sums, 
                  int32_t lanes, int8_t* output, ptrdiff_t stride) {
   Avx2Finish<kScaling> const f(block, finish);
   for (int32_t i = 0; i < rows; i += 2, sums += 2 * kLanes, output += 2 * stride) {
-    auto const a = f.scaled({load256(sums), load256(sums + 8)});
-    auto const b = f.scaled({load256(sums + kLanes), load256(sums + kLanes + 8)});
-    auto const bytes = f.bytes(a, b);
+    auto const bytes = f.bytes({load256(sums), load256(sums + 8)},
+                               {load256(sums + kLanes), load256(sums + kLanes + 8)});
     store_lanes(output, _mm256_castsi256_si128(bytes), lanes);
     if (i + 1 < rows) store_lanes(output + stride, _mm256_extracti128_si256(bytes, 1), lanes);
   }
@@ -39,9 +38,9 @@ void finish_rows(Block const& block, Finish const& finish, int32_t const* sums, 
 
 void finish_block_avx2(Block const& block, Finish const& finish, int32_t const* sums, int32_t rows,
                        int32_t lanes, int8_t* output, ptrdiff_t stride) {
-  auto const rows_as = finish.scaling == Scaling::plain ? finish_rows<Scaling::plain>
-                                                        : finish_rows<Scaling::shifted>;
-  rows_as(block, finish, sums, rows, lanes, output, stride);
+  constexpr decltype(&finish_rows<Scaling::whole>) kFinish[] = {
+      finish_rows<Scaling::whole>, finish_rows<Scaling::line>, finish_rows<Scaling::lines>};
+  kFinish[static_cast<size_t>(block.scaling)](block, finish, sums, rows, lanes, output, stride);
 }
 
 void multiply_rows_avx2(Matrix const& matrix, void const* const* rows, int32_t count,

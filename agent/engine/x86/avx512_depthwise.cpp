@@ -62,7 +62,7 @@ class ThreeByThree {
         next_(ptrdiff_t{d.columns} * kStride * d.channels),
         order_(_mm512_load_si512(d.order)),
         bias_(_mm512_load_si512(d.block(b).bias)),
-        scale_(d.block(b)),
+        requantise_(d.block(b), d.finish),
         outputs_(d.finish),
         line_(ptrdiff_t{conv.out[2]} * d.channels) {
     auto const* const w = d.weights(b);
@@ -93,8 +93,8 @@ class ThreeByThree {
         top = lowest, middle = load(at + 2 * pitch_), at += pitch_;
       }
       at += 2 * pitch_;
-      auto const bytes =
-          outputs_.bytes(scale_(a.first), scale_(a.second), scale_(b.first), scale_(b.second));
+      auto const bytes = outputs_.bytes(requantise_(a.first), requantise_(a.second),
+                                        requantise_(b.first), requantise_(b.second));
       store_lanes(output, _mm512_castsi512_si128(bytes), lanes);
       if (second_lanes)
         store_lanes(output + apart, _mm512_extracti32x4_epi32(bytes, 1), second_lanes);
@@ -123,127 +123,124 @@ class ThreeByThree {
   ptrdiff_t channels_, pitch_, next_;
   __m512i order_, bias_;
   __m512i first_[3], second_[3];
-  Avx512Scale<kScaling> scale_;
+  Avx512Requantise<kScaling> requantise_;
   Avx512Outputs outputs_;
   ptrdiff_t line_;
 };
 
 template <Reading kReading, int kStride, Scaling kScaling>
-void three_by_three(Depthwise const& d, Convolution const& conv, int8_t const* copy, int32_t lines,
-                    int8_t* output) {
+void three_by_three(Depthwise const& d, Convolution const& conv, int32_t b, int8_t const* copy,
+                    int32_t lines, int8_t* output) {
   int32_t const width = conv.out[2];
-  for (int32_t b = 0; b < d.blocks; ++b) {
-    ThreeByThree<kReading, kStride, kScaling> const kernel(d, conv, b);
-    int32_t const channel = b * kLanes;
-    int32_t const lanes = d.columns > 1 ? d.channels : std::min(kLanes, d.channels - channel);
-    for (int32_t x = 0; x < width; x += 2 * d.columns) {
-      int32_t const first = std::min(d.columns, width - x);
-      int32_t const second = std::max(std::min(d.columns, width - x - first), 0);
-      kernel.column(copy + ptrdiff_t{x} * kStride * d.channels + channel, lines,
-                    output + ptrdiff_t{x} * d.channels + channel, ptrdiff_t{d.columns} * d.channels,
-                    first * lanes, second * lanes);
-    }
+  ThreeByThree<kReading, kStride, kScaling> const kernel(d, conv, b);
+  int32_t const channel = b * kLanes;
+  int32_t const lanes = d.columns > 1 ? d.channels : std::min(kLanes, d.channels - channel);
+  for (int32_t x = 0; x < width; x += 2 * d.columns) {
+    int32_t const first = std::min(d.columns, width - x);
+    int32_t const second = std::max(std::min(d.columns, width - x - first), 0);
+    kernel.column(copy + ptrdiff_t{x} * kStride * d.channels + channel, lines,
+                  output + ptrdiff_t{x} * d.channels + channel, ptrdiff_t{d.columns} * d.channels,
+                  first * lanes, second * lanes);
   }
 }
 
 /// Any window: its taps four by four, wherever they are. Columns go by fours, line after line.
 template <Scaling kScaling>
-void any_window(Depthwise const& d, Convolution const& conv, int8_t const* copy, int32_t lines,
-                int8_t* output) {
+void any_window(Depthwise const& d, Convolution const& conv, int32_t b, int8_t const* copy,
+                int32_t lines, int8_t* output) {
   int32_t const width = conv.out[2];
   int32_t const count = lines * width;
   ptrdiff_t const column = ptrdiff_t{conv.p.window.stride_width} * d.channels;
   ptrdiff_t const line = conv.p.window.stride_height * d.pitch;
   auto const order = _mm512_load_si512(d.order);
   Avx512Outputs const outputs(d.finish);
-  for (int32_t b = 0; b < d.blocks; ++b) {
-    int32_t const channel = b * kLanes;
-    int32_t const lanes = std::min(kLanes, d.channels - channel);
-    Avx512Scale<kScaling> const scale(d.block(b));
-    auto const bias = _mm512_load_si512(d.block(b).bias);
-    int8_t* out = output + channel;
-    int32_t x = 0;
-    int8_t const* from = copy + channel;  // of the line
-    auto const next = [&] {
-      auto const* const at = from + x * column;
-      if (++x == width) x = 0, from += line;
-      return at;
-    };
-    for (int32_t i = 0; i < count; i += 4) {
-      int32_t const here = std::min(count - i, 4);
-      int8_t const* at[4];
-      at[0] = next();
-      for (int32_t k = 1; k < 4; ++k) at[k] = k < here ? next() : at[0];
-      __m512i sums[4] = {bias, bias, bias, bias};
-      auto const* tap = d.taps();
-      auto const* weights = d.weights(b);
-      for (int32_t g = 0; g < d.tap_groups; ++g, tap += kDepth, weights += kLanes * kDepth) {
-        auto const w = _mm512_load_si512(weights);
+  int32_t const channel = b * kLanes;
+  int32_t const lanes = std::min(kLanes, d.channels - channel);
+  Avx512Requantise<kScaling> const requantise(d.block(b), d.finish);
+  auto const bias = _mm512_load_si512(d.block(b).bias);
+  int8_t* out = output + channel;
+  int32_t x = 0;
+  int8_t const* from = copy + channel;  // of the line
+  auto const next = [&] {
+    auto const* const at = from + x * column;
+    if (++x == width) x = 0, from += line;
+    return at;
+  };
+  for (int32_t i = 0; i < count; i += 4) {
+    int32_t const here = std::min(count - i, 4);
+    int8_t const* at[4];
+    at[0] = next();
+    for (int32_t k = 1; k < 4; ++k) at[k] = k < here ? next() : at[0];
+    __m512i sums[4] = {bias, bias, bias, bias};
+    auto const* tap = d.taps();
+    auto const* weights = d.weights(b);
+    for (int32_t g = 0; g < d.tap_groups; ++g, tap += kDepth, weights += kLanes * kDepth) {
+      auto const w = _mm512_load_si512(weights);
 #pragma GCC unroll 4
-        for (int k = 0; k < 4; ++k)
-          sums[k] = _mm512_dpbusd_epi32(
-              sums[k],
-              arranged(join(at[k] + tap[0], at[k] + tap[1], at[k] + tap[2], at[k] + tap[3]), order),
-              w);
-      }
-      auto const bytes =
-          outputs.bytes(scale(sums[0]), scale(sums[1]), scale(sums[2]), scale(sums[3]));
-      alignas(kMemoryAlignment) int8_t stored[4 * kLanes];
-      _mm512_store_si512(stored, bytes);
-      for (int32_t k = 0; k < here; ++k, out += d.channels)
-        store_lanes(out, load16(stored + k * kLanes), lanes);
+      for (int k = 0; k < 4; ++k)
+        sums[k] = _mm512_dpbusd_epi32(
+            sums[k],
+            arranged(join(at[k] + tap[0], at[k] + tap[1], at[k] + tap[2], at[k] + tap[3]), order),
+            w);
     }
+    auto const bytes = outputs.bytes(requantise(sums[0]), requantise(sums[1]), requantise(sums[2]),
+                                     requantise(sums[3]));
+    alignas(kMemoryAlignment) int8_t stored[4 * kLanes];
+    _mm512_store_si512(stored, bytes);
+    for (int32_t k = 0; k < here; ++k, out += d.channels)
+      store_lanes(out, load16(stored + k * kLanes), lanes);
   }
 }
 
 /// Windows of one column: four lines of output from the lines that any of them sees, four by four.
 template <Scaling kScaling>
-void slide_down(Depthwise const& d, Convolution const& conv, int8_t const* copy, int32_t lines,
-                int8_t* output) {
+void slide_down(Depthwise const& d, Convolution const& conv, int32_t b, int8_t const* copy,
+                int32_t lines, int8_t* output) {
   ptrdiff_t const column = ptrdiff_t{conv.p.window.stride_width} * d.channels;
   ptrdiff_t const line = ptrdiff_t{conv.out[2]} * d.channels;
   auto const order = _mm512_load_si512(d.order);
   Avx512Outputs const outputs(d.finish);
-  for (int32_t b = 0; b < d.blocks; ++b) {
-    int32_t const channel = b * kLanes;
-    int32_t const lanes = std::min(kLanes, d.channels - channel);
-    Avx512Scale<kScaling> const scale(d.block(b));
-    auto const bias = _mm512_load_si512(d.block(b).bias);
-    for (int32_t x = 0; x < conv.out[2]; ++x)
-      for (int32_t y = 0; y < lines; y += 4) {
-        __m512i sums[4] = {bias, bias, bias, bias};
-        auto const* at = copy + y * d.pitch + x * column + channel;
-        auto const* weights = d.weights(b);
-        for (int32_t g = 0; g < d.tap_groups; ++g, at += 4 * d.pitch, weights += kLanes * kDepth) {
-          auto const seen =
-              arranged(join(at, at + d.pitch, at + 2 * d.pitch, at + 3 * d.pitch), order);
+  int32_t const channel = b * kLanes;
+  int32_t const lanes = std::min(kLanes, d.channels - channel);
+  Avx512Requantise<kScaling> const requantise(d.block(b), d.finish);
+  auto const bias = _mm512_load_si512(d.block(b).bias);
+  for (int32_t x = 0; x < conv.out[2]; ++x)
+    for (int32_t y = 0; y < lines; y += 4) {
+      __m512i sums[4] = {bias, bias, bias, bias};
+      auto const* at = copy + y * d.pitch + x * column + channel;
+      auto const* weights = d.weights(b);
+      for (int32_t g = 0; g < d.tap_groups; ++g, at += 4 * d.pitch, weights += kLanes * kDepth) {
+        auto const seen =
+            arranged(join(at, at + d.pitch, at + 2 * d.pitch, at + 3 * d.pitch), order);
 #pragma GCC unroll 4
-          for (int k = 0; k < 4; ++k)
-            sums[k] = _mm512_dpbusd_epi32(
-                sums[k], seen,
-                _mm512_load_si512(weights + ptrdiff_t{k} * d.tap_groups * kLanes * kDepth));
-        }
-        auto const bytes =
-            outputs.bytes(scale(sums[0]), scale(sums[1]), scale(sums[2]), scale(sums[3]));
-        auto* const out = output + y * line + ptrdiff_t{x} * d.channels + channel;
-        int32_t const here = lines - y;
-        store_lanes(out, _mm512_castsi512_si128(bytes), lanes);
-        if (here > 1) store_lanes(out + line, _mm512_extracti32x4_epi32(bytes, 1), lanes);
-        if (here > 2) store_lanes(out + 2 * line, _mm512_extracti32x4_epi32(bytes, 2), lanes);
-        if (here > 3) store_lanes(out + 3 * line, _mm512_extracti32x4_epi32(bytes, 3), lanes);
+        for (int k = 0; k < 4; ++k)
+          sums[k] = _mm512_dpbusd_epi32(
+              sums[k], seen,
+              _mm512_load_si512(weights + ptrdiff_t{k} * d.tap_groups * kLanes * kDepth));
       }
-  }
+      auto const bytes = outputs.bytes(requantise(sums[0]), requantise(sums[1]),
+                                       requantise(sums[2]), requantise(sums[3]));
+      auto* const out = output + y * line + ptrdiff_t{x} * d.channels + channel;
+      int32_t const here = lines - y;
+      store_lanes(out, _mm512_castsi512_si128(bytes), lanes);
+      if (here > 1) store_lanes(out + line, _mm512_extracti32x4_epi32(bytes, 1), lanes);
+      if (here > 2) store_lanes(out + 2 * line, _mm512_extracti32x4_epi32(bytes, 2), lanes);
+      if (here > 3) store_lanes(out + 3 * line, _mm512_extracti32x4_epi32(bytes, 3), lanes);
+    }
 }
 
-using Kernel = void (*)(Depthwise const&, Convolution const&, int8_t const*, int32_t, int8_t*);
+using Kernel = void (*)(Depthwise const&, Convolution const&, int32_t, int8_t const*, int32_t,
+                        int8_t*);
 
 template <Scaling kScaling>
 auto kernel_for(Depthwise const& d, Convolution const& conv) -> Kernel {
-  if (!d.three_by_three) return d.shifts == kDepth ? slide_down<kScaling> : any_window<kScaling>;
   bool const dense = conv.p.window.stride_width == 1;
   if (d.columns > 1)
     return dense ? three_by_three<Reading::narrow, 1, kScaling>
                  : three_by_three<Reading::narrow, 2, kScaling>;
+  // Rarely asked for: not worth the code of the faster ones.
+  if constexpr (kScaling == Scaling::whole) return any_window<kScaling>;
+  if (!d.three_by_three) return d.shifts == kDepth ? slide_down<kScaling> : any_window<kScaling>;
   return dense ? three_by_three<Reading::pair, 1, kScaling>
                : three_by_three<Reading::wide, 2, kScaling>;
 }
@@ -252,9 +249,11 @@ auto kernel_for(Depthwise const& d, Convolution const& conv) -> Kernel {
 
 void depthwise_strip_avx512(Depthwise const& d, Convolution const& conv, void const* copy,
                             int32_t lines, int8_t* output) {
-  auto const kernel = d.finish.scaling == Scaling::plain ? kernel_for<Scaling::plain>(d, conv)
-                                                         : kernel_for<Scaling::shifted>(d, conv);
-  kernel(d, conv, static_cast<int8_t const*>(copy), lines, output);
+  Kernel const kernels[] = {kernel_for<Scaling::whole>(d, conv), kernel_for<Scaling::line>(d, conv),
+                            kernel_for<Scaling::lines>(d, conv)};
+  for (int32_t b = 0; b < d.blocks; ++b)
+    kernels[static_cast<size_t>(d.block(b).scaling)](d, conv, b, static_cast<int8_t const*>(copy),
+                                                     lines, output);
 }
 
 }  // namespace godwit::engine::x86

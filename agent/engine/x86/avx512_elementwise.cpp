@@ -39,20 +39,21 @@ GODWIT_INLINE auto look_up(Scaled const& scaled, __m512i values) -> Wide {
 class LookedUp {
  public:
   GODWIT_INLINE explicit LookedUp(Add const& add)
-      : add_(add), scale_(add.output), outputs_(add.finish) {}
+      : add_(add), requantise_(add.output, add.finish), outputs_(add.finish) {}
 
   GODWIT_INLINE auto operator()(__m512i a, __m512i b) const -> __m512i {
     auto const first = look_up(add_.first, a);
     auto const second = look_up(add_.second, b);
     __m512i sums[4];
 #pragma GCC unroll 4
-    for (int k = 0; k < 4; ++k) sums[k] = scale_(_mm512_add_epi32(first.parts[k], second.parts[k]));
+    for (int k = 0; k < 4; ++k)
+      sums[k] = requantise_(_mm512_add_epi32(first.parts[k], second.parts[k]));
     return outputs_.interleaved(sums[0], sums[1], sums[2], sums[3]);
   }
 
  private:
   Add const& add_;
-  Avx512Scale<Scaling::shifted> scale_;
+  Avx512Requantise<Scaling::whole> requantise_;
   Avx512Outputs outputs_;
 };
 
@@ -214,7 +215,7 @@ void max_pool_avx512(Step const& step, void*) {
 void mean_avx512(Step const& step, void*) {
   auto const& mean = *reinterpret_cast<Mean const*>(step.packed);
   auto const& in = step.inputs[0].shape;
-  Avx512Scale<Scaling::shifted> const scale(mean.block);
+  Avx512Requantise<Scaling::whole> const requantise(mean.block, mean.finish);
   Avx512Outputs const outputs(mean.finish);
   Area const all{0, in[1], 0, in[2]};
   int8_t* output = step.output().int8();
@@ -223,7 +224,7 @@ void mean_avx512(Step const& step, void*) {
     for (int32_t c = 0; c < in[3]; c += kLanes) {
       int32_t const lanes = lanes_from(c, in[3]);
       auto const sum = sum_area(image + c, in, all, static_cast<__mmask16>(low_mask(lanes)));
-      auto const scaled = scale(_mm512_add_epi32(sum, _mm512_load_si512(mean.block.bias)));
+      auto const scaled = requantise(_mm512_add_epi32(sum, _mm512_load_si512(mean.block.bias)));
       auto const bytes = outputs.bytes(scaled, scaled, scaled, scaled);
       store_lanes(output + c, _mm512_castsi512_si128(bytes), lanes);
     }

@@ -73,9 +73,10 @@ void sum_tile_half(Matrix const& matrix, int32_t first_block, int8_t const* cons
 
 /// Pairs of rows of the half block as outputs: up to eight rows, from four vectors.
 template <Scaling kScaling>
-void finish_half(Block const& block, Avx512Outputs const& outputs, int32_t const* sums,
-                 int32_t rows, int32_t lanes, int8_t* output, ptrdiff_t stride) {
-  Avx512Scale<kScaling> const scale(block);
+void finish_half(Block const& block, Finish const& finish, int32_t const* sums, int32_t rows,
+                 int32_t lanes, int8_t* output, ptrdiff_t stride) {
+  Avx512Requantise<kScaling> const scale(block, finish);
+  Avx512Outputs const outputs(finish);
   auto const scaled = [&](int32_t pair) __attribute__((always_inline)) {
     return scale(_mm512_load_si512(sums + pair * kLanes));
   };
@@ -100,17 +101,19 @@ void finish_half(Block const& block, Avx512Outputs const& outputs, int32_t const
   }
 }
 
-/// What is left of a group, made once for each scaling and not for each number of whole blocks.
-template <Scaling kScaling>
+/// What is left of a group, made once and not for each number of whole blocks.
 void finish_tile(Matrix const& matrix, int32_t first_block, Sums sums, int32_t rows, int8_t* output,
                  ptrdiff_t stride) {
-  Avx512Outputs const outputs(matrix.finish);
   int32_t const last = matrix.blocks - 1;
   for (int32_t b = first_block; b < last; ++b)
-    finish_block<kScaling>(*matrix.block(b), outputs, sums.at(b - first_block, 0), rows, kLanes,
-                           output + b * kLanes, stride);
-  finish_half<kScaling>(*matrix.block(last), outputs, sums.at(last - first_block, 0), rows,
-                        matrix.channels - last * kLanes, output + last * kLanes, stride);
+    finish_block_avx512(*matrix.block(b), matrix.finish, sums.at(b - first_block, 0), rows, kLanes,
+                        output + b * kLanes, stride);
+  constexpr decltype(&finish_half<Scaling::whole>) kFinish[] = {
+      finish_half<Scaling::whole>, finish_half<Scaling::line>, finish_half<Scaling::lines>};
+  auto const& block = *matrix.block(last);
+  kFinish[static_cast<size_t>(block.scaling)](block, matrix.finish, sums.at(last - first_block, 0),
+                                              rows, matrix.channels - last * kLanes,
+                                              output + last * kLanes, stride);
 }
 
 constexpr decltype(&sum_tile_half<0>) kSumTile[] = {sum_tile_half<0>, sum_tile_half<1>,
@@ -121,8 +124,6 @@ constexpr decltype(&sum_tile_half<0>) kSumTile[] = {sum_tile_half<0>, sum_tile_h
 void multiply_half_avx512(Matrix const& matrix, int32_t first_block, void const* const* rows,
                           int32_t count, int8_t* output, ptrdiff_t stride, int32_t* sums) {
   auto const sum = kSumTile[matrix.blocks - first_block - 1];
-  auto const finish = matrix.finish.scaling == Scaling::plain ? finish_tile<Scaling::plain>
-                                                              : finish_tile<Scaling::shifted>;
   Sums const to{sums, kRows};
   for (int32_t row = 0; row < count; row += kRows, output += kRows * stride) {
     int32_t const here = std::min(kRows, count - row);
@@ -130,7 +131,7 @@ void multiply_half_avx512(Matrix const& matrix, int32_t first_block, void const*
     for (int32_t i = 0; i < kRows; ++i)
       these[i] = static_cast<int8_t const*>(rows[row + std::min(i, here - 1)]);
     sum(matrix, first_block, these, to);
-    finish(matrix, first_block, to, here, output, stride);
+    finish_tile(matrix, first_block, to, here, output, stride);
   }
 }
 

@@ -7,7 +7,7 @@ namespace godwit::engine::x86 {
 
 namespace {
 
-using Scale = Avx512Scale<Scaling::shifted>;
+using Scale = Avx512Scale;
 
 /// Sigmoid or tanh of values in units of 1 / (3 * 4096): sigmoid.cpp has the same, one by one.
 template <int kFractionBits>
@@ -69,7 +69,7 @@ class Run {
     for (int32_t group = 0; group < lstm_.groups; ++group) {
       sum_group_avx512(lstm_.input(), group * kGates, kGates, rows, count, sums_);
       for (int32_t g = 0; g < kGates; ++g) {
-        Scale const scale(*lstm_.input().block(group * kGates + g));
+        Scale const scale(lstm_.input().block(group * kGates + g)->whole);
         auto const* const sums = sums_ + ptrdiff_t{g} * count * kLanes;
         for (int32_t i = 0; i < count; ++i)
           _mm256_storeu_si256(reinterpret_cast<__m256i*>(gates(i, group, g)),
@@ -100,7 +100,7 @@ class Run {
 
   /// The sum of both sides of a gate, bounded to Q3.12, in the units of the curves.
   GODWIT_INLINE auto gate(int32_t time, int32_t group, int32_t g) const -> __m512i {
-    Scale const scale(*lstm_.recurrent().block(group * kGates + g));
+    Scale const scale(lstm_.recurrent().block(group * kGates + g)->whole);
     auto const remembered = saturated16(scale(_mm512_load_si512(sums_ + g * kLanes)));
     auto const sum = _mm256_adds_epi16(load16(gates(time, group, g)), remembered);
     return _mm512_mullo_epi32(_mm512_cvtepi16_epi32(sum), _mm512_set1_epi32(3));
@@ -115,8 +115,9 @@ class Run {
         p_.cell_activation == 0 ? tanh(lstm_, cell_sum) : sigmoid(lstm_, cell_sum);
     auto const output_gate = sigmoid(lstm_, gate(time, group, 3));
     auto const old = _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(mask, cell));
-    auto const kept = saturated16(Scale(lstm_.forget)(_mm512_mullo_epi32(forget_gate, old)));
-    auto const added = saturated16(Scale(lstm_.update)(_mm512_mullo_epi32(input_gate, cell_gate)));
+    auto const kept = saturated16(Scale(lstm_.forget.whole)(_mm512_mullo_epi32(forget_gate, old)));
+    auto const added =
+        saturated16(Scale(lstm_.update.whole)(_mm512_mullo_epi32(input_gate, cell_gate)));
     auto value = _mm512_cvtepi16_epi32(_mm256_adds_epi16(kept, added));
     if (p_.cell_clip > 0)
       value = _mm512_max_epi32(_mm512_min_epi32(value, _mm512_set1_epi32(p_.cell_clip)),
@@ -126,7 +127,7 @@ class Run {
     auto const moved =
         _mm512_add_epi32(_mm512_mullo_epi32(value, _mm512_set1_epi32(p_.tanh_multiplier)), round);
     auto const shown = tanh(lstm_, _mm512_sra_epi32(moved, _mm_cvtsi32_si128(p_.tanh_shift)));
-    auto const scaled = Scale(lstm_.output)(_mm512_mullo_epi32(shown, output_gate));
+    auto const scaled = Scale(lstm_.output.whole)(_mm512_mullo_epi32(shown, output_gate));
     auto const made = _mm512_add_epi32(scaled, _mm512_set1_epi32(zero_point_));
     _mm_mask_storeu_epi8(output, mask, _mm512_cvtsepi32_epi8(made));
   }

@@ -123,22 +123,53 @@ void sum_row(Matrix const& matrix, int32_t first_block, void const* const* rows,
   }
 }
 
-/// Sums of one row and several blocks as outputs.
 template <Scaling kScaling>
+void finish_block(Block const& block, Finish const& finish, int32_t const* sums, int32_t rows,
+                  int32_t lanes, int8_t* output, ptrdiff_t stride) {
+  Avx512Requantise<kScaling> const requantise(block, finish);
+  Avx512Outputs const outputs(finish);
+  auto const row = [&](int32_t i) __attribute__((always_inline)) {
+    return requantise(_mm512_load_si512(sums + i * kLanes));
+  };
+  auto const store = [&](__m512i bytes, int32_t here) __attribute__((always_inline)) {
+    store_lanes(output, _mm512_castsi512_si128(bytes), lanes);
+    if (here > 1) store_lanes(output + stride, _mm512_extracti32x4_epi32(bytes, 1), lanes);
+    if (here > 2) store_lanes(output + 2 * stride, _mm512_extracti32x4_epi32(bytes, 2), lanes);
+    if (here > 3) store_lanes(output + 3 * stride, _mm512_extracti32x4_epi32(bytes, 3), lanes);
+  };
+  int32_t i = 0;
+  if (stride == kLanes && lanes == kLanes)  // Rows follow each other.
+    for (; i + 4 <= rows; i += 4, output += 4 * kLanes)
+      _mm512_storeu_si512(output, outputs.bytes(row(i), row(i + 1), row(i + 2), row(i + 3)));
+  for (; i + 4 <= rows; i += 4, output += 4 * stride)
+    store(outputs.bytes(row(i), row(i + 1), row(i + 2), row(i + 3)), 4);
+  if (i == rows) return;
+  auto const last = row(rows - 1);
+  store(outputs.bytes(row(i), i + 1 < rows ? row(i + 1) : last, last, last), rows - i);
+}
+
+/// Sums of one row and several blocks as outputs.
 void finish_row(Matrix const& matrix, int32_t first_block, int32_t width, Sums sums,
                 int8_t* output) {
   Avx512Outputs const outputs(matrix.finish);
-  auto const scaled = [&](int32_t j) {
-    return Avx512Scale<kScaling>(*matrix.block(first_block + j))(_mm512_load_si512(sums.at(j, 0)));
+  auto const requantised = [&](int32_t j) {
+    auto const& block = *matrix.block(first_block + j);
+    auto const sum = _mm512_load_si512(sums.at(j, 0));
+    switch (block.scaling) {
+      case Scaling::line:
+        return Avx512Requantise<Scaling::line>(block, matrix.finish)(sum);
+      case Scaling::lines:
+        return Avx512Requantise<Scaling::lines>(block, matrix.finish)(sum);
+      default:
+        return Avx512Requantise<Scaling::whole>(block, matrix.finish)(sum);
+    }
   };
   for (int32_t j = 0; j < width; j += 4) {
     int32_t const here = std::min(width - j, 4);
-    auto const a = scaled(j);
-    auto const b = here > 1 ? scaled(j + 1) : a;
-    auto const c = here > 2 ? scaled(j + 2) : a;
-    auto const d = here > 3 ? scaled(j + 3) : a;
+    __m512i part[4];
+    for (int32_t k = 0; k < 4; ++k) part[k] = requantised(std::min(j + k, width - 1));
     int32_t const channel = (first_block + j) * kLanes;
-    auto const bytes = outputs.bytes(a, b, c, d);
+    auto const bytes = outputs.bytes(part[0], part[1], part[2], part[3]);
     int32_t const count = std::min(here * kLanes, matrix.channels - channel);
     if (count == 4 * kLanes)
       _mm512_storeu_si512(output + channel, bytes);
@@ -183,10 +214,8 @@ auto sum_rows(Matrix const& matrix, int32_t group, int32_t width, void const* co
   return here;
 }
 
-template <Scaling kScaling>
 void multiply_group(Matrix const& matrix, int32_t group, int32_t width, void const* const* rows,
                     int32_t count, int8_t* output, ptrdiff_t stride, int32_t* sums) {
-  Avx512Outputs const outputs(matrix.finish);
   int32_t const together = kSumsMax / std::max(width, 2);
   for (int32_t row = 0; row < count; row += together, output += together * stride) {
     int32_t const here = std::min(together, count - row);
@@ -196,24 +225,9 @@ void multiply_group(Matrix const& matrix, int32_t group, int32_t width, void con
     }
     for (int32_t j = 0; j < width; ++j) {
       int32_t const channel = (group + j) * kLanes;
-      finish_block<kScaling>(*matrix.block(group + j), outputs, Sums{sums, together}.at(j, 0), here,
-                             std::min(kLanes, matrix.channels - channel), output + channel, stride);
-    }
-  }
-}
-
-template <Scaling kScaling>
-void multiply_groups(Matrix const& matrix, void const* const* rows, int32_t count, int8_t* output,
-                     ptrdiff_t stride, int32_t* sums) {
-  for (int32_t group = 0; group < matrix.blocks; group += matrix.width) {
-    int32_t const width = std::min(matrix.width, matrix.blocks - group);
-    if (matrix.half && group + width == matrix.blocks) {
-      multiply_half_avx512(matrix, group, rows, count, output, stride, sums);
-    } else if (count == 1) {
-      kSumRow[width - 1](matrix, group, rows, {sums, 1});
-      finish_row<kScaling>(matrix, group, width, {sums, 1}, output);
-    } else {
-      multiply_group<kScaling>(matrix, group, width, rows, count, output, stride, sums);
+      finish_block_avx512(*matrix.block(group + j), matrix.finish, Sums{sums, together}.at(j, 0),
+                          here, std::min(kLanes, matrix.channels - channel), output + channel,
+                          stride);
     }
   }
 }
@@ -227,15 +241,25 @@ void sum_group_avx512(Matrix const& matrix, int32_t first_block, int32_t width,
     i += sum_rows(matrix, first_block, width, rows + i, count - i, {sums + i * kLanes, count});
 }
 
+void finish_block_avx512(Block const& block, Finish const& finish, int32_t const* sums,
+                         int32_t rows, int32_t lanes, int8_t* output, ptrdiff_t stride) {
+  constexpr decltype(&finish_block<Scaling::whole>) kFinish[] = {
+      finish_block<Scaling::whole>, finish_block<Scaling::line>, finish_block<Scaling::lines>};
+  kFinish[static_cast<size_t>(block.scaling)](block, finish, sums, rows, lanes, output, stride);
+}
+
 void multiply_rows_avx512(Matrix const& matrix, void const* const* rows, int32_t count,
                           int8_t* output, ptrdiff_t stride, int32_t* sums) {
-  switch (matrix.finish.scaling) {
-    case Scaling::plain:
-      return multiply_groups<Scaling::plain>(matrix, rows, count, output, stride, sums);
-    case Scaling::tied:
-      return multiply_groups<Scaling::tied>(matrix, rows, count, output, stride, sums);
-    case Scaling::shifted:
-      return multiply_groups<Scaling::shifted>(matrix, rows, count, output, stride, sums);
+  for (int32_t group = 0; group < matrix.blocks; group += matrix.width) {
+    int32_t const width = std::min(matrix.width, matrix.blocks - group);
+    if (matrix.half && group + width == matrix.blocks) {
+      multiply_half_avx512(matrix, group, rows, count, output, stride, sums);
+    } else if (count == 1) {
+      kSumRow[width - 1](matrix, group, rows, {sums, 1});
+      finish_row(matrix, group, width, {sums, 1}, output);
+    } else {
+      multiply_group(matrix, group, width, rows, count, output, stride, sums);
+    }
   }
 }
 

@@ -84,11 +84,15 @@ auto place_of(Depthwise const& d, Layout const& layout, int32_t lane, int32_t t,
          (lane * layout.taps() + place) * layout.value_bytes();
 }
 
+auto channel_of(Depthwise const& d, Layout const& layout, int32_t b, int32_t lane) -> int32_t {
+  return d.columns > 1 ? lane % d.channels : b * kLanes + layout.channel(lane);
+}
+
 void pack_block(Convolution const& conv, Layout const& layout, Depthwise const& d, int32_t b,
-                int8_t* weights, uint32_t* sums) {
+                int8_t* weights, WeightSum* sums) {
   int8_t const* const from = conv.step.inputs[1].int8();
   for (int32_t lane = 0; lane < kLanes; ++lane) {
-    int32_t const channel = d.columns > 1 ? lane % d.channels : b * kLanes + layout.channel(lane);
+    int32_t const channel = channel_of(d, layout, b, lane);
     if (channel >= d.channels) continue;
     for (int32_t t = 0; t < taps_of(conv); ++t) {
       int8_t const value = from[ptrdiff_t{t} * d.channels + channel];
@@ -97,18 +101,14 @@ void pack_block(Convolution const& conv, Layout const& layout, Depthwise const& 
         to[0] = value;
         if (layout.words) to[1] = value < 0 ? -1 : 0;
       }
-      sums[lane] += static_cast<uint32_t>(value);
+      sums[lane].add(value);
     }
   }
 }
 
 /// All channels again for each further column that a vector holds.
-void repeat_lanes(Step const& step, Block& block) {
-  auto const channels = step.channels();
-  for (int32_t lane = 0; lane < kLanes; ++lane) {
-    auto const once = static_cast<size_t>(lane) % channels.size();
-    set_lane(block, lane, {block.bias[once], channels[once].multiplier});
-  }
+void repeat_lanes(Block& block, int32_t channels) {
+  for (int32_t lane = channels; lane < kLanes; ++lane) copy_lane(block, lane % channels, lane);
 }
 
 /// Which byte of a load becomes tap `t` of a lane.
@@ -153,16 +153,21 @@ void depthwise_pack(Step const& step, Layout const& layout, uint8_t* packed) {
       d.order[lane * kDepth + t] = source_of(conv, d.columns, lane, t);
   auto* const taps = reinterpret_cast<int32_t*>(packed + places.taps);
   // What fills the last group up has the weight 0 and is read from the first tap.
-  for (int32_t t = 0; t < taps_of(conv) && !d.three_by_three; ++t)
-    taps[t] =
+  for (int32_t t = 0; t < taps_of(conv); ++t)
+    taps[d.three_by_three ? t / 3 * kDepth + t % 3 : t] =
         static_cast<int32_t>(t / conv.kernel_width * conv.p.dilation_height * d.pitch +
                              ptrdiff_t{t % conv.kernel_width} * conv.p.dilation_width * d.channels);
   auto* const blocks = reinterpret_cast<Block*>(packed + places.blocks);
   for (int32_t b = 0; b < d.blocks; ++b) {
-    uint32_t sums[kLanes] = {};
+    WeightSum sums[kLanes] = {};
     pack_block(conv, layout, d, b, const_cast<int8_t*>(d.weights(b)), sums);
     set_lanes(step, layout, b, sums, blocks[b]);
-    if (d.columns > 1) repeat_lanes(step, blocks[b]);
+    if (d.columns > 1) repeat_lanes(blocks[b], d.channels);
+    Reaches reaches{};
+    for (int32_t lane = 0; lane < kLanes; ++lane)
+      if (auto const i = channel_of(d, layout, b, lane); i < d.channels)
+        reaches[lane] = reach_of(step, static_cast<size_t>(i), sums[lane]);
+    straighten(blocks[b], reaches, d.finish);
   }
 }
 

@@ -19,7 +19,7 @@ struct alignas(kMemoryAlignment) Depthwise {
   int32_t strip_lines;
   ptrdiff_t pitch;
   Finish finish;
-  uint32_t taps_at;     // int32_t: where each tap is; not for three_by_three
+  uint32_t taps_at;     // int32_t: where each tap is
   uint32_t blocks_at;   // Block[blocks]
   uint32_t weights_at;  // int8_t[blocks][shifts][tap_groups][kLanes * kDepth]
   alignas(kMemoryAlignment) uint8_t order[kLanes * kDepth];  // from four taps of sixteen channels

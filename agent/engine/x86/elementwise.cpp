@@ -39,11 +39,6 @@ auto summands_of(Add const& add) -> Summands {
   return summands;
 }
 
-auto finish_by(proto::Multiplier multiplier, proto::Clamp clamp, int32_t zero_point) -> Finish {
-  if (multiplier.shift >= 0) return {zero_point, clamp, Scaling::shifted};
-  return {zero_point, clamp, clamp.low < zero_point ? Scaling::tied : Scaling::plain};
-}
-
 /// The other input is read where the output has not been written yet.
 auto lies_apart(Input const& in, Output const& out) -> bool {
   return in.place != out.place || in.data == out.data || in.data + in.size_bytes <= out.data ||
@@ -75,7 +70,7 @@ void add_pack(Step const& step, uint8_t* packed) {
   fill_scaled(add.second, step.inputs[1].zero_point, p.left_shift, p.second);
   add.linear = find_linear_sum(summands_of(add), p.output, step.output().zero_point, p.clamp);
   fill_block(add.output, 0, p.output);
-  add.finish = finish_by(p.output, p.clamp, step.output().zero_point);
+  add.finish = {step.output().zero_point, p.clamp};
 }
 
 auto window_area(proto::PoolParams const& p, Shape const& input, int32_t y, int32_t x) -> Area {
@@ -118,7 +113,7 @@ void mean_pack(Step const& step, uint8_t* packed) {
   std::memset(packed, 0, sizeof(Mean));
   auto& mean = *reinterpret_cast<Mean*>(packed);
   fill_block(mean.block, -in.zero_point * in.shape[1] * in.shape[2], p.multiplier);
-  mean.finish = finish_by(p.multiplier, {.low = -128, .high = 127}, step.output().zero_point);
+  mean.finish = {step.output().zero_point, {.low = -128, .high = 127}};
 }
 
 }  // namespace godwit::engine::x86

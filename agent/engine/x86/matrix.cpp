@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "agent/engine/x86/lines.h"
+
 namespace godwit::engine::x86 {
 
 namespace {
@@ -47,12 +49,12 @@ class StepWeights {
 
   /// One after another from `out` on, `place(i)` apart; adds to the sum.
   template <typename Place>
-  void put(int32_t channel, int8_t* out, Place place, uint32_t& sum) const {
+  void put(int32_t channel, int8_t* out, Place place, WeightSum& sum) const {
     if (channel >= channels_) return;
     auto const* weights = at_ + channel * runs_.channel_stride;
     for (int32_t i = 0; i < values_; ++i, weights += runs_.depth_stride) {
       out[place(i)] = *weights;
-      sum += static_cast<uint32_t>(*weights);
+      sum.add(*weights);
     }
   }
 
@@ -64,7 +66,7 @@ class StepWeights {
 
 /// A group of whole blocks from block `first` on.
 void pack_group(Step const& step, Layout const& layout, Runs const& runs, int32_t first,
-                int32_t width, int8_t* out, uint32_t (*sums)[kLanes]) {
+                int32_t width, int8_t* out, WeightSum (*sums)[kLanes]) {
   for (int32_t s = 0; s < runs.steps(); ++s) {
     StepWeights const weights(step, runs, s);
     for (int32_t j = 0; j < width; ++j, out += kLanes * kDepth)
@@ -77,7 +79,7 @@ void pack_group(Step const& step, Layout const& layout, Runs const& runs, int32_
 /// A last group with half a block: two steps of the whole ones, then both of the half, lane by
 /// lane in turn.
 void pack_half_group(Step const& step, Runs const& runs, int32_t first, int32_t width, int8_t* out,
-                     uint32_t (*sums)[kLanes]) {
+                     WeightSum (*sums)[kLanes]) {
   int32_t const full = width - 1;
   constexpr int32_t kVector = kLanes * kDepth;
   for (int32_t s = 0; s < runs.steps(); ++s) {
@@ -95,14 +97,10 @@ void pack_half_group(Step const& step, Runs const& runs, int32_t first, int32_t 
 }
 
 /// Two lanes for each channel of half a block.
-void double_lanes(Step const& step, int32_t first_channel, Block& block) {
-  Block const once = block;
-  auto const channels = step.channels();
-  for (int32_t lane = 0; lane < kLanes; ++lane) {
-    auto const i = static_cast<size_t>(first_channel + lane / 2);
-    auto channel = i < channels.size() ? channels[i] : Channel{0, {.value = 0, .shift = -1}};
-    channel.bias = once.bias[lane / 2];
-    set_lane(block, lane, channel);
+void double_lanes(Block& block, Reaches& reaches) {
+  for (int32_t lane = kLanes; lane-- > 0;) {
+    copy_lane(block, lane / 2, lane);
+    reaches[lane] = reaches[lane / 2];
   }
 }
 
@@ -133,12 +131,20 @@ auto fits_blocks(Step const& step, int64_t depth) -> bool {
 void set_lane(Block& block, int32_t lane, Channel const& channel) {
   auto const m = effective(channel.multiplier);
   block.bias[lane] = channel.bias;
-  block.multiplier[lane] = m.value;
-  block.shift[lane] = m.shift < 0 ? 31 - m.shift : 32;
-  block.left[lane] = m.shift < 0 ? 0 : m.shift + 1;
+  block.whole.multiplier[lane] = m.value;
+  block.whole.shift[lane] = m.shift < 0 ? 31 - m.shift : 32;
+  block.whole.left[lane] = m.shift < 0 ? 0 : m.shift + 1;
+  block.scaling = Scaling::whole;
 }
 
-void set_lanes(Step const& step, Layout const& layout, int32_t index, uint32_t const* weight_sums,
+void copy_lane(Block& block, int32_t from, int32_t to) {
+  block.bias[to] = block.bias[from];
+  block.whole.multiplier[to] = block.whole.multiplier[from];
+  block.whole.shift[to] = block.whole.shift[from];
+  block.whole.left[to] = block.whole.left[from];
+}
+
+void set_lanes(Step const& step, Layout const& layout, int32_t index, WeightSum const* weights,
                Block& block) {
   auto const channels = step.channels();
   auto const moved = static_cast<uint32_t>(layout.offset() + step.inputs[0].zero_point);
@@ -147,18 +153,46 @@ void set_lanes(Step const& step, Layout const& layout, int32_t index, uint32_t c
     // Lanes past the last channel are computed but never stored.
     auto channel = i < channels.size() ? channels[i] : Channel{0, {.value = 0, .shift = -1}};
     channel.bias =
-        static_cast<int32_t>(static_cast<uint32_t>(channel.bias) - weight_sums[lane] * moved);
+        static_cast<int32_t>(static_cast<uint32_t>(channel.bias) - weights[lane].sum * moved);
     set_lane(block, lane, channel);
   }
 }
 
+auto reach_of(Step const& step, size_t channel, WeightSum const& weights) -> int64_t {
+  int32_t const zero_point = step.inputs[0].zero_point;
+  auto const bias = int64_t{step.channels()[channel].bias};
+  return static_cast<int64_t>(weights.magnitudes) * std::max(127 - zero_point, zero_point + 128) +
+         std::abs(bias);
+}
+
+void straighten(Block& block, Reaches const& reaches, Finish const& finish) {
+  int32_t const zero_point = finish.zero_point;
+  proto::Clamp const clamp{finish.clamp.low - zero_point, finish.clamp.high - zero_point};
+  bool const split = clamp.low < 0;
+  Straight straight;
+  int32_t bias[kLanes];
+  for (int32_t lane = 0; lane < kLanes; ++lane) {
+    int32_t const left = block.whole.left[lane];
+    auto const lines =
+        find_lines({block.whole.multiplier[lane], left ? left - 1 : 31 - block.whole.shift[lane]},
+                   reaches[lane], clamp, split);
+    if (!lines.found) return;
+    // Numbers whose float32 have their units in the last bit.
+    constexpr int32_t kMiddle = 3 << 22;
+    bias[lane] = block.bias[lane] + lines.rest.offset;
+    straight.factor[lane] = lines.factor;
+    straight.base[lane] = static_cast<float>(kMiddle + lines.rest.base + zero_point);
+    straight.negative_base[lane] = static_cast<float>(kMiddle + lines.negative.base + zero_point);
+    straight.turn[lane] = lines.rest.offset;
+    straight.step[lane] = lines.negative.offset - lines.rest.offset;
+  }
+  std::copy_n(bias, kLanes, block.bias);
+  block.straight = straight;
+  block.scaling = split ? Scaling::lines : Scaling::line;
+}
+
 auto finish_of(Step const& step, proto::Clamp clamp) -> Finish {
-  auto const channels = step.channels();
-  int32_t const zero_point = step.output().zero_point;
-  auto scaling = clamp.low < zero_point ? Scaling::tied : Scaling::plain;
-  for (size_t i = 0; i < channels.size(); ++i)
-    if (effective(channels[i].multiplier).shift >= 0) scaling = Scaling::shifted;
-  return {zero_point, clamp, scaling};
+  return {step.output().zero_point, clamp};
 }
 
 auto ends_half(Layout const& layout, int32_t channels, Runs const& runs) -> bool {
@@ -203,14 +237,21 @@ void pack_matrix(Step const& step, Layout const& layout, Finish const& finish, R
     int32_t const width = std::min(matrix.width, matrix.blocks - first);
     bool const half = matrix.half && first + width == matrix.blocks;
     auto* const out = weights + ptrdiff_t{first} * matrix.steps * kLanes * kDepth;
-    uint32_t sums[kWidthMax][kLanes] = {};
+    WeightSum sums[kWidthMax][kLanes] = {};
     if (half)
       pack_half_group(step, runs, first, width, out, sums);
     else
       pack_group(step, layout, runs, first, width, out, sums);
-    for (int32_t j = 0; j < width; ++j)
-      set_lanes(step, layout, first + j, sums[j], blocks[first + j]);
-    if (half) double_lanes(step, (matrix.blocks - 1) * kLanes, blocks[matrix.blocks - 1]);
+    for (int32_t j = 0; j < width; ++j) {
+      auto& block = blocks[first + j];
+      set_lanes(step, layout, first + j, sums[j], block);
+      Reaches reaches{};
+      for (int32_t lane = 0; lane < kLanes; ++lane)
+        if (auto const i = (first + j) * kLanes + layout.channel(lane); i < channels)
+          reaches[lane] = reach_of(step, static_cast<size_t>(i), sums[j][lane]);
+      if (half && first + j == matrix.blocks - 1) double_lanes(block, reaches);
+      if (rows >= kRowsMax) straighten(block, reaches, finish);  // Fewer do not repay the search.
+    }
   }
 }
 

@@ -36,28 +36,44 @@ constexpr Layout kAvx512Layout = {false, false, 4, 8, true, true};
 constexpr Layout kAvxVnniLayout = {false, true, 1, 1, false, false};
 constexpr Layout kAvx2Layout = {true, true, 1, 1, false, false};
 
-/// How the sums of a block become outputs. The two roundings of the reference are one, in 64 bits:
+/// How sums become outputs, in 64 bits. The two roundings of the reference are one:
 ///   ((sum << left) * multiplier + round - (negative ? tie : 0)) >> shift
 /// for floor(floor(a / 2^31 + 1/2) / 2^r + 1/2) needs one floor only, and what a half away from
 /// zero asks of negative values is `tie`. Where nothing is shifted to the right (r = 0) there is
 /// one rounding only: then left = 1 + what the factor shifts, round = 2^31, tie = 0, shift = 32.
 /// Otherwise left = 0, round = 2^30 + 2^(30 + r), tie = 2^31, shift = 31 + r.
-struct alignas(kMemoryAlignment) Block {
-  int32_t bias[kLanes];  // with what the zero point and the offset of activations add
+struct alignas(kMemoryAlignment) Whole {
   int32_t multiplier[kLanes];
   int32_t shift[kLanes];
   int32_t left[kLanes];
 };
 
-/// Which parts of a block make a difference to any channel. What ties do is often clamped off: they
-/// change only values that are below the zero point.
-enum class Scaling : uint8_t { plain, tied, shifted };  // neither; `tie`; `tie` and `left`
+/// In float32 (lines.h): factor * sum + base, after which the lower 16 bits are the output. Biases
+/// have the offset in them; sums below `turn` are negative, and get `step` and another base.
+struct alignas(kMemoryAlignment) Straight {
+  float factor[kLanes];
+  float base[kLanes];
+  float negative_base[kLanes];
+  int32_t turn[kLanes];
+  int32_t step[kLanes];
+};
+
+/// How the lanes of a block are scaled: by `whole`, by one line, or by two.
+enum class Scaling : uint8_t { whole, line, lines };
+
+struct alignas(kMemoryAlignment) Block {
+  int32_t bias[kLanes];  // with what the zero point and the offset of activations add
+  union {
+    Whole whole;
+    Straight straight;
+  };
+  Scaling scaling;
+};
 
 /// How outputs of a layer are made, beside what each channel has.
 struct Finish {
   int32_t zero_point;
   proto::Clamp clamp;
-  Scaling scaling;
 };
 
 /// Whether values of at most this magnitude can be scaled by a block.
@@ -66,11 +82,29 @@ auto fits_factor(proto::Multiplier multiplier, int64_t largest) -> bool;
 /// those of factors far above 1.
 auto fits_blocks(Step const& step, int64_t depth) -> bool;
 
+/// Of the weights of a lane.
+struct WeightSum {
+  uint32_t sum = 0;
+  uint64_t magnitudes = 0;
+
+  void add(int8_t weight) {
+    sum += static_cast<uint32_t>(weight);
+    magnitudes += static_cast<uint32_t>(weight < 0 ? -weight : weight);
+  }
+};
+
+/// A block is scaled by `whole` at first.
 void set_lane(Block& block, int32_t lane, Channel const& channel);
-/// All lanes of block `index` of a step's channels. `weight_sums` are the sums of each lane's
-/// weights, by which biases make up for the zero point and for what was added to activations.
-void set_lanes(Step const& step, Layout const& layout, int32_t index, uint32_t const* weight_sums,
+void copy_lane(Block& block, int32_t from, int32_t to);
+/// All lanes of block `index` of a step's channels. By the sums of each lane's weights biases make
+/// up for the zero point and for what was added to activations.
+void set_lanes(Step const& step, Layout const& layout, int32_t index, WeightSum const* weights,
                Block& block);
+/// Scales a block by lines, if there are some for all lanes; says how far each lane's sums may be
+/// from 0.
+using Reaches = int64_t[kLanes];
+void straighten(Block& block, Reaches const& reaches, Finish const& finish);
+auto reach_of(Step const& step, size_t channel, WeightSum const& weights) -> int64_t;
 auto finish_of(Step const& step, proto::Clamp clamp) -> Finish;
 
 /// Where the activations of a row lie: `count` runs of `run_bytes`, each at its own distance from

@@ -22,7 +22,7 @@ auto has_avx512() -> bool {
 }
 
 auto has_avx2() -> bool {
-  return __builtin_cpu_supports("avx2");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
 /// Word 7.1.eax, bit 4: libgcc of g++ 12 does not know the name.
