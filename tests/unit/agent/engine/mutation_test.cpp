@@ -4,9 +4,14 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
+#include <map>
+#include <set>
+#include <sstream>
 
 #include "agent/engine/program.h"
+#include "compiler/compile.h"
 #include "tests/unit/agent/engine/random_step.h"
 
 namespace godwit::engine {
@@ -91,6 +96,18 @@ auto small_random(std::function<Bytes(RandomStep&)> const& make) -> Bytes {
   return {};
 }
 
+/// Each byte changed in four ways, one at a time.
+auto mutate(Bytes model) -> Counts {
+  Counts counts;
+  for (auto& byte : model)
+    for (uint32_t const change : {0x01u, 0x10u, 0x80u, 0xffu}) {
+      byte = static_cast<uint8_t>(byte ^ change);
+      try_bytes(model, counts);
+      byte = static_cast<uint8_t>(byte ^ change);
+    }
+  return counts;
+}
+
 struct Case {
   char const* name;
   std::function<Bytes()> make;
@@ -99,18 +116,12 @@ struct Case {
 class Mutation : public testing::TestWithParam<Case> {};
 
 TEST_P(Mutation, OfAnyByteIsRefusedOrRunsWithinBounds) {
-  auto model = GetParam().make();
+  auto const model = GetParam().make();
   ASSERT_FALSE(model.empty());
   Counts whole;
   try_bytes(model, whole);
   ASSERT_EQ(whole.ran, 1u);
-  Counts counts;
-  for (auto& byte : model)
-    for (uint32_t const change : {0x01u, 0x10u, 0x80u, 0xffu}) {
-      byte = static_cast<uint8_t>(byte ^ change);
-      try_bytes(model, counts);
-      byte = static_cast<uint8_t>(byte ^ change);
-    }
+  auto const counts = mutate(model);
   std::printf("%s: %zu bytes; %u mutants refused, %u ran\n", GetParam().name, model.size(),
               counts.refused, counts.ran);
   EXPECT_GT(counts.refused, 0u);
@@ -153,6 +164,45 @@ INSTANTIATE_TEST_SUITE_P(
                              {1, 2, 2, 10}, {1, 2, 2, 10});
              }}),
     [](auto const& test) { return std::string(test.param.name); });
+
+auto read_data(std::string const& name) -> Bytes {
+  std::ifstream file(std::string(GODWIT_TEST_DATA) + "/golden/ops/" + name, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// Of the compiled sets of tests/data/golden/ops, the smallest with each operator and form.
+auto smallest_plans() -> std::map<std::string, Bytes> {
+  std::map<std::string, Bytes> plans;
+  std::istringstream list(std::string(as_text(read_data("seeds.txt"))));
+  for (std::string name, seed; list >> name >> seed;) {
+    auto const compiled = compiler::compile_tflite(read_data(name + ".tflite"), {.golden_rows = 0});
+    if (!compiled) continue;
+    auto const model = proto::parse_model(compiled->model);
+    for (uint32_t i = 0; i < model->operator_count(); ++i) {
+      auto const op = model->op(i);
+      bool const wide =
+          op.output_count() > 0 && model->tensor(op.output(0)).type == proto::TensorType::int16;
+      auto& plan = plans[std::string(to_string(op.code())) + (wide ? " of int16" : "")];
+      if (plan.empty() || compiled->model.size() < plan.size()) plan = compiled->model;
+    }
+  }
+  return plans;
+}
+
+TEST(MutationOfCompiledPlans, OfEveryOperatorIsRefusedOrRunsWithinBounds) {
+  auto const plans = smallest_plans();
+  std::set<proto::Opcode> codes;
+  for (auto const& [name, plan] : plans) {
+    auto const counts = mutate(plan);
+    std::printf("%s: %zu bytes; %u mutants refused, %u ran\n", name.c_str(), plan.size(),
+                counts.refused, counts.ran);
+    EXPECT_GT(counts.refused, 0u) << name;
+    EXPECT_GT(counts.ran, 0u) << name;
+    auto const model = proto::parse_model(plan);
+    for (uint32_t i = 0; i < model->operator_count(); ++i) codes.insert(model->op(i).code());
+  }
+  EXPECT_EQ(codes.size(), kPortable.kernels.size()) << "an operator is in no plan";
+}
 
 }  // namespace
 }  // namespace godwit::engine
