@@ -59,6 +59,7 @@ auto compile_tflite(ByteView file, CompileOptions const& options) -> Result<Comp
   TRY(auto graph,
       lower(source, options.round_once ? proto::Rounding::once : proto::Rounding::twice));
   Compiled compiled;
+  remove_idle(graph);
   compiled.operators_folded = fold_into_consumers(graph);
   if (!options.keep_constant_channels) {
     auto const channels = remove_constant_channels(graph);

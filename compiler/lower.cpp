@@ -80,6 +80,8 @@ constexpr Row kRows[] = {
     {TfliteCode::pack, lower_pack},
     {TfliteCode::batch_matmul, lower_batch_matmul},
     {TfliteCode::l2_normalization, lower_l2_normalization},
+
+    {TfliteCode::custom, lower_detection},
     {TfliteCode::call_once, lower_call_once},
     {TfliteCode::var_handle, lower_var_handle},
     {TfliteCode::read_variable, lower_read_variable},

@@ -66,7 +66,7 @@ class Lowering {
   /// Input or output `i` must exist, be int8 and have one scale and one zero point.
   auto activation(size_t i) const -> Result<TfliteTensor const*>;
   auto output() const -> Result<TfliteTensor const*>;
-  /// Input or output `i`, of one of these types; quantised unless it is float32 or int32.
+  /// Input or output `i`, of one of these types; quantised, unless it is int32 or could be float32.
   auto activation(size_t i, std::vector<TfliteType> const& types) const
       -> Result<TfliteTensor const*>;
   auto output(size_t i, std::vector<TfliteType> const& types) const -> Result<TfliteTensor const*>;
@@ -103,6 +103,14 @@ class Lowering {
   auto add(proto::OperatorSpec op, proto::TensorSpec output) -> uint32_t;
   /// Adds an operator that makes output `i`.
   auto finish(proto::OperatorSpec op, size_t i = 0) -> Result<>;
+  /// Adds an operator that makes all outputs, of float32.
+  auto finish_all(proto::OperatorSpec op) -> Result<>;
+  /// The quantised bytes that input `i` is, or that DEQUANTIZE makes it of.
+  auto bytes_behind(size_t i) -> Result<uint32_t>;
+  /// A value of the graph.
+  auto spec(uint32_t value) const -> proto::TensorSpec const& {
+    return lowered_.graph.tensors[value];
+  }
   auto fail(size_t input, std::string const& why) const -> Error;  // names the tensor
 
  private:
@@ -191,6 +199,7 @@ auto lower_concatenation(Lowering& lowering) -> Result<>;
 auto lower_pack(Lowering& lowering) -> Result<>;
 auto lower_batch_matmul(Lowering& lowering) -> Result<>;
 auto lower_l2_normalization(Lowering& lowering) -> Result<>;
+auto lower_detection(Lowering& lowering) -> Result<>;
 auto lower_call_once(Lowering& lowering) -> Result<>;
 auto lower_var_handle(Lowering& lowering) -> Result<>;
 auto lower_read_variable(Lowering& lowering) -> Result<>;

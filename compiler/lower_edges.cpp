@@ -65,8 +65,10 @@ auto lower_cast(Lowering& lowering) -> Result<> {
     TRY(auto const value, lowering.value(0));
     return lowering.finish({proto::Opcode::reshape, {value}, {}, {}});
   }
-  if (!one_byte(input->type))
-    return lowering.fail(0, "is " + to_string(input->type) + ": only single bytes can be cast");
+  if (!one_byte(input->type)) {
+    TRY(auto const value, lowering.value(0));
+    return lowering.finish({proto::Opcode::cast, {value}, {}, {}});
+  }
   bool const to_signed = output->type == TfliteType::int8;
   return lower_table(lowering, *input, *output, [=](int32_t value) -> double {
     return to_signed ? static_cast<int8_t>(value) : value;

@@ -198,12 +198,30 @@ auto lower_unpack(Lowering& lowering) -> Result<> {
   return {};
 }
 
+namespace {
+
+auto gather_computed(Lowering& lowering, Source const& source, int32_t number, int32_t batches)
+    -> Result<> {
+  TRY_VOID(lowering.activation(1, {TfliteType::int32}));
+  TRY(auto const axis, read_axis(number, source.tensor->shape.size()));
+  auto const rank = static_cast<int32_t>(lowering.input_shape(1).size());
+  if (batches < -rank || batches > rank) return invalid("gathers by batches that are not there");
+  TRY(auto const indices, lowering.value(1));
+  proto::GatherParams const params{static_cast<int32_t>(axis),
+                                   batches < 0 ? batches + rank : batches};
+  return lowering.finish(
+      {proto::Opcode::gather, {source.value, indices}, {}, proto::param_words(params)});
+}
+
+}  // namespace
+
 auto lower_gather(Lowering& lowering) -> Result<> {
   TRY_VOID(lowering.check_count(2, 2));
   TRY(auto const source, read_source(lowering, 0));
-  TRY(auto const indices, lowering.small_numbers(1));
   TRY(auto const number, lowering.option_int(0, 0));
   TRY(auto const batches, lowering.option_int(1, 0));
+  if (lowering.is_computed(1)) return gather_computed(lowering, source, number, batches);
+  TRY(auto const indices, lowering.small_numbers(1));
   if (batches != 0) return invalid("gathers by batch, which cannot be compiled");
   auto const& shape = source.tensor->shape;
   TRY(auto const axis, read_axis(number, shape.size()));

@@ -82,7 +82,9 @@ auto Lowering::quantised(int32_t index, std::vector<TfliteType> const& types) co
                                    "(int8 activations, inputs and outputs)");
   }
   if (tensor.elements == 0) return tensor_error(index, kShapeFault);
-  bool const plain = tensor.type == TfliteType::float32 || tensor.type == TfliteType::int32;
+  // Where float32 would do, so do numbers of any type that mean no more than they say.
+  bool const plain = tensor.type == TfliteType::int32 ||
+                     std::find(types.begin(), types.end(), TfliteType::float32) != types.end();
   if (plain && tensor.scales.empty()) return &tensor;
   if (tensor.scales.size() != 1 || tensor.zero_points.size() != 1 || !(tensor.scales[0] > 0))
     return tensor_error(index,
@@ -114,7 +116,8 @@ auto Lowering::output(size_t i, std::vector<TfliteType> const& types) const
 }
 
 auto Lowering::check_same_quantisation(size_t i, TfliteTensor const& output) const -> Result<> {
-  TRY(auto const* input, activation(i, {output.type}));
+  TRY(auto const* input, activation(i, {output.type, TfliteType::float32}));
+  if (input->type != output.type) TRY_VOID(activation(i, {output.type}));
   if (input->scales.empty() || output.scales.empty()) return {};  // plain numbers
   if (std::abs(real_scale(*input) - real_scale(output)) > 1e-6 ||
       zero_point(*input) != zero_point(output))
@@ -286,6 +289,34 @@ auto Lowering::add(proto::OperatorSpec op, proto::TensorSpec output) -> uint32_t
   op.outputs = {value};
   lowered_.graph.operators.push_back(std::move(op));
   return value;
+}
+
+auto Lowering::bytes_behind(size_t i) -> Result<uint32_t> {
+  constexpr char const* kFault =
+      "is not of quantised bytes, nor made of them by DEQUANTIZE: convert the model with full "
+      "integer quantisation";
+  TRY(auto value, this->value(i));
+  for (auto const& op : lowered_.graph.operators)
+    if (op.code == proto::Opcode::dequantize && op.outputs[0] == value) value = op.inputs[0];
+  if (value >= kConstantBase) return fail(i, kFault);
+  auto const& made = spec(value);
+  if (proto::element_bytes(made.type) != 1 || made.scales.size() != 1) return fail(i, kFault);
+  return value;
+}
+
+auto Lowering::finish_all(proto::OperatorSpec op) -> Result<> {
+  for (size_t i = 0; i < op_.outputs.size(); ++i) {
+    TRY(auto const* tensor, output(i, {TfliteType::float32}));
+    auto& value = lowered_.values[static_cast<size_t>(op_.outputs[i])];
+    if (value != kNoValue || !tensor->data.empty())
+      return invalid("writes tensor " + std::to_string(op_.outputs[i]) +
+                     ", which has a value already");
+    value = static_cast<uint32_t>(lowered_.graph.tensors.size());
+    op.outputs.push_back(value);
+    lowered_.graph.tensors.push_back(tensor_spec(*tensor));
+  }
+  lowered_.graph.operators.push_back(std::move(op));
+  return {};
 }
 
 auto Lowering::finish(proto::OperatorSpec op, size_t i) -> Result<> {

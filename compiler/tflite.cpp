@@ -25,7 +25,7 @@ namespace quantization_field {
 constexpr uint32_t kScale = 2, kZeroPoint = 3;
 }
 namespace operator_field {
-constexpr uint32_t kCode = 0, kInputs = 1, kOutputs = 2, kOptions = 4;
+constexpr uint32_t kCode = 0, kInputs = 1, kOutputs = 2, kOptions = 4, kCustomOptions = 5;
 }
 
 auto element_bits(TfliteType type) -> uint64_t {
@@ -117,6 +117,7 @@ auto read_operator(Table const& table, std::vector<Table> const& codes, size_t t
   TRY(op.inputs, table.numbers<int32_t>(operator_field::kInputs));
   TRY(op.outputs, table.numbers<int32_t>(operator_field::kOutputs));
   TRY(op.options, table.table(operator_field::kOptions));
+  TRY(op.custom_options, table.bytes(operator_field::kCustomOptions));
   TRY_VOID(check_indices(op.inputs, tensors, true));
   TRY_VOID(check_indices(op.outputs, tensors, false));
   return op;

@@ -123,6 +123,7 @@ struct TfliteOperator {
   std::vector<int32_t> inputs;  // tensors; -1: left out
   std::vector<int32_t> outputs;
   std::optional<Table> options;
+  ByteView custom_options{};  // of a custom operator, FlexBuffers mostly
 };
 
 struct TfliteModel {

@@ -64,6 +64,9 @@ constexpr Kernel kKernels[] = {
     {Opcode::average_pool_2d_up, average_pool_2d_up, sum_per_channel},
     {Opcode::wide_softmax, wide_softmax},
     {Opcode::wide_slopes, wide_slopes},
+    {Opcode::detection_postprocess, detection_postprocess, detection_scratch},
+    {Opcode::gather, gather},
+    {Opcode::cast, cast},
 };
 
 }  // namespace

@@ -75,6 +75,31 @@ void erase(Graph& graph, size_t index, OperatorSpec& consumer) {
 
 }  // namespace
 
+namespace {
+
+/// Whether an operator has no effect but a value that nobody reads.
+auto is_idle(Graph const& graph, OperatorSpec const& op) -> bool {
+  if (op.outputs.size() != 1) return false;
+  auto const value = op.outputs[0];
+  auto const reads = [&](OperatorSpec const& reader) {
+    return std::count(reader.inputs.begin(), reader.inputs.end(), value) > 0;
+  };
+  auto const keeps_state = [&](uint32_t input) { return graph.tensors[input].state; };
+  return !std::count(graph.outputs.begin(), graph.outputs.end(), value) &&
+         std::none_of(graph.operators.begin(), graph.operators.end(), reads) &&
+         std::none_of(op.inputs.begin(), op.inputs.end(), keeps_state);
+}
+
+}  // namespace
+
+void remove_idle(Graph& graph) {
+  for (size_t i = graph.operators.size(); i-- > 0;) {
+    if (!is_idle(graph, graph.operators[i])) continue;
+    OperatorSpec nobody;
+    erase(graph, i, nobody);
+  }
+}
+
 auto fold_into_consumers(Graph& graph) -> uint32_t {
   uint32_t folded = 0;
   for (size_t i = 0; i < graph.operators.size();) {

@@ -9,4 +9,7 @@ namespace godwit::compiler {
 /// Returns how many operators went.
 auto fold_into_consumers(Graph& graph) -> uint32_t;
 
+/// Takes out operators whose value nobody reads, as lowering may leave them.
+void remove_idle(Graph& graph);
+
 }  // namespace godwit::compiler

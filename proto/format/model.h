@@ -26,7 +26,7 @@ constexpr uint32_t kOperandsMax = 64;  // inputs of an operator; as many outputs
 constexpr uint32_t kGoldenRowsMax = 4096;
 constexpr size_t kTensorAlignment = 16;  // of offsets in the arena, the constants and the state
 
-/// `int64` is for constants alone: biases of sums of 64 bits.
+/// `int64` is for constants alone: biases of sums of 64 bits, the bits of float64.
 enum class TensorType : uint8_t {
   int8 = 1,
   uint8 = 2,
@@ -82,6 +82,9 @@ enum class Opcode : uint16_t {
   average_pool_2d_up = 37,
   wide_softmax = 38,
   wide_slopes = 39,
+  detection_postprocess = 40,
+  gather = 41,
+  cast = 42,
 };
 /// The TensorFlow Lite name, "CONV_2D".
 auto to_string(Opcode code) -> std::string_view;

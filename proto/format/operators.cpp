@@ -94,6 +94,13 @@ constexpr Rule kRules[] = {
      check_wide_softmax,
      3},
     {Opcode::wide_slopes, "WIDE_SLOPES", {1, 1, word_count<SlopesParams>()}, check_wide_slopes, 3},
+    {Opcode::detection_postprocess,
+     "DETECTION_POSTPROCESS",
+     {5, 4, word_count<DetectionParams>()},
+     check_detection,
+     3},
+    {Opcode::gather, "GATHER", {2, 1, word_count<GatherParams>()}, check_gather, 3},
+    {Opcode::cast, "CAST", {1, 1, 0}, check_cast, 3},
 };
 
 auto find_rule(Opcode code) -> Rule const* {

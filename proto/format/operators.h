@@ -151,6 +151,20 @@ struct SigmoidParams {  // SIGMOID, TANH of int16
   int32_t shift;        // ... >> shift, rounded half up
 };
 
+struct DetectionParams {  // DETECTION_POSTPROCESS
+  int32_t detections_max;
+  int32_t detections_per_class;  // where classes are looked at one by one
+  int32_t by_class;              // 1: each class by itself, 0: each box as its best class
+  int32_t classes;
+  int32_t score_min;     // of a score's byte, counted from the lowest; 256: none is good enough
+  int32_t overlap_bits;  // a float32: the share of both boxes that two may have in common
+};
+
+struct GatherParams {
+  int32_t axis;
+  int32_t batch_dimensions;  // so many dimensions the indices share with the input
+};
+
 /// nullptr when the operator may run; otherwise what is wrong with it. Indices, types and places
 /// of tensors have been checked before.
 auto check_operator(ModelView const& model, Operator const& op) -> char const*;

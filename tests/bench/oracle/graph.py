@@ -104,6 +104,18 @@ class Graph:
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
         (graph or self.main).operators.append(operator)
 
+    def custom(self, name, inputs, outputs, options):
+        """`options` are bytes of the operator's own form."""
+        entry = schema.OperatorCodeT()
+        entry.builtinCode = entry.deprecatedBuiltinCode = schema.BuiltinOperator.CUSTOM
+        entry.customCode, entry.version = name.encode(), 1
+        self.model.operatorCodes.append(entry)
+        operator = schema.OperatorT()
+        operator.opcodeIndex = len(self.model.operatorCodes) - 1
+        operator.inputs, operator.outputs = list(inputs), list(outputs)
+        operator.customOptions = np.frombuffer(options, np.uint8)
+        self.main.operators.append(operator)
+
     def bytes(self):
         builder = flatbuffers.Builder(1024)
         builder.Finish(self.model.Pack(builder), b"TFL3")

@@ -1,6 +1,7 @@
 // What the compiler says of graphs that it cannot compile: the first operator, the tensor, and why.
 #include <gtest/gtest.h>
 
+#include "compiler/flexbuffer.h"
 #include "compiler/lower.h"
 #include "compiler/uint8.h"
 
@@ -99,6 +100,31 @@ TEST(Uint8, StaysWhereNothingComputesWithIt) {
   move_to_int8(model);
   EXPECT_EQ(model.tensors[0].type, TfliteType::uint8);
   EXPECT_EQ(model.operators.size(), 1u);
+}
+
+/// {"a": -3, "bc": 0.5 (float32), "d": true} as FlexBuffers of four bytes a value.
+Bytes const kOptions = {
+    'a',  0,  'b', 'c', 0, 'd',        0,          3,           0,    0,          0,    11, 0, 0,
+    0,    13, 0,   0,   0, 14,         0,          0,           0,    12,         0,    0,  0, 4,
+    0,    0,  0,   3,   0, 0,          0,          0xfd,        0xff, 0xff,       0xff, 0,  0, 0,
+    0x3f, 1,  0,   0,   0, 1 << 2 | 2, 3 << 2 | 2, 26 << 2 | 2, 15,   9 << 2 | 2, 1};
+
+TEST(Flexbuffer, GivesTheNumbersOfAMap) {
+  auto const numbers = read_flexbuffer_numbers(kOptions);
+  ASSERT_TRUE(numbers) << numbers.error().what;
+  std::map<std::string, double> const expected = {{"a", -3}, {"bc", 0.5}, {"d", 1}};
+  EXPECT_EQ(*numbers, expected);
+}
+
+TEST(Flexbuffer, IsBoundedWhateverTheBytes) {
+  for (size_t i = 0; i < kOptions.size(); ++i) {
+    auto bytes = kOptions;
+    for (uint32_t value = 0; value < 256; ++value) {
+      bytes[i] = static_cast<uint8_t>(value);
+      (void)read_flexbuffer_numbers(bytes);
+    }
+    (void)read_flexbuffer_numbers(ByteView(kOptions).first(i));
+  }
 }
 
 TEST(Lower, LeavesOutWhatNoOutputNeeds) {

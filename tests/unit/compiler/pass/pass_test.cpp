@@ -145,5 +145,17 @@ TEST(Fold, LeavesWhatTwoReadOrWhatIsAnOutput) {
   EXPECT_EQ(fold_into_consumers(outputs), 0u);
 }
 
+TEST(Idle, GoesWithAllThatOnlyItNeeded) {
+  SmallGraph builder(1);
+  auto const in = builder.input({1, 4, 4, 2});
+  auto const kept = builder.conv(in, {.channels = 3});
+  builder.reshape(builder.pad(in, 1), {1, 72});
+  auto graph = builder.finish({builder.average_pool(kept)});
+  auto const before = outputs_of(graph, 1, kRows);
+  remove_idle(graph);
+  EXPECT_EQ(graph.operators.size(), 2u);
+  EXPECT_EQ(outputs_of(graph, 1, kRows), before);
+}
+
 }  // namespace
 }  // namespace godwit::compiler

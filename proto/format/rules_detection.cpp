@@ -1,0 +1,79 @@
+// The rule of DETECTION_POSTPROCESS, and of operators that choose or convert values as they run.
+#include "proto/format/operator_rules.h"
+
+namespace godwit::proto::rules {
+
+namespace {
+
+constexpr uint32_t kBoxesMax = 1 << 16;
+constexpr int32_t kClassesMax = 256;  // a class is a byte
+constexpr int32_t kDetectionsMax = 1 << 12;
+
+auto check_detection_params(DetectionParams const& p, uint32_t columns) -> Fault {
+  if (!within(p.detections_max, 1, kDetectionsMax) ||
+      !within(p.detections_per_class, 1, kDetectionsMax) || !within(p.by_class, 0, 1) ||
+      !within(p.classes, 1, kClassesMax) || !within(p.score_min, 0, 256))
+    return "a parameter is out of range";
+  auto const classes = static_cast<uint32_t>(p.classes);
+  return columns == classes || columns == classes + 1 ? kGood : "scores do not fit the classes";
+}
+
+auto check_detection_outputs(ModelView const& model, Operator const& op, uint32_t most) -> Fault {
+  uint32_t const elements[] = {4 * most, most, most, 1};
+  for (uint32_t i = 0; i < 4; ++i) {
+    auto const output = model.tensor(op.output(i));
+    if (output.type != TensorType::float32 || output.elements != elements[i])
+      return "outputs do not fit the detections";
+  }
+  return kGood;
+}
+
+}  // namespace
+
+auto check_detection(ModelView const& model, Operator const& op) -> Fault {
+  auto const boxes = model.tensor(op.input(0));
+  auto const scores = model.tensor(op.input(1));
+  auto const p = op.params<DetectionParams>();
+  if (element_bytes(boxes.type) != 1 || element_bytes(scores.type) != 1)
+    return "boxes or scores are not of one byte a value";
+  if (boxes.rank != 3 || scores.rank != 3 || boxes.shape[0] != 1 || scores.shape[0] != 1 ||
+      boxes.shape[1] != scores.shape[1] || boxes.shape[2] < 4)
+    return "shapes do not fit each other";
+  if (boxes.shape[1] > kBoxesMax) return "too many boxes";
+  if (!is_constant(model.tensor(op.input(2)), TensorType::float32, 4 * boxes.shape[1]) ||
+      !is_constant(model.tensor(op.input(3)), TensorType::int64, 4 * 256) ||
+      !is_constant(model.tensor(op.input(4)), TensorType::float32, 256))
+    return "anchors or tables do not fit the boxes";
+  if (auto const fault = check_detection_params(p, scores.shape[2])) return fault;
+  return check_detection_outputs(model, op, static_cast<uint32_t>(p.detections_max));
+}
+
+auto check_gather(ModelView const& model, Operator const& op) -> Fault {
+  auto const input = model.tensor(op.input(0));
+  auto const indices = model.tensor(op.input(1));
+  auto const output = model.tensor(op.output(0));
+  auto const p = op.params<GatherParams>();
+  if (input.type != output.type) return kTypesDiffer;
+  if (indices.type != TensorType::int32) return "indices are not int32";
+  if (is_wide_constant(input) || is_wide_constant(indices)) return kWideConstant;
+  if (p.axis < 0 || p.axis >= static_cast<int32_t>(input.rank) || p.batch_dimensions < 0 ||
+      p.batch_dimensions > p.axis || p.batch_dimensions > static_cast<int32_t>(indices.rank))
+    return "axis out of range";
+  uint32_t batches = 1;
+  for (uint32_t d = 0; d < static_cast<uint32_t>(p.batch_dimensions); ++d) {
+    if (input.shape[d] != indices.shape[d]) return "shapes do not fit each other";
+    batches *= input.shape[d];
+  }
+  auto const extent = input.shape[static_cast<uint32_t>(p.axis)];
+  uint64_t const made = uint64_t{input.elements} / extent * (indices.elements / batches);
+  return made == output.elements ? kGood : "shapes do not fit each other";
+}
+
+auto check_cast(ModelView const& model, Operator const& op) -> Fault {
+  auto const input = model.tensor(op.input(0));
+  if (is_wide_constant(input)) return kWideConstant;
+  return input.elements == model.tensor(op.output(0)).elements ? kGood
+                                                               : "shapes do not fit each other";
+}
+
+}  // namespace godwit::proto::rules
