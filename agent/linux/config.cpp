@@ -89,6 +89,7 @@ auto load_facts(Json const& json, uint32_t engine_version) -> Result<proto::Devi
   facts.ram_bytes = static_cast<uint64_t>(ram);
   facts.flash_bytes = static_cast<uint64_t>(flash);
   facts.patch_version = proto::kContainerVersion;
+  facts.patch_steps = proto::kDeltaStepsMax;
   TRY(auto const patch_ram, json.get_int_or("patch_ram_bytes", kPatchRamBytes));
   if (patch_ram < 0) return invalid("patch_ram_bytes is negative");
   facts.patch_ram_bytes = static_cast<uint64_t>(patch_ram);

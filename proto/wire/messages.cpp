@@ -193,7 +193,8 @@ auto encode(Hello const& m) -> std::string {
                             {"ram", m.facts.ram_bytes},
                             {"flash", m.facts.flash_bytes},
                             {"patch", m.facts.patch_version},
-                            {"patch_ram", m.facts.patch_ram_bytes}});
+                            {"patch_ram", m.facts.patch_ram_bytes},
+                            {"patch_steps", m.facts.patch_steps}});
   auto components = Json::object();
   for (auto const& [name, component] : m.components) components.set(name, to_json(component));
   json.set("components", components);
@@ -216,6 +217,8 @@ auto decode_hello(std::string_view payload) -> Result<Hello> {
   TRY(auto patch, natural_or(json, "patch", 0, UINT32_MAX));
   m.facts.patch_version = static_cast<uint32_t>(patch);
   TRY(m.facts.patch_ram_bytes, natural_or(json, "patch_ram", 0));
+  TRY(auto patch_steps, natural_or(json, "patch_steps", 1, UINT32_MAX));
+  m.facts.patch_steps = std::max(static_cast<uint32_t>(patch_steps), 1u);
   if (auto const* components = json.find("components")) {
     if (components->size() > kComponentsMax) return invalid("too many components");
     for (auto const& [name, value] : components->members()) {

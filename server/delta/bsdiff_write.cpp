@@ -7,9 +7,7 @@
 namespace godwit::delta {
 namespace {
 
-constexpr int kLevel = 9;  // what bsdiff uses
-
-auto compress(ByteView plain) -> Bytes {
+auto compress(ByteView plain, int level) -> Bytes {
   // The bound that libbz2 documents.
   Bytes coded(plain.size() + plain.size() / 100 + 600);
   auto coded_bytes = static_cast<unsigned>(coded.size());
@@ -17,7 +15,7 @@ auto compress(ByteView plain) -> Bytes {
   char* const source =
       plain.empty() ? &empty : reinterpret_cast<char*>(const_cast<uint8_t*>(plain.data()));
   CHECK(BZ2_bzBuffToBuffCompress(reinterpret_cast<char*>(coded.data()), &coded_bytes, source,
-                                 static_cast<unsigned>(plain.size()), kLevel, 0, 0) == BZ_OK);
+                                 static_cast<unsigned>(plain.size()), level, 0, 0) == BZ_OK);
   coded.resize(coded_bytes);
   return coded;
 }
@@ -29,7 +27,8 @@ auto signed_magnitude(int64_t value) -> uint64_t {
 
 }  // namespace
 
-auto write_bsdiff(ByteView old_file, ByteView new_file, std::span<Match const> matches) -> Bytes {
+auto write_bsdiff(ByteView old_file, ByteView new_file, std::span<Match const> matches,
+                  int bzip2_level) -> Bytes {
   Writer control;
   Bytes diff;
   Bytes extra;
@@ -49,8 +48,8 @@ auto write_bsdiff(ByteView old_file, ByteView new_file, std::span<Match const> m
     at += match.literal;
   }
   CHECK(at == new_file.size());
-  Bytes const control_coded = compress(control.view());
-  Bytes const diff_coded = compress(diff);
+  Bytes const control_coded = compress(control.view(), bzip2_level);
+  Bytes const diff_coded = compress(diff, bzip2_level);
   Writer patch;
   patch.bytes(as_bytes(proto::kBsdiffMagic));
   patch.u64(control_coded.size());
@@ -58,7 +57,7 @@ auto write_bsdiff(ByteView old_file, ByteView new_file, std::span<Match const> m
   patch.u64(new_file.size());
   patch.bytes(control_coded);
   patch.bytes(diff_coded);
-  patch.bytes(compress(extra));
+  patch.bytes(compress(extra, bzip2_level));
   return std::move(patch).take();
 }
 

@@ -8,6 +8,8 @@
 
 namespace godwit::delta {
 
-auto write_bsdiff(ByteView old_file, ByteView new_file, std::span<Match const> matches) -> Bytes;
+/// Level 9 as bsdiff writes it, or less: a decoder needs 100 KB + 400 KB a level and stream.
+auto write_bsdiff(ByteView old_file, ByteView new_file, std::span<Match const> matches,
+                  int bzip2_level) -> Bytes;
 
 }  // namespace godwit::delta

@@ -60,7 +60,8 @@ auto make_patch(ByteView old_file, ByteView new_file, PatchOptions const& option
   TRY_VOID(check_size(old_file, "old"));
   TRY_VOID(check_size(new_file, "new"));
   if (options.format == proto::PatchFormat::bsdiff) {
-    auto patch = write_bsdiff(old_file, new_file, find_matches(old_file, new_file));
+    auto patch =
+        write_bsdiff(old_file, new_file, find_matches(old_file, new_file), options.bzip2_level);
     TRY_VOID(check_bsdiff(old_file, new_file, patch).within("applying the new patch"));
     return patch;
   }

@@ -14,6 +14,8 @@ struct PatchOptions {
   proto::Profile profile = proto::Profile::weights_large;
   /// What the files are known to hold; ignored by the format `bsdiff` and the profile `bytes`.
   std::span<TensorPair const> tensors{};
+  /// Of the format `bsdiff`: 9 as bsdiff writes, or less for decoders of less memory.
+  int bzip2_level = 9;
 };
 
 /// A patch that turns `old_file` into `new_file`, checked by applying it. `invalid` when a file is

@@ -64,11 +64,16 @@ constexpr auto to_string(DeltaState state) -> std::string_view {
   return kDeltaStates[static_cast<size_t>(state)];
 }
 
+/// What a delta is called by devices: those for small decoders are of our container too.
+constexpr auto wire_format(std::string_view format) -> std::string_view {
+  return format == "godwit-small" ? "godwit" : format;
+}
+
 struct Delta {
   std::string model;
   std::string from;
   std::string to;
-  std::string format;
+  std::string format;  // "bsdiff", "godwit", or "godwit-small" for decoders of little memory
   DeltaState state = DeltaState::pending;
   std::optional<uint64_t> size_bytes;    // sealed
   uint64_t full_size_bytes = 0;          // sealed full release

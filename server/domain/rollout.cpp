@@ -157,9 +157,13 @@ auto decide(Rollout const& rollout, int64_t now_ms) -> Decision {
                              rollout.version};
 }
 
+auto worthwhile_delta_bytes(uint64_t full_bytes) -> uint64_t {
+  return (full_bytes * 9 + 9) / 10;
+}
+
 auto delta_rejected_because(uint64_t delta_bytes, uint64_t full_bytes)
     -> std::optional<std::string> {
-  if (delta_bytes * 10 < full_bytes * 9) return std::nullopt;
+  if (delta_bytes < worthwhile_delta_bytes(full_bytes)) return std::nullopt;
   auto const percent = full_bytes == 0 ? 100.0 : percent_of(delta_bytes, full_bytes);
   return "the delta has " + text(delta_bytes) + " bytes, " + percent_text(percent) +
          " % of the full release's " + text(full_bytes) + ": the full release is sent";

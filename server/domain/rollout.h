@@ -54,6 +54,9 @@ auto abort_reason(Rollout const& rollout) -> std::optional<std::string>;
 auto delta_rejected_because(uint64_t delta_bytes, uint64_t full_bytes)
     -> std::optional<std::string>;
 
+/// Sealed deltas of fewer bytes than this are worth offering, one or several together.
+auto worthwhile_delta_bytes(uint64_t full_bytes) -> uint64_t;
+
 /// Sum of the counters of all phases.
 auto sum_counts(std::vector<Phase> const& phases) -> Counts;
 

@@ -21,7 +21,8 @@ struct Pair {
 
 auto sealed_delta(proto::ContentKey const& key, Delta const& delta, Pair const& pair,
                   ByteView patch) -> Bytes {
-  auto const aad = proto::delta_aad(delta.format, pair.from.plain_sha256, pair.to.plain_sha256);
+  auto const aad =
+      proto::delta_aad(wire_format(delta.format), pair.from.plain_sha256, pair.to.plain_sha256);
   return proto::seal(key, aad, patch);
 }
 
@@ -30,13 +31,19 @@ auto memory_bytes(Pair const& pair) -> uint64_t {
   return 8 * pair.from.plain_size_bytes + 6 * pair.to.plain_size_bytes;
 }
 
+/// BSDIFF40 is for decoders of which nothing is known: streams of level 1 need 0.5 MB each,
+/// not 3.7.
+auto options_for(std::string_view format) -> delta::PatchOptions {
+  if (format == "bsdiff") return {.format = proto::PatchFormat::bsdiff, .bzip2_level = 1};
+  bool const small = format == "godwit-small";
+  return {.profile = small ? proto::Profile::weights_small : proto::Profile::weights_large};
+}
+
 auto make_checked_patch(Core const& core, Delta const& delta, Pair const& pair) -> Result<Bytes> {
   TRY(auto const old_file, plaintext_of(core, pair.from).within(pair.from.version));
   TRY(auto const new_file, plaintext_of(core, pair.to).within(pair.to.version));
-  auto const format =
-      delta.format == "godwit" ? proto::PatchFormat::godwit : proto::PatchFormat::bsdiff;
   auto const found = delta::find_pairs(old_file, new_file);
-  TRY(auto patch, delta::make_patch_of(old_file, new_file, found, {.format = format}));
+  TRY(auto patch, delta::make_patch_of(old_file, new_file, found, options_for(delta.format)));
   // Nothing is published that has not been applied by the code that devices run.
   TRY(auto const result, proto::apply_patch(old_file, patch, {}));
   if (proto::sha256(result) != pair.to.plain_sha256)

@@ -1,6 +1,7 @@
 #include "server/service/director.h"
 
 #include "proto/trust/director.h"
+#include "server/domain/rollout.h"
 #include "server/service/core.h"
 #include "server/storage/attempts.h"
 #include "server/storage/devices.h"
@@ -15,29 +16,46 @@ auto require_identity(Tx& tx, DeviceId const& device) -> Result<store::Identity>
   return *std::move(identity);
 }
 
-/// A delta is offered from the plaintext that the device runs now. One that nobody asked for yet is
-/// asked for: this device gets the full release meanwhile.
-auto delta_offer(Core const& core, Tx& tx, DeviceId const& device, Bytes const& sealing_key,
-                 Attempt const& attempt, Release const& release)
-    -> Result<std::optional<proto::DeltaOffer>> {
-  std::optional<proto::DeltaOffer> none;
-  auto const running = store::running_plaintext(tx, device.str(), release.model);
-  if (!running) return none;
-  auto const now = core.now_ms();
-  auto const delta =
-      store::offer_delta(tx, device.str(), release.model, *running, release.version, now);
-  if (!delta) {
-    if (attempt.from_version)
-      store::want_delta(tx, release.model, *attempt.from_version, release.version, now);
-    return none;
-  }
+/// One that nobody asked for yet is asked for: this device gets the full release meanwhile, or what
+/// its decoder takes from others.
+auto may_get_better(std::vector<Delta> const& steps) -> bool {
+  return steps.size() != 1 || steps.front().format == "bsdiff";
+}
+
+auto delta_offer(Core const& core, Bytes const& sealing_key, DeviceId const& device,
+                 Delta const& delta, Sha256 const& base) -> Result<proto::DeltaOffer> {
   TRY(auto key,
-      proto::rewrap_key(core.sealing_key, *delta->key, sealing_key, device, *delta->sha256));
-  return std::optional(proto::DeltaOffer{.format = delta->format,
-                                         .base_plain_sha256 = *running,
-                                         .length = *delta->size_bytes,
-                                         .sha256 = *delta->sha256,
-                                         .key = std::move(key)});
+      proto::rewrap_key(core.sealing_key, *delta.key, sealing_key, device, *delta.sha256));
+  return proto::DeltaOffer{.format = std::string(wire_format(delta.format)),
+                           .base_plain_sha256 = base,
+                           .length = *delta.size_bytes,
+                           .sha256 = *delta.sha256,
+                           .key = std::move(key)};
+}
+
+/// Deltas are offered from the plaintext that the device runs now: one, or a chain.
+auto offer_deltas(Core const& core, Tx& tx, DeviceId const& device, Bytes const& sealing_key,
+                  Attempt const& attempt, Release const& release, proto::Assignment& assignment)
+    -> Result<> {
+  auto const running = store::running_plaintext(tx, device.str(), release.model);
+  if (!running) return {};
+  auto const now = core.now_ms();
+  auto const steps = store::offer_deltas(tx, device.str(), release.model, *running, release.version,
+                                         worthwhile_delta_bytes(release.size_bytes), now);
+  if (may_get_better(steps) && attempt.from_version)
+    store::want_delta(tx, release.model, *attempt.from_version, release.version, now);
+  auto base = *running;
+  for (auto const& step : steps) {
+    TRY(auto offer, delta_offer(core, sealing_key, device, step, base));
+    TRY(auto const made, require_release(tx, step.model, step.to));
+    base = made.plain_sha256;
+    offer.plain_sha256 = base;
+    assignment.chain.push_back(std::move(offer));
+  }
+  if (assignment.chain.size() != 1) return {};
+  assignment.delta = std::exchange(assignment.chain, {}).front();
+  assignment.delta->plain_sha256.reset();
+  return {};
 }
 
 auto assignment(Core const& core, Tx& tx, DeviceId const& device, Bytes const& sealing_key,
@@ -49,13 +67,10 @@ auto assignment(Core const& core, Tx& tx, DeviceId const& device, Bytes const& s
   image.release = proto::ReleaseInfo{.model = model, .version = version, .kind = release.kind};
   TRY(auto key,
       proto::rewrap_key(core.sealing_key, release.key, sealing_key, device, release.sha256));
-  TRY(auto offer, delta_offer(core, tx, device, sealing_key, attempt, release));
-  return proto::Assigned{.path = release.path,
-                         .image = std::move(image),
-                         .assignment = {.attempt = attempt.n,
-                                        .rev = attempt.rev,
-                                        .key = std::move(key),
-                                        .delta = std::move(offer)}};
+  proto::Assignment assignment{.attempt = attempt.n, .rev = attempt.rev, .key = std::move(key)};
+  TRY_VOID(offer_deltas(core, tx, device, sealing_key, attempt, release, assignment));
+  return proto::Assigned{
+      .path = release.path, .image = std::move(image), .assignment = std::move(assignment)};
 }
 
 auto root_of(Core& core, std::string_view repository, uint32_t version) -> Result<std::string> {

@@ -1,5 +1,9 @@
 #include "server/storage/deltas.h"
 
+#include <algorithm>
+
+#include "proto/format/container.h"
+
 namespace godwit::server::store {
 namespace {
 
@@ -9,20 +13,36 @@ constexpr int64_t kUsedAgainMs = 3600 * 1000;  // a use is written down once in 
   "d.model, d.from_version, d.to_version, d.format, d.state, d.size, d.full_size, d.reason," \
   " d.seconds, d.sha256, d.key_enc, d.key_ct, d.patch_version, d.patch_ram, d.mode, d.devices"
 
-/// From `pairs` (model, from_version, to_version, devices), where a delta between both is possible.
-#define WANT_DELTAS(pairs)                                                                 \
-  "INSERT INTO delta AS old (model, from_version, to_version, format, full_size, devices," \
-  " created_at)"                                                                           \
-  " SELECT t.model, f.version, t.version, format, t.size, pair.devices, from_ms($1)"       \
-  " FROM (" pairs                                                                          \
-  ") pair JOIN release f ON f.model = pair.model AND f.version = pair.from_version"        \
-  " JOIN release t ON t.model = pair.model AND t.version = pair.to_version"                \
-  " CROSS JOIN unnest('{bsdiff,godwit}'::text[]) AS format"                                \
-  " WHERE f.plain_sha256 <> t.plain_sha256 AND f.kind = 'model' AND t.kind = 'model'"      \
-  " ORDER BY 1, 2, 3, 4"                                                                   \
-  " ON CONFLICT (model, to_version, from_version, format) DO UPDATE"                       \
-  " SET state = 'pending', tries = 0, devices = excluded.devices, created_at = "           \
+/// From `pairs` (model, from_version, to_version, devices), where a delta between both is possible:
+/// in both formats, and for small decoders where a device with one runs the old release ($2 bytes
+/// of memory, but not $3). What is there already is not touched, so asking again locks nothing.
+#define WANT_DELTAS(pairs)                                                                      \
+  "INSERT INTO delta AS old (model, from_version, to_version, format, full_size, devices,"      \
+  " created_at)"                                                                                \
+  " SELECT t.model, f.version, t.version, format, t.size, pair.devices, from_ms($1)"            \
+  " FROM (" pairs                                                                               \
+  ") pair JOIN release f ON f.model = pair.model AND f.version = pair.from_version"             \
+  " JOIN release t ON t.model = pair.model AND t.version = pair.to_version"                     \
+  " CROSS JOIN unnest('{bsdiff,godwit,godwit-small}'::text[]) AS format"                        \
+  " WHERE f.plain_sha256 <> t.plain_sha256 AND f.kind = 'model' AND t.kind = 'model'"           \
+  " AND (format <> 'godwit-small' OR EXISTS (SELECT 1 FROM device_component c"                  \
+  "   JOIN device v ON v.id = c.device_id WHERE c.component = f.model"                          \
+  "   AND c.version = f.version AND v.patch_version > 0"                                        \
+  "   AND v.patch_ram >= $2::bigint AND v.patch_ram < $3::bigint))"                             \
+  " AND NOT EXISTS (SELECT 1 FROM delta d WHERE d.model = t.model AND d.to_version = t.version" \
+  "   AND d.from_version = f.version AND d.format = format.format AND d.state <> 'dropped')"    \
+  " ORDER BY 1, 2, 3, 4"                                                                        \
+  " ON CONFLICT (model, to_version, from_version, format) DO UPDATE"                            \
+  " SET state = 'pending', tries = 0, devices = excluded.devices, created_at = "                \
   "excluded.created_at WHERE old.state = 'dropped'"
+
+/// Memory of decoders: the least that any container needs, and what the best ones need.
+auto small_ram() -> uint64_t {
+  return proto::profile_ram_bytes(proto::Profile::weights_small);
+}
+auto large_ram() -> uint64_t {
+  return proto::profile_ram_bytes(proto::Profile::weights_large);
+}
 
 auto read_delta_state(Row& row) -> DeltaState {
   auto const text = row.text();
@@ -75,25 +95,25 @@ void mark_used(Tx& tx, Delta const& d, int64_t now_ms) {
 
 void want_delta(Tx& tx, std::string_view model, std::string_view from, std::string_view to,
                 int64_t now_ms) {
-  tx.run(WANT_DELTAS("SELECT $2::text AS model, $3::text AS from_version, $4::text AS to_version,"
+  tx.run(WANT_DELTAS("SELECT $4::text AS model, $5::text AS from_version, $6::text AS to_version,"
                      " (SELECT count(*) FROM device_component"
-                     "  WHERE component = $2 AND version = $3) AS devices"),
-         {now_ms, model, from, to});
+                     "  WHERE component = $4 AND version = $5) AS devices"),
+         {now_ms, small_ram(), large_ram(), model, from, to});
 }
 
 void want_deltas_of_fleet(Tx& tx, std::string_view model, std::string_view to, size_t sources_max,
                           int64_t now_ms) {
-  tx.run(WANT_DELTAS("SELECT component AS model, version AS from_version, $3::text AS to_version,"
+  tx.run(WANT_DELTAS("SELECT component AS model, version AS from_version, $5::text AS to_version,"
                      " count(*) AS devices FROM device_component"
-                     " WHERE component = $2 AND version <> $3 GROUP BY 1, 2"
-                     " ORDER BY count(*) DESC, version LIMIT $4::bigint"),
-         {now_ms, model, to, sources_max});
+                     " WHERE component = $4 AND version <> $5 GROUP BY 1, 2"
+                     " ORDER BY count(*) DESC, version LIMIT $6::bigint"),
+         {now_ms, small_ram(), large_ram(), model, to, sources_max});
 }
 
 void want_deltas_of_rollout(Tx& tx, int64_t rollout, int64_t until_ms, int64_t now_ms) {
   tx.run(WANT_DELTAS("SELECT model, from_version, version AS to_version, count(*) AS devices"
-                     " FROM attempt WHERE rollout_id = $2 GROUP BY 1, 2, 3"),
-         {now_ms, rollout});
+                     " FROM attempt WHERE rollout_id = $4 GROUP BY 1, 2, 3"),
+         {now_ms, small_ram(), large_ram(), rollout});
   tx.run("UPDATE rollout SET deltas_until = from_ms($2) WHERE id = $1", {rollout, until_ms});
 }
 
@@ -124,22 +144,70 @@ auto list_deltas(Tx& tx, ModelName const& model, PageRequest const& page) -> Pag
                           [](Delta const& d) { return d.to + ' ' + d.from + ' ' + d.format; });
 }
 
-auto offer_delta(Tx& tx, std::string_view device, std::string_view model, Sha256 const& from_plain,
-                 std::string_view to, int64_t now_ms) -> std::optional<Delta> {
+namespace {
+
+/// A ready delta `d` that the device `v` can apply.
+#define CAN_APPLY(d)                                          \
+#d ".state = 'ready' AND (" #d ".patch_version = 0 OR (" #d \
+     ".patch_version <= v.patch_version"                      \
+     " AND " #d ".patch_ram <= v.patch_ram))"
+
+auto offer_one(Tx& tx, std::string_view device, std::string_view model, Sha256 const& from_plain,
+               std::string_view to) -> std::optional<Delta> {
   auto const rows =
       tx.run("SELECT " DELTA_COLUMNS
              " FROM delta d JOIN release f ON f.model = d.model AND f.version = d.from_version"
              " JOIN device v ON v.id = $4"
-             " WHERE d.model = $1 AND to_version = $3 AND f.plain_sha256 = $2 AND state = 'ready'"
-             " AND (d.patch_version = 0"
-             "      OR (d.patch_version <= v.patch_version AND d.patch_ram <= v.patch_ram))"
-             " ORDER BY d.size, format LIMIT 1",
+             " WHERE d.model = $1 AND d.to_version = $3 AND f.plain_sha256 = $2 AND " CAN_APPLY(
+                 d) " ORDER BY d.size, d.format LIMIT 1",
              {model, from_plain, to, device});
   if (rows.empty()) return std::nullopt;
   auto row = rows[0];
-  auto delta = read_delta(row);
-  mark_used(tx, delta, now_ms);
-  return delta;
+  return read_delta(row);
+}
+
+/// Two deltas over a release between, together below `bytes_max`: the cheapest.
+auto offer_two(Tx& tx, std::string_view device, std::string_view model, Sha256 const& from_plain,
+               std::string_view to, uint64_t bytes_max) -> std::vector<Delta> {
+  auto const keys = tx.run(
+      "SELECT d.from_version, d.format, d.to_version, e.format FROM delta d"
+      " JOIN release f ON f.model = d.model AND f.version = d.from_version"
+      " JOIN delta e ON e.model = d.model AND e.from_version = d.to_version AND e.to_version = $3"
+      " JOIN device v ON v.id = $4"
+      " WHERE d.model = $1 AND d.to_version <> $3 AND f.plain_sha256 = $2 AND v.patch_steps >= 2"
+      " AND " CAN_APPLY(d) " AND " CAN_APPLY(e) " AND d.size + e.size < $5::bigint"
+      " ORDER BY d.size + e.size, d.to_version, d.format, e.format LIMIT 1",
+      {model, from_plain, to, device, bytes_max});
+  std::vector<Delta> steps;
+  if (keys.empty()) return steps;
+  auto row = keys[0];
+  auto const from = row.text();
+  auto const first_format = row.text();
+  auto const between = row.text();
+  auto const second_format = row.text();
+  auto const rows =
+      tx.run("SELECT " DELTA_COLUMNS
+             " FROM delta d WHERE d.model = $1 AND ((d.from_version, d.to_version, d.format)"
+             " IN (($2, $3, $4), ($3, $5, $6)))"
+             " ORDER BY d.to_version = $5",
+             {model, from, between, first_format, to, second_format});
+  for (size_t i = 0; i < rows.size(); ++i) {
+    auto step = rows[i];
+    steps.push_back(read_delta(step));
+  }
+  return steps;
+}
+
+}  // namespace
+
+auto offer_deltas(Tx& tx, std::string_view device, std::string_view model, Sha256 const& from_plain,
+                  std::string_view to, uint64_t bytes_max, int64_t now_ms) -> std::vector<Delta> {
+  auto const direct = offer_one(tx, device, model, from_plain, to);
+  auto const limit = direct ? std::min(bytes_max, *direct->size_bytes) : bytes_max;
+  auto steps = offer_two(tx, device, model, from_plain, to, limit);
+  if (steps.empty() && direct) steps.push_back(*direct);
+  for (auto const& step : steps) mark_used(tx, step, now_ms);
+  return steps;
 }
 
 auto take_delta(Tx& tx, int64_t now_ms, int64_t lease_ms) -> std::optional<TakenDelta> {
@@ -197,8 +265,8 @@ auto drop_deltas(Tx& tx, uint64_t bytes_max) -> std::vector<Sha256> {
       " victim AS (SELECT d.model, d.to_version, d.from_version, d.format, d.sha256 FROM delta d"
       "   JOIN kept USING (model, to_version, from_version, format)"
       "   WHERE kept.bytes > $1::bigint AND d.state = 'ready' AND NOT EXISTS"
-      "   (SELECT 1 FROM attempt a WHERE a.model = d.model AND a.version = d.to_version"
-      "    AND a.from_version = d.from_version AND a.state < 'succeeded')"
+      "   (SELECT 1 FROM attempt a WHERE a.model = d.model AND a.state < 'succeeded'"
+      "    AND (a.version = d.to_version OR a.from_version = d.from_version))"
       "   FOR UPDATE OF d SKIP LOCKED),"
       " dropped AS (UPDATE delta d SET state = 'dropped', sha256 = NULL, key_enc = NULL,"
       "   key_ct = NULL FROM victim v WHERE (d.model, d.to_version, d.from_version, d.format)"

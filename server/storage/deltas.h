@@ -8,8 +8,8 @@
 
 namespace godwit::server::store {
 
-/// Asks for a delta in every format, unless there is one in any state; not between releases of the
-/// same plaintext. One whose file gave way to others is asked for anew.
+/// Asks for a delta in every format that devices need, unless there is one in any state; not
+/// between releases of the same plaintext. One whose file gave way to others is asked for anew.
 void want_delta(Tx& tx, std::string_view model, std::string_view from, std::string_view to,
                 int64_t now_ms);
 /// The same from the `sources_max` releases that most devices run.
@@ -21,10 +21,11 @@ void want_deltas_of_rollout(Tx& tx, int64_t rollout, int64_t until_ms, int64_t n
 auto waits_for_deltas(Tx& tx, int64_t rollout, int64_t now_ms) -> bool;
 
 auto list_deltas(Tx& tx, ModelName const& model, PageRequest const& page) -> Page<Delta>;
-/// The smallest ready delta from the release with that plaintext that the device can apply, by
-/// what it said of its decoder. Marked as used.
-auto offer_delta(Tx& tx, std::string_view device, std::string_view model, Sha256 const& from_plain,
-                 std::string_view to, int64_t now_ms) -> std::optional<Delta>;
+/// What is the fewest bytes from the release with that plaintext, of what the device can apply by
+/// what it said of its decoder: the smallest ready delta, or two over a release between when they
+/// have fewer bytes together, and fewer than `bytes_max`. In the order of applying; marked as used.
+auto offer_deltas(Tx& tx, std::string_view device, std::string_view model, Sha256 const& from_plain,
+                  std::string_view to, uint64_t bytes_max, int64_t now_ms) -> std::vector<Delta>;
 
 /// A delta taken by this worker until its lease ends; `tries` tells later whether it still is.
 struct TakenDelta {

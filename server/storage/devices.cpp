@@ -201,11 +201,12 @@ void store_hello(Tx& tx, std::string_view id, proto::Hello const& hello, bool co
   auto const& f = hello.facts;
   tx.run(
       "UPDATE device SET hardware_id = $2, arch = $3, engine_version = $4, ram = $5, flash = $6,"
-      " agent = $7, patch_version = $8, patch_ram = $9 WHERE id = $1 AND"
-      " (hardware_id, arch, engine_version, ram, flash, agent, patch_version, patch_ram)"
-      " IS DISTINCT FROM ($2, $3, $4::bigint, $5::bigint, $6::bigint, $7, $8::bigint, $9::bigint)",
+      " agent = $7, patch_version = $8, patch_ram = $9, patch_steps = $10 WHERE id = $1 AND"
+      " (hardware_id, arch, engine_version, ram, flash, agent, patch_version, patch_ram,"
+      "  patch_steps) IS DISTINCT FROM ($2, $3, $4::bigint, $5::bigint, $6::bigint, $7,"
+      "  $8::bigint, $9::bigint, $10::bigint)",
       {id, f.hardware_id, f.arch, f.engine_version, f.ram_bytes, f.flash_bytes, hello.agent,
-       f.patch_version, f.patch_ram_bytes});
+       f.patch_version, f.patch_ram_bytes, f.patch_steps});
   if (components) store_components(tx, id, hello);
   tx.run(
       "UPDATE device_state SET online = true, hello_epoch = $2, hello_seq = $3,"

@@ -3,64 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
-#include "proto/format/container.h"
 #include "server/storage/deltas.h"
-#include "tests/integration/server/service/world.h"
+#include "tests/integration/server/service/delta_world.h"
 
 namespace godwit::test {
 namespace {
 
 using ::testing::HasSubstr;
-
-/// A release that differs little from noise(40'000, 1), each number in its own way.
-auto release_bytes(int number) -> Bytes {
-  auto bytes = noise(40'000, 1);
-  bytes[1000 + 100 * static_cast<size_t>(number)] ^= 0xff;
-  return bytes;
-}
-
-class DeltaTest : public ::testing::Test {
- protected:
-  void publish(int number, std::optional<int> parent = std::nullopt) {
-    ReleaseOptions options{.parent = {}, .requires_ = {}};
-    if (parent) options.parent = name(*parent);
-    world.publish(name(number), release_bytes(number), options);
-  }
-  static auto name(int number) -> std::string { return "1." + std::to_string(number) + ".0"; }
-
-  void roll_out(int number) {
-    ASSERT_TRUE(world.service().rollouts().create(rollout_of(name(number))));
-    world.tick();
-    world.make_deltas();
-    world.tick();
-  }
-  auto deltas() -> std::vector<Delta> {
-    return world.service().releases().deltas(ic(), {.limit = 100, .cursor = ""})->items;
-  }
-  auto delta(int from, int to, std::string_view format) -> std::optional<Delta> {
-    for (auto const& one : deltas())
-      if (one.from == name(from) && one.to == name(to) && one.format == format) return one;
-    return std::nullopt;
-  }
-  /// The format of the delta that the Director offers; empty: none.
-  auto offered(SimDevice& device) -> std::string {
-    auto const text = world.service().director().targets(device.id());
-    EXPECT_TRUE(text) << text.error().what;
-    proto::TrustedState state{*world.service().director().director_root(1), ""};
-    auto const targets =
-        proto::advance_targets(state, *text, world.clock.now_ms() / 1000, &device.id());
-    EXPECT_TRUE(targets) << targets.error().what;
-    if (targets->targets.empty()) return "no target";
-    auto const& offer = targets->targets.begin()->second.assignment->delta;
-    return offer ? offer->format : "";
-  }
-  auto file_exists(Sha256 const& sha256) -> bool {
-    return world.service().artifacts().contains(sha256);
-  }
-  World world;
-};
 
 TEST_F(DeltaTest, ADeviceIsOfferedTheSmallestThatItsDecoderCanApply) {
   publish(0);
@@ -70,8 +19,11 @@ TEST_F(DeltaTest, ADeviceIsOfferedTheSmallestThatItsDecoderCanApply) {
   able.facts.patch_version = proto::kContainerVersion;
   able.facts.patch_ram_bytes = 16 << 20;
   small.facts.patch_version = proto::kContainerVersion;
-  small.facts.patch_ram_bytes = 1;
-  for (auto* device : {&legacy, &able, &small}) {
+  small.facts.patch_ram_bytes = 192 << 10;
+  SimDevice tiny(world, "d-tiny");
+  tiny.facts.patch_version = proto::kContainerVersion;
+  tiny.facts.patch_ram_bytes = 1;
+  for (auto* device : {&legacy, &able, &small, &tiny}) {
     device->runs(name(0));
     device->hello();
   }
@@ -86,7 +38,40 @@ TEST_F(DeltaTest, ADeviceIsOfferedTheSmallestThatItsDecoderCanApply) {
   auto const smallest = *ours->size_bytes <= *theirs->size_bytes ? "godwit" : "bsdiff";
   EXPECT_EQ(offered(able), smallest);
   EXPECT_EQ(offered(legacy), "bsdiff");
+  EXPECT_EQ(offered(tiny), "bsdiff");
+  auto const for_small = delta(0, 1, "godwit-small");
+  ASSERT_TRUE(for_small);
+  EXPECT_EQ(for_small->mode, "weights, small");
+  EXPECT_EQ(for_small->patch_ram_bytes, 192u << 10);
+  auto const small_gets = *for_small->size_bytes <= *theirs->size_bytes ? "godwit" : "bsdiff";
+  EXPECT_EQ(offered(small), small_gets);
+}
+
+TEST_F(DeltaTest, PatchesForSmallDecodersAreMadeOnlyWhereADeviceNeedsThem) {
+  publish(0);
+  SimDevice able(world, "a-able");
+  able.facts.patch_version = proto::kContainerVersion;
+  able.facts.patch_ram_bytes = 16 << 20;
+  able.runs(name(0));
+  able.hello();
+  publish(1, 0);
+  roll_out(1);
+  EXPECT_TRUE(delta(0, 1, "godwit"));
+  EXPECT_FALSE(delta(0, 1, "godwit-small"));
+  // One that comes later asks for its own, and takes what is there meanwhile.
+  SimDevice small(world, "b-small");
+  small.facts.patch_version = proto::kContainerVersion;
+  small.facts.patch_ram_bytes = 192 << 10;
+  small.runs(name(0));
+  small.hello();
+  auto request = rollout_of(name(1));
+  request.filter = "id==b-small";
+  ASSERT_TRUE(world.service().rollouts().create(request));
+  world.tick();
+  world.clock.pass_ms(20'000);
+  world.tick();
   EXPECT_EQ(offered(small), "bsdiff");
+  EXPECT_EQ(delta(0, 1, "godwit-small")->state, DeltaState::pending);
 }
 
 TEST_F(DeltaTest, ReleasesThatMostOfTheFleetRunsGetDeltasBeforeAnybodyAsks) {
