@@ -51,13 +51,18 @@ auto choose_seed(engine::Engine& engine, uint32_t rows) -> uint64_t {
 }  // namespace
 
 auto compile_tflite(ByteView file, CompileOptions const& options) -> Result<Compiled> {
+  TRY(auto graph, read_tflite(file).within("model file"));
+  move_to_int8(graph);
+  return compile_graph(graph, proto::small_sha256(file), options);
+}
+
+auto compile_graph(TfliteModel const& source_graph, Sha256 const& source,
+                   CompileOptions const& options) -> Result<Compiled> {
   if (options.golden_rows > proto::kGoldenRowsMax)
     return invalid("at most " + std::to_string(proto::kGoldenRowsMax) +
                    " golden rows are possible");
-  TRY(auto source, read_tflite(file).within("model file"));
-  move_to_int8(source);
   TRY(auto graph,
-      lower(source, options.round_once ? proto::Rounding::once : proto::Rounding::twice));
+      lower(source_graph, options.round_once ? proto::Rounding::once : proto::Rounding::twice));
   Compiled compiled;
   remove_idle(graph);
   compiled.operators_folded = fold_into_consumers(graph);
@@ -74,7 +79,7 @@ auto compile_tflite(ByteView file, CompileOptions const& options) -> Result<Comp
                         .arena_bytes = arena_bytes,
                         .state_bytes = graph.state_bytes,
                         .rounding = graph.rounding,
-                        .source = proto::small_sha256(file)};
+                        .source = source};
   compiled.model = write_model(spec);
   TRY(auto engine, engine::Engine::load(compiled.model).within("checking the result"));
   if (options.golden_rows == 0) return compiled;

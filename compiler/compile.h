@@ -2,6 +2,7 @@
 // gives the same bytes on every machine.
 #pragma once
 
+#include "compiler/tflite.h"
 #include "proto/base/bytes.h"
 
 namespace godwit::compiler {
@@ -22,6 +23,9 @@ struct Compiled {
 /// `invalid` names the first operator or tensor that cannot be compiled and says what to do;
 /// `corrupt` for a damaged file.
 auto compile_tflite(ByteView file, CompileOptions const& options) -> Result<Compiled>;
+/// The same of a graph that was read, or rewritten; `source` is the hash of the file it came from.
+auto compile_graph(TfliteModel const& graph, Sha256 const& source, CompileOptions const& options)
+    -> Result<Compiled>;
 
 /// The model with golden outputs computed anew, with the seed and the rows that it names.
 auto renew_golden(ByteView model) -> Result<Bytes>;

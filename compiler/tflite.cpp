@@ -22,7 +22,7 @@ constexpr uint32_t kShape = 0, kType = 1, kBuffer = 2, kName = 3, kQuantization 
                    kIsVariable = 5, kSparsity = 6;
 }
 namespace quantization_field {
-constexpr uint32_t kScale = 2, kZeroPoint = 3;
+constexpr uint32_t kScale = 2, kZeroPoint = 3, kAxis = 6;
 }
 namespace operator_field {
 constexpr uint32_t kCode = 0, kInputs = 1, kOutputs = 2, kOptions = 4, kCustomOptions = 5;
@@ -82,6 +82,8 @@ auto read_tensor(Table const& table, std::vector<Table> const& buffers, TfliteTe
   if (quantization) {
     TRY(tensor.scales, quantization->numbers<float>(quantization_field::kScale));
     TRY(tensor.zero_points, quantization->numbers<int64_t>(quantization_field::kZeroPoint));
+    TRY(auto const axis, quantization->number<int32_t>(quantization_field::kAxis, 0));
+    tensor.scale_axis = static_cast<uint32_t>(axis);
   }
   TRY(auto const buffer, table.number<uint32_t>(tensor_field::kBuffer, 0));
   if (buffer >= buffers.size()) return corrupt("names a buffer that the file does not have");

@@ -34,7 +34,8 @@ struct TfliteTensor {
   uint32_t elements = 0;  // 0: a shape that cannot be compiled
   std::vector<float> scales;
   std::vector<int64_t> zero_points;
-  ByteView data;  // empty unless constant
+  uint32_t scale_axis = 0;  // of the scales, where there are several; the file's word
+  ByteView data;            // empty unless constant
   bool variable = false;
   bool moved = false;  // was uint8: values and zero point were moved by 128 (uint8.h)
 };

@@ -1,4 +1,4 @@
-// godwit model compile|inspect|run|eval: what a model is, before it is released.
+// godwit model inspect|run|eval: what a compiled model is, before it is released.
 #include <chrono>
 #include <cstdio>
 #include <memory>
@@ -7,7 +7,6 @@
 #include "cli/core/files.h"
 #include "cli/core/output.h"
 #include "compiler/anomaly.h"
-#include "compiler/compile.h"
 #include "compiler/evaluate.h"
 #include "compiler/inspect.h"
 #include "proto/base/limits.h"
@@ -16,17 +15,13 @@ namespace godwit::cli {
 namespace {
 
 struct Arguments {
-  std::string model;
   std::string compiled;
   std::string input;
   std::string output;
   std::string labels;
   std::string path;
-  std::string rounding = "twice";
   uint64_t windows_per_clip = 0;
-  uint32_t golden_rows = compiler::CompileOptions().golden_rows;
   bool keep_state = false;
-  bool keep_constant_channels = false;
 };
 
 auto shape_text(std::vector<uint32_t> const& shape) -> std::string {
@@ -51,22 +46,6 @@ auto fixed(double value, int digits) -> std::string {
   char text[64];
   std::snprintf(text, sizeof(text), "%.*f", digits, value);
   return text;
-}
-
-auto compile(Context& context, Arguments const& args) -> Result<> {
-  TRY(Bytes const source, read_file(args.model, limits::kModelBytesMax));
-  TRY(auto const compiled,
-      compiler::compile_tflite(source, {.golden_rows = args.golden_rows,
-                                        .keep_constant_channels = args.keep_constant_channels,
-                                        .round_once = args.rounding == "once"})
-          .within(args.model));
-  TRY_VOID(write_file(args.compiled, compiled.model));
-  auto text = args.compiled + ": " + std::to_string(compiled.model.size()) + " bytes";
-  if (compiled.channels_removed)
-    text += "; " + std::to_string(compiled.channels_removed) + " of " +
-            std::to_string(compiled.channels) + " channels removed, which no input can change";
-  say(context, text);
-  return {};
 }
 
 auto tensor_json(proto::Tensor const& tensor, uint32_t number) -> Json {
@@ -286,20 +265,6 @@ void add_data_commands(CLI::App& model, Context& context, std::shared_ptr<Argume
 void add_model_commands(CLI::App& app, Context& context) {
   auto* model = group(app, "model", "Compile, inspect and measure models");
   auto const args = std::make_shared<Arguments>();
-
-  auto* make = model->add_subcommand("compile", "Compile an int8 .tflite model");
-  make->add_option("TFLITE", args->model, "the .tflite file")->required();
-  make->add_option("-o,--out", args->compiled, "the compiled model")->required();
-  make->add_option("--golden-rows", args->golden_rows, "golden inputs that devices check; 0: none")
-      ->capture_default_str();
-  make->add_flag("--keep-constant-channels", args->keep_constant_channels,
-                 "do not remove channels whose value no input can change");
-  choice(make->add_option("--rounding", args->rounding,
-                          "how sums are scaled: twice, as TFLite Micro does, or once, as a "
-                          "TensorFlow Lite built with TFLITE_SINGLE_ROUNDING")
-             ->capture_default_str(),
-         {"twice", "once"});
-  does(make, context, [&context, args] { return compile(context, *args); });
 
   auto* show = model->add_subcommand("inspect", "Tell what a compiled model is made of");
   show->add_option("COMPILED", args->compiled, "the compiled model")->required();

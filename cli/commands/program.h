@@ -23,6 +23,7 @@ void add_enrolment_commands(CLI::App& app, Context& context);
 void add_filter_commands(CLI::App& app, Context& context);
 void add_keys_commands(CLI::App& app, Context& context);
 void add_model_commands(CLI::App& app, Context& context);
+void add_model_compile_commands(CLI::App& app, Context& context);
 void add_push_commands(CLI::App& app, Context& context);
 void add_release_commands(CLI::App& app, Context& context);
 void add_release_sign_commands(CLI::App& app, Context& context);
@@ -35,6 +36,7 @@ void add_version_commands(CLI::App& app, Context& context);
 // clang-format off
 inline constexpr AddCommands kGroups[] = {
     add_keys_commands,
+    add_model_compile_commands,
     add_model_commands,
     add_delta_commands,
     add_release_sign_commands,

@@ -68,6 +68,44 @@ TEST_F(Files, RunRefusesWithoutWritingAnything) {
     refused(std::string("godwit model run ") + arguments, exit_code, words);
 }
 
+TEST_F(Files, NewWeightsStayNearADeployedModel) {
+  good("godwit model compile $DATA/models/sww-1.tflite -o old.gwm");
+  good(
+      "godwit model compile $DATA/models/sww-2.tflite --base $DATA/models/sww-1.tflite --tau 1 "
+      "--json -o near.gwm >curve 2>words && grep -q 'beyond what the scales of the base' words");
+  // What the curve says of the delta is what one is then.
+  good(
+      "godwit delta create old.gwm near.gwm patch && [ $(jq .chosen.delta_bytes curve) = "
+      "$(stat -c %s patch) ]");
+  good("[ $(jq '.curve[0].delta_bytes' curve) -gt $(jq '.curve[1].delta_bytes' curve) ]");
+  good(
+      "godwit model compile $DATA/models/ic-2.tflite --base $DATA/models/ic-1.tflite --input "
+      "$DATA/golden/ic.in.bin --labels $DATA/golden/ic.labels.u8 -o near.gwm >curve");
+  good("grep -P '^0.500\\t[0-9]+\\t87.15 %\\t0\\t0\\t\\*$' curve");
+}
+
+TEST_F(Files, CompilingNearABaseRefusesWithoutWritingAnything) {
+  good("godwit model compile $DATA/models/ic-1.tflite -o ic.gwm; cp $DATA/models/*.tflite .");
+  good("head -c 248 $DATA/golden/ic.labels.u8 >short");
+  struct Case {
+    char const* arguments;
+    int exit_code;
+    char const* words;
+  };
+  for (auto const& [arguments, exit_code, words] : {
+           Case{"ic-2.tflite --base ic-1.tflite", 1, "needs labelled rows"},
+           Case{"ic-2.tflite --base ic-1.tflite --input short", 1, "belong together"},
+           Case{"ic-2.tflite --base ic-1.tflite --input $DATA/golden/ic.in.bin --labels short", 1,
+                "248 labels for 249 rows"},
+           Case{"ic-2.tflite --base ic.gwm --tau 1", 1, "give the int8 .tflite file"},
+           Case{"ic.gwm --base ic-1.tflite --tau 1", 1, "give a .tflite, .onnx or .safetensors"},
+           Case{"ic-3.tflite --base ic-1.tflite --tau 1", 1, "no tensor for 'model/conv2d"},
+           Case{"ic-2.tflite --tau 1", 2, "--tau requires --base"},
+           Case{"ic-2.tflite --base ic-1.tflite --tau 0.4", 2, "--tau"},
+       })
+    refused(std::string("godwit model compile -o made ") + arguments, exit_code, words);
+}
+
 TEST_F(Files, PatchesOfBothFormatsGiveTheNewFile) {
   good("cp $DATA/models/ic-1.tflite a; cp $DATA/models/ic-2.tflite b; : >empty; echo words >words");
   for (std::string const format : {"", " --format godwit", " --format bsdiff"}) {
