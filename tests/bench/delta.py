@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 import math
 import os
 import pathlib
@@ -21,6 +22,7 @@ MEAN_OF_BSDIFF, MEAN_OF_BEST, WORST_OF_BSDIFF = 46, 52, 82  # per cent
 LARGE_BYTES = 4 << 20  # from this size on, making a patch has goals of its own
 CREATE_CPU_RATIO, CREATE_MEMORY_RATIO = 10, 2.5
 APPLY_MB_PER_S = 5
+REQUANTISED_OF_BSDIFF, REQUANTISED_DROP = 30, 0.1  # per cent of bsdiff between plain models; points
 
 
 def add_arguments(parser):
@@ -174,7 +176,48 @@ class Bench:
             if not self.options.pair or pair.name in self.options.pair:
                 self.pair(pair)
         self.means()
+        self.requantised()
         return self.report
+
+
+    # Delta-aware requantisation --------------------------------------------------------------------------------------
+
+    def requantised(self):
+        """A gentle fine-tune (fine_tune.py), plainly quantised and with `model compile --base`."""
+        name = "mlp, gently fine-tuned"
+        if self.options.pair and name not in self.options.pair:
+            return
+        peers = Peers(["numpy", "ai-edge-litert"])
+        made = SOURCE / "build" / "fine-tuned"
+        if not (made / "labels.u8").exists():
+            print("bench: training (some minutes, once)", file=sys.stderr)
+            done = peers.python("fine_tune.py", made)
+            if done.returncode:
+                print(f"bench: no fine-tuned network, its rows are left out: {done.stderr.strip()}", file=sys.stderr)
+                return
+        rows = ["--input", made / "rows.bin", "--labels", made / "labels.u8"]
+        deployed, plain, near = (self.work / f"{form}.gwm" for form in ("deployed", "plain", "near"))
+        measured([self.godwit, "model", "compile", made / "deployed.tflite", "-o", deployed])
+        measured([self.godwit, "model", "compile", made / "new-int8.tflite", "-o", plain])
+        found = self.asked("model", "compile", made / "new-float32.tflite", "--base", made / "deployed.tflite", *rows,
+                           "--max-drop", REQUANTISED_DROP, "-o", near)
+        scores = [self.asked("model", "eval", model, *rows)["accuracy"] * 100 for model in (plain, near)]
+        for point in found["curve"]:
+            tau = "scales of its own" if point["tau_lsb"] is None else f"tau {point['tau_lsb']:g}"
+            self.report.add(f"{name}: {tau}, {point['score_percent']:.2f} %", point["delta_bytes"], "bytes")
+        bsdiff = self.rivals(Pair(name, deployed, plain))["bsdiff"][0]
+        size, _, _ = self.ours(Pair(name, deployed, near), "godwit")
+        self.report.at_most(f"{name}: requantised, size / bsdiff's between plain models", 100 * size / bsdiff, "%",
+                            REQUANTISED_OF_BSDIFF)
+        self.report.beside(f"{name}: requantised, size", size, "bytes", "bsdiff between plain models", bsdiff)
+        self.report.at_most(f"{name}: requantised, accuracy lost against the plain model ({scores[0]:.2f} %)",
+                            scores[0] - scores[1], "points", REQUANTISED_DROP)
+
+    def asked(self, *arguments) -> dict:
+        done = subprocess.run([self.godwit, *map(str, arguments), "--json"], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"bench: {' '.join(map(str, arguments))}: {done.stderr.strip()}")
+        return json.loads(done.stdout)
 
 
 def digest(path: pathlib.Path) -> bytes:
