@@ -1,4 +1,4 @@
-// godwit release list, show, log, deltas, promote, yank: what the server has been given.
+// godwit release list, show, log, deltas, traffic, promote, yank: what the server has been given.
 // (push is in push.cpp; sign, which needs no server, in release_sign.cpp.)
 #include "cli/view/release.h"
 #include "cli/commands/options.h"
@@ -60,6 +60,13 @@ auto deltas(Context& context, Options const& options) -> Result<> {
   return {};
 }
 
+auto traffic(Context& context, Options const& options) -> Result<> {
+  TRY(auto const api, Api::connect(context));
+  TRY(auto const found, api.list(model_path(options.model) + "/traffic", options.limit));
+  print_list(context, found, traffic_table(found));
+  return {};
+}
+
 auto promote(Context& context, Options const& options) -> Result<> {
   TRY(auto const api, Api::connect(context));
   TRY(auto const release, api.post(release_path(options.model, options.version) + "/promote",
@@ -111,6 +118,11 @@ void add_release_commands(CLI::App& app, Context& context) {
       ->type_name("");
 
   command = add("deltas", "List the deltas between releases of a model", deltas);
+  argument(command, "MODEL", options->model, "a model");
+  limit(command);
+
+  command =
+      add("traffic", "Tell how releases came to devices: ways, bytes, what deltas saved", traffic);
   argument(command, "MODEL", options->model, "a model");
   limit(command);
 

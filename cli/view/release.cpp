@@ -93,6 +93,26 @@ auto deltas_table(Json const& deltas) -> Table {
   return table;
 }
 
+auto traffic_table(Json const& traffic) -> Table {
+  Table table({"FROM",
+               "TO",
+               "BY",
+               {"DEVICES", right},
+               {"RECEIVED", right},
+               {"A DEVICE", right},
+               {"SAVED", right}});
+  for (Json const& way : traffic.items()) {
+    auto const devices = fraction(way, "devices");
+    auto const received = fraction(way, "bytes_received");
+    bool const any = devices && received && *devices > 0;
+    table.add({text(way, "from"), text(way, "to"), text(way, "transport"), text(way, "devices"),
+               size_text(way, "bytes_received"),
+               any ? format_bytes(static_cast<int64_t>(*received / *devices)) : "-",
+               size_text(way, "bytes_saved")});
+  }
+  return table;
+}
+
 auto release_history(Json const& releases, std::string const& version) -> Result<Json> {
   std::map<std::string, Json const*> by_version;
   for (Json const& release : releases.items()) by_version[text(release, "version")] = &release;

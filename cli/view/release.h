@@ -1,4 +1,4 @@
-// Releases, their history and their deltas as tables.
+// Releases, their history, their deltas and how they came to devices, as tables.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@ auto models_table(Json const& models, int64_t now_s) -> Table;
 auto releases_table(Json const& releases, int64_t now_s) -> Table;
 auto release_table(Json const& release) -> Table;
 auto deltas_table(Json const& deltas) -> Table;
+auto traffic_table(Json const& traffic) -> Table;
 
 /// The releases from `version` back along their parents, newest first. `not_found` when the
 /// version is not among them.

@@ -89,6 +89,17 @@ struct Delta {
   uint64_t bytes_received = 0;           // by those
 };
 
+/// What came to devices of one release in one way, and how much less that was than full releases.
+struct Traffic {
+  std::string model;
+  std::string from;  // the version that they ran; empty: none, or of all of them
+  std::string version;
+  std::string transport;  // "full", "delta", "chain", "slot"
+  int64_t devices = 0;
+  int64_t bytes_received = 0;
+  int64_t bytes_saved = 0;
+};
+
 struct Attempt {
   std::string device;
   AttemptNo n = 0;

@@ -149,6 +149,15 @@ auto to_json(Delta const& delta) -> Json {
                        {"bytes_saved", saved_bytes(delta)}});
 }
 
+auto to_json(Traffic const& traffic) -> Json {
+  return Json::object({{"from", traffic.from.empty() ? Json() : Json(traffic.from)},
+                       {"to", traffic.version},
+                       {"transport", traffic.transport},
+                       {"devices", traffic.devices},
+                       {"bytes_received", traffic.bytes_received},
+                       {"bytes_saved", traffic.bytes_saved}});
+}
+
 auto to_json(Attempt const& attempt) -> Json {
   return Json::object({{"device", attempt.device},
                        {"n", attempt.n},

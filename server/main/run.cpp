@@ -130,9 +130,15 @@ auto delta_step(Jobs& jobs, Metrics& metrics, uint32_t cpu_percent)
 /// How releases came to devices: by how many, with how many bytes, and what deltas saved.
 auto traffic_step(Jobs& jobs, Metrics& metrics) -> std::function<milliseconds()> {
   return [&jobs, &metrics] {
-    auto const traffic = jobs.traffic();
-    if (!traffic) return kTrafficPause;  // the next pass may find the database again
-    for (auto const& one : *traffic) {
+    auto const figures = jobs.figures();
+    if (!figures) return kTrafficPause;  // the next pass may find the database again
+    for (size_t i = 0; i < kDeltaStates.size(); ++i) {
+      auto const found = figures->deltas.find(static_cast<DeltaState>(i));
+      metrics
+          .gauge("godwit_delta_jobs", "Deltas by state.", {{"state", std::string(kDeltaStates[i])}})
+          .set(found == figures->deltas.end() ? 0 : found->second);
+    }
+    for (auto const& one : figures->traffic) {
       Labels const labels = {
           {"model", one.model}, {"version", one.version}, {"transport", one.transport}};
       metrics.gauge("godwit_release_devices", "Devices that a release came to.", labels)

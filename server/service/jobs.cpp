@@ -10,6 +10,7 @@
 #include "server/storage/events.h"
 #include "server/storage/rollouts.h"
 #include "server/storage/tokens.h"
+#include "server/storage/traffic.h"
 
 namespace godwit::server {
 namespace {
@@ -76,9 +77,10 @@ auto Jobs::make_one_delta() -> Result<bool> {
   return server::make_one_delta(core_);
 }
 
-auto Jobs::traffic() -> Result<std::vector<store::Traffic>> {
-  return core_.database->transact(
-      [](Tx& tx) -> Result<std::vector<store::Traffic>> { return store::list_traffic(tx); });
+auto Jobs::figures() -> Result<Figures> {
+  return core_.database->transact([](Tx& tx) -> Result<Figures> {
+    return Figures{store::sum_traffic(tx), store::count_deltas(tx)};
+  });
 }
 
 }  // namespace godwit::server

@@ -3,9 +3,10 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 
+#include "server/domain/entities.h"
 #include "server/service/device_link.h"
-#include "server/storage/deltas.h"
 
 namespace godwit::server {
 
@@ -18,8 +19,12 @@ class Jobs {
   auto tick(DeviceNotifier& notifier) -> Result<>;
   /// Takes one delta, makes, checks and publishes it. False when none is waiting.
   auto make_one_delta() -> Result<bool>;
-  /// How releases came to devices, for the metrics.
-  auto traffic() -> Result<std::vector<store::Traffic>>;
+  /// What the metrics tell: how releases came to devices, and where deltas stand.
+  struct Figures {
+    std::vector<Traffic> traffic;
+    std::map<DeltaState, int64_t> deltas;
+  };
+  auto figures() -> Result<Figures>;
 
  private:
   Core& core_;

@@ -3,6 +3,7 @@
 #include "proto/base/limits.h"
 #include "proto/trust/client.h"
 #include "server/service/core.h"
+#include "server/storage/traffic.h"
 
 namespace godwit::server {
 namespace {
@@ -194,6 +195,13 @@ auto Releases::deltas(ModelName const& model, PageRequest const& page) -> Result
   return core_.database->transact([&](Tx& tx) -> Result<Page<Delta>> {
     if (!store::find_model(tx, model)) return not_found("no model '" + model.str() + "'");
     return store::list_deltas(tx, model, page);
+  });
+}
+
+auto Releases::traffic(ModelName const& model, PageRequest const& page) -> Result<Page<Traffic>> {
+  return core_.database->transact([&](Tx& tx) -> Result<Page<Traffic>> {
+    if (!store::find_model(tx, model)) return not_found("no model '" + model.str() + "'");
+    return store::list_traffic(tx, model, page);
   });
 }
 

@@ -42,6 +42,7 @@ class Releases {
   auto model(ModelName const& model) -> Result<Model>;
   auto models(PageRequest const& page) -> Result<Page<Model>>;
   auto deltas(ModelName const& model, PageRequest const& page) -> Result<Page<Delta>>;
+  auto traffic(ModelName const& model, PageRequest const& page) -> Result<Page<Traffic>>;
 
   /// After an upload was committed to the store: records it. True when it was not known before.
   auto record_artifact(ArtifactInfo const& info) -> Result<bool>;

@@ -129,6 +129,17 @@ auto waits_for_deltas(Tx& tx, int64_t rollout, int64_t now_ms) -> bool {
       .flag();
 }
 
+auto count_deltas(Tx& tx) -> std::map<DeltaState, int64_t> {
+  auto const rows = tx.run("SELECT state, count(*) FROM delta GROUP BY state");
+  std::map<DeltaState, int64_t> counts;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    auto row = rows[i];
+    auto const state = read_delta_state(row);
+    counts[state] = row.number();
+  }
+  return counts;
+}
+
 auto list_deltas(Tx& tx, ModelName const& model, PageRequest const& page) -> Page<Delta> {
   auto const limit = page_limit(page);
   // Downloads are of the pair, in whichever format: a device says "delta" and how many bytes.
@@ -279,25 +290,6 @@ auto drop_deltas(Tx& tx, uint64_t bytes_max) -> std::vector<Sha256> {
     tx.run("DELETE FROM artifact WHERE sha256 = $1", {files.back()});
   }
   return files;
-}
-
-auto list_traffic(Tx& tx) -> std::vector<Traffic> {
-  auto const rows = tx.run(
-      "SELECT t.model, t.version, t.transport, sum(t.devices)::bigint,"
-      " sum(t.bytes_received)::bigint, sum(t.devices * r.size - t.bytes_received)::bigint"
-      " FROM release_traffic t JOIN release r ON r.model = t.model AND r.version = t.version"
-      " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3");
-  std::vector<Traffic> all(rows.size());
-  for (size_t i = 0; i < rows.size(); ++i) {
-    auto row = rows[i];
-    all[i].model = row.text();
-    all[i].version = row.text();
-    all[i].transport = row.text();
-    all[i].devices = row.number();
-    all[i].bytes_received = row.number();
-    all[i].bytes_saved = row.number();
-  }
-  return all;
 }
 
 }  // namespace godwit::server::store

@@ -2,6 +2,8 @@
 // Called inside a transaction.
 #pragma once
 
+#include <map>
+
 #include "server/domain/entities.h"
 #include "server/storage/db.h"
 #include "server/storage/page.h"
@@ -20,6 +22,8 @@ void want_deltas_of_rollout(Tx& tx, int64_t rollout, int64_t until_ms, int64_t n
 /// Whether the rollout still waits for a delta of its devices.
 auto waits_for_deltas(Tx& tx, int64_t rollout, int64_t now_ms) -> bool;
 
+/// How many there are in each state, for the metrics.
+auto count_deltas(Tx& tx) -> std::map<DeltaState, int64_t>;
 auto list_deltas(Tx& tx, ModelName const& model, PageRequest const& page) -> Page<Delta>;
 /// What is the fewest bytes from the release with that plaintext, of what the device can apply by
 /// what it said of its decoder: the smallest ready delta, or two over a release between when they
@@ -43,16 +47,5 @@ void report_failed_delta(Tx& tx, Delta const& delta, int64_t now_ms);
 /// many bytes; never one that a device under way may still fetch. The files are the caller's to
 /// remove, after the commit.
 auto drop_deltas(Tx& tx, uint64_t bytes_max) -> std::vector<Sha256>;
-
-/// What came to devices of one release in one way, and how much less that was than full releases.
-struct Traffic {
-  std::string model;
-  std::string version;
-  std::string transport;
-  int64_t devices = 0;
-  int64_t bytes_received = 0;
-  int64_t bytes_saved = 0;
-};
-auto list_traffic(Tx& tx) -> std::vector<Traffic>;
 
 }  // namespace godwit::server::store

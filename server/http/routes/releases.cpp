@@ -111,6 +111,13 @@ void add_model_routes(Router& router, Api& api) {
                 TRY(auto const deltas, api.service.releases().deltas(model, page));
                 return json_response(200, to_json(deltas));
               }});
+  router.add({"GET", "/api/v1/models/{model}/traffic", Access::operators,
+              [&api](Call const& call) -> Result<Response> {
+                TRY(auto const model, model_param(call));
+                TRY(auto const page, page_request(call));
+                TRY(auto const traffic, api.service.releases().traffic(model, page));
+                return json_response(200, to_json(traffic));
+              }});
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "proto/format/patch.h"
 #include "server/storage/artifacts.h"
+#include "server/storage/deltas.h"
 #include "tests/integration/server/service/delta_world.h"
 
 namespace godwit::test {

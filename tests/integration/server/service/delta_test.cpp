@@ -206,11 +206,18 @@ TEST_F(DeltaTest, WhatDevicesFetchedAndWhatThatSavedIsCounted) {
   auto const one = delta(0, 1, "bsdiff");
   EXPECT_EQ(one->downloads, 1u);
   EXPECT_EQ(one->bytes_received, 700u);
-  auto const traffic = *world.service().jobs().traffic();
+  auto const figures = *world.service().jobs().figures();
+  EXPECT_EQ(figures.deltas.at(DeltaState::ready), 2);
+  auto const& traffic = figures.traffic;
   ASSERT_EQ(traffic.size(), 1u);
   EXPECT_EQ(traffic[0].transport, "delta");
   EXPECT_EQ(traffic[0].devices, 1);
   EXPECT_EQ(traffic[0].bytes_saved, static_cast<int64_t>(one->full_size_bytes) - 700);
+  auto const ways = world.service().releases().traffic(ic(), {.limit = 10, .cursor = ""})->items;
+  ASSERT_EQ(ways.size(), 1u);
+  EXPECT_EQ(ways[0].from, name(0));
+  EXPECT_EQ(ways[0].version, name(1));
+  EXPECT_EQ(ways[0].bytes_received, 700);
 }
 
 }  // namespace

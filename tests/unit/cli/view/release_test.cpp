@@ -81,5 +81,18 @@ TEST(DeltasTable, SaysWhyThereIsNone) {
   EXPECT_EQ(deltas_table(deltas).lines(false), expected);
 }
 
+TEST(TrafficTable, TellsWhatADeviceFetched) {
+  auto const traffic = *Json::parse(R"([
+    {"from":null,"to":"1.0.0","transport":"full","devices":2,"bytes_received":160000,
+     "bytes_saved":0},
+    {"from":"1.0.0","to":"1.2.0","transport":"chain","devices":4,"bytes_received":14000,
+     "bytes_saved":306000}])");
+  std::vector<std::string> const expected = {
+      "FROM   TO     BY     DEVICES  RECEIVED  A DEVICE     SAVED",
+      "-      1.0.0  full         2  160.0 kB   80.0 kB       0 B",
+      "1.0.0  1.2.0  chain        4   14.0 kB    3.5 kB  306.0 kB"};
+  EXPECT_EQ(traffic_table(traffic).lines(false), expected);
+}
+
 }  // namespace
 }  // namespace godwit::cli

@@ -1,0 +1,49 @@
+#include "server/storage/traffic.h"
+
+namespace godwit::server::store {
+namespace {
+
+auto read_traffic(Row& row) -> Traffic {
+  Traffic traffic;
+  traffic.model = row.text();
+  traffic.from = row.text();
+  traffic.version = row.text();
+  traffic.transport = row.text();
+  traffic.devices = row.number();
+  traffic.bytes_received = row.number();
+  traffic.bytes_saved = row.number();
+  return traffic;
+}
+
+}  // namespace
+
+auto sum_traffic(Tx& tx) -> std::vector<Traffic> {
+  auto const rows = tx.run(
+      "SELECT t.model, '', t.version, t.transport, sum(t.devices)::bigint,"
+      " sum(t.bytes_received)::bigint, sum(t.devices * r.size - t.bytes_received)::bigint"
+      " FROM release_traffic t JOIN release r ON r.model = t.model AND r.version = t.version"
+      " GROUP BY 1, 3, 4 ORDER BY 1, 3, 4");
+  std::vector<Traffic> all;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    auto row = rows[i];
+    all.push_back(read_traffic(row));
+  }
+  return all;
+}
+
+auto list_traffic(Tx& tx, ModelName const& model, PageRequest const& page) -> Page<Traffic> {
+  auto const limit = page_limit(page);
+  auto const rows = tx.run(
+      "SELECT t.model, t.from_version, t.version, t.transport, t.devices, t.bytes_received,"
+      " t.devices * r.size - t.bytes_received"
+      " FROM release_traffic t JOIN release r ON r.model = t.model AND r.version = t.version"
+      " WHERE t.model = $1 AND t.devices > 0"
+      " AND t.version || ' ' || t.from_version || ' ' || t.transport > $2"
+      " ORDER BY t.version || ' ' || t.from_version || ' ' || t.transport LIMIT $3",
+      {model, page.cursor, limit + 1});
+  return read_page<Traffic>(rows, limit, read_traffic, [](Traffic const& t) {
+    return t.version + ' ' + t.from + ' ' + t.transport;
+  });
+}
+
+}  // namespace godwit::server::store
