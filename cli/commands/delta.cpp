@@ -4,6 +4,7 @@
 #include "cli/commands/program.h"
 #include "cli/core/files.h"
 #include "cli/core/format.h"
+#include "cli/core/in_place_file.h"
 #include "cli/core/output.h"
 #include "cli/core/part_file.h"
 #include "cli/core/progress.h"
@@ -12,7 +13,9 @@
 #include "proto/format/bsdiff.h"
 #include "proto/format/patch.h"
 #include "proto/format/restartable.h"
+#include "proto/trust/digest.h"
 #include "server/delta/delta.h"
+#include "server/delta/in_place.h"
 #include "server/delta/tables/find_pairs.h"
 #include "server/delta/tables/readers.h"
 
@@ -38,6 +41,7 @@ struct Paths {
   std::string layout;      // of the new file, and of the old one unless it has its own
   std::string old_layout;  // of the old file
   std::string names;       // the new file, for the names of its tensors
+  bool in_place = false;   // made for, or applied to, the only copy of the old file
 };
 
 auto find_tensors(Paths const& paths, ByteView old_file, ByteView new_file)
@@ -60,7 +64,10 @@ auto create(Context& context, Paths const& paths) -> Result<> {
   delta::PatchOptions options{
       .format = paths.format == "bsdiff" ? proto::PatchFormat::bsdiff : proto::PatchFormat::godwit,
       .profile = profile_of(paths.profile)};
-  TRY(Bytes const patch, delta::make_patch_of(old_file, new_file, found, options));
+  TRY(Bytes patch, delta::make_patch_of(old_file, new_file, found, options));
+  if (paths.in_place) {
+    TRY(patch, delta::order_in_place(old_file, new_file, patch));
+  }
   TRY_VOID(write_file(paths.patch, patch));
   Table table;
   auto const object = Json::object({{"format", paths.format},
@@ -107,7 +114,29 @@ auto apply_container(Context& context, ByteView old_file, ByteView patch, PartFi
   return {};
 }
 
+/// Rewrites OLD itself; what a cut leaves is finished by the same command.
+auto apply_in_place(Context& context, Paths const& paths) -> Result<> {
+  TRY(Bytes const patch, read_file(paths.patch, kPatchBytesMax));
+  TRY(auto const container, proto::parse_container(patch, {}).within(paths.patch));
+  proto::ViewSource source(patch);
+  TRY(auto file, InPlaceFile::open(paths.old_file));
+  auto const resumed = [&] {
+    Progress progress(context, "rewriting " + paths.old_file, container.blocks.size());
+    return proto::apply_in_place(
+        {.patch = source, .patch_bytes = patch.size(), .patch_sha256 = proto::sha256(patch)}, {},
+        file, [&](size_t blocks) { progress.reached(blocks); });
+  }();
+  if (!resumed) return Error(resumed.error()).within(paths.patch);
+  if (resumed->block > 0) say(context, "went on at block " + std::to_string(resumed->block));
+  TRY_VOID(file.finish());
+  say(context, paths.old_file + ": " + std::to_string(container.new_bytes) + " bytes");
+  return {};
+}
+
 auto apply(Context& context, Paths const& paths) -> Result<> {
+  if (paths.in_place != paths.new_file.empty())
+    return invalid("either a NEW file to write, or --in-place");
+  if (paths.in_place) return apply_in_place(context, paths);
   TRY(Bytes const old_file, read_file(paths.old_file, limits::kModelBytesMax));
   TRY(Bytes const patch, read_file(paths.patch, kPatchBytesMax));
   TRY(auto const format, proto::detect_patch(patch).within(paths.patch));
@@ -213,12 +242,15 @@ void add_delta_commands(CLI::App& app, Context& context) {
       ->check(CLI::ExistingFile);
   make->add_option("--old-layout", paths->old_layout, "the old file's, where it is another")
       ->check(CLI::ExistingFile);
+  make->add_flag("--in-place", paths->in_place,
+                 "order its blocks so that it can be applied to the only copy of OLD");
   does(make, context, [&context, paths] { return create(context, *paths); });
 
   auto* use = delta->add_subcommand("apply", "Write the NEW file that PATCH makes of OLD");
   old_file(use);
   patch(use);
-  new_file(use);
+  use->add_option("NEW", paths->new_file, "the file that the patch makes, unless --in-place");
+  use->add_flag("--in-place", paths->in_place, "rewrite OLD itself, by a patch made for that");
   does(use, context, [&context, paths] { return apply(context, *paths); });
 
   auto* show = delta->add_subcommand("inspect", "Tell what a PATCH is made of");

@@ -10,27 +10,13 @@
 #include <utility>
 
 #include "cli/core/files.h"
+#include "cli/core/positioned.h"
 
 namespace godwit::cli {
 namespace {
 
 constexpr mode_t kMode = 0644;
 constexpr uint64_t kJournalBytesMax = 4096;
-
-auto write_at(int file, uint64_t offset, ByteView bytes) -> bool {
-  while (!bytes.empty()) {
-    ssize_t const written = ::pwrite(file, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return false;
-    offset += static_cast<uint64_t>(written);
-    bytes = bytes.subspan(static_cast<size_t>(written));
-  }
-  return true;
-}
-
-auto folder_of(std::string const& path) -> std::string {
-  return path.substr(0, path.find_last_of('/') + 1);
-}
 
 }  // namespace
 
@@ -65,30 +51,12 @@ auto PartFile::write_block(uint64_t offset, ByteView bytes) -> Result<> {
 }
 
 auto PartFile::read_block(uint64_t offset, std::span<uint8_t> out) -> Result<> {
-  while (!out.empty()) {
-    ssize_t const got = ::pread(file_, out.data(), out.size(), static_cast<off_t>(offset));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return from_errno(errno, "reading " + part());
-    if (got == 0) return not_found(part() + " ends here");
-    offset += static_cast<uint64_t>(got);
-    out = out.subspan(static_cast<size_t>(got));
-  }
-  return {};
+  return read_at(file_, part(), offset, out);
 }
 
+/// An older one, where a power cut leaves it, costs a block.
 auto PartFile::write_journal(ByteView record) -> Result<> {
-  auto const fresh = journal() + ".new";
-  int const file =
-      ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, kMode);
-  if (file < 0) return from_errno(errno, "making " + fresh);
-  bool const written = write_at(file, 0, record) && ::fdatasync(file) == 0;
-  int const reason = errno;
-  ::close(file);
-  if (!written) return from_errno(reason, "writing " + fresh);
-  // Whichever of both names a power cut leaves, the record is whole; an older one costs a block.
-  if (std::rename(fresh.c_str(), journal().c_str()) != 0)
-    return from_errno(errno, "renaming " + fresh);
-  return {};
+  return replace_file(journal(), record, kMode);
 }
 
 auto PartFile::read_journal() -> Result<Bytes> {

@@ -62,6 +62,11 @@ auto check_old_file(Container const& container, ByteView old_file) -> Result<>;
 auto another_old_file(Container const& container) -> Error;
 /// Sections carry what blocks share. One that is not known is passed over unless it is critical.
 auto check_sections(ByteSource& patch, weights::Range sections, Profile profile) -> Result<>;
+/// The body of the first section of that type, or nothing.
+auto find_section(ByteSource& patch, weights::Range sections, uint16_t type)
+    -> Result<std::optional<weights::Range>>;
+/// The order of blocks for applying in place (proto/format/in_place).
+constexpr uint16_t kOrderSection = 2;
 
 class BlockMaker;
 

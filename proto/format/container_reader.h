@@ -14,6 +14,8 @@ class ContainerReader {
 
   /// Without its sections, and blocks without their payloads.
   auto container() const -> Container const& { return container_; }
+  /// Where they lie in the patch.
+  auto sections() const -> weights::Range { return sections_; }
   /// `conflict` unless this is the old file that the patch was made for.
   auto check_old(ByteSource& old_file, uint64_t old_bytes) const -> Result<>;
   /// Makes a block, `out.size() == container().blocks[block].new_bytes`, and holds it to its check.

@@ -1,6 +1,6 @@
 // Patches of both formats, as they come: applied to one old file, and inspected without it. What
 // applies keeps to the limits and is what inspecting foretold.
-#include "proto/format/container_reader.h"
+#include "proto/format/in_place.h"
 
 namespace {
 
@@ -16,6 +16,41 @@ auto old_file() -> Bytes {
     byte = static_cast<uint8_t>(state >> 24);
   }
   return bytes;
+}
+
+/// A file in memory that is rewritten without faults.
+class MemoryStore final : public proto::InPlaceStore {
+ public:
+  explicit MemoryStore(ByteView old) : file(old.begin(), old.end()) {}
+  auto size() -> Result<uint64_t> override { return uint64_t{file.size()}; }
+  auto read(uint64_t offset, std::span<uint8_t> out) -> Result<> override {
+    return proto::ViewSource(file).read(offset, out);
+  }
+  auto write(uint64_t offset, ByteView bytes) -> Result<> override {
+    CHECK(offset + bytes.size() <= kLimits.new_bytes_max);
+    if (file.size() < offset + bytes.size()) file.resize(offset + bytes.size());
+    std::copy(bytes.begin(), bytes.end(), file.begin() + static_cast<ptrdiff_t>(offset));
+    return {};
+  }
+  auto resize(uint64_t bytes) -> Result<> override {
+    file.resize(bytes);
+    return {};
+  }
+  auto write_scratch(ByteView) -> Result<> override { return {}; }
+  auto read_scratch(std::span<uint8_t>) -> Result<> override { return not_found("not kept"); }
+  auto write_journal(ByteView) -> Result<> override { return {}; }
+  auto read_journal() -> Result<Bytes> override { return Bytes(); }
+  Bytes file;
+};
+
+/// In any order that a patch names: the right file or an error.
+void rewrite_in_place(ByteView old, ByteView patch, ByteView made) {
+  MemoryStore store(old);
+  proto::ViewSource source(patch);
+  auto const applied =
+      proto::apply_in_place({.patch = source, .patch_bytes = patch.size(), .patch_sha256 = {}},
+                            kLimits, store, [](size_t) {});
+  if (applied) CHECK(std::equal(store.file.begin(), store.file.end(), made.begin(), made.end()));
 }
 
 auto made_in_pieces(ByteView old, ByteView patch) -> Bytes {
@@ -54,7 +89,10 @@ extern "C" int LLVMFuzzerTestOneInput(uint8_t const* data, size_t size) {
   CHECK(made->size() <= kLimits.new_bytes_max);
   CHECK(info && info->new_bytes == made->size());
   // In pieces, block by block: the same.
-  if (info->container) CHECK(made_in_pieces(old, patch) == *made);
+  if (info->container) {
+    CHECK(made_in_pieces(old, patch) == *made);
+    rewrite_in_place(old, patch, *made);
+  }
   CHECK(info->added_bytes + info->copied_bytes + info->literal_bytes == made->size());
   return 0;
 }

@@ -18,6 +18,23 @@ auto to_string(Loss loss) -> char const* {
   return "?";
 }
 
+namespace {
+
+/// The length came first, the new bytes only half of the way; others were not touched.
+void tear(Bytes& now, Bytes const& durable) {
+  auto const both = std::min(durable.size(), now.size());
+  auto begin = static_cast<size_t>(
+      std::mismatch(now.begin(), now.begin() + static_cast<ptrdiff_t>(both), durable.begin())
+          .first -
+      now.begin());
+  auto end = now.size();
+  while (durable.size() == now.size() && end > begin && now[end - 1] == durable[end - 1]) --end;
+  std::fill(now.begin() + static_cast<ptrdiff_t>(begin + (end - begin) / 2),
+            now.begin() + static_cast<ptrdiff_t>(end), uint8_t{0});
+}
+
+}  // namespace
+
 void SimFiles::power_off(Loss loss) {
   powered_ = false;
   if (loss == Loss::all)
@@ -28,11 +45,7 @@ void SimFiles::power_off(Loss loss) {
     if (loss == Loss::none) {
       file.durable = file.now;
     } else if (loss == Loss::torn && file.now != file.durable) {
-      // The length came first, the new bytes only half of the way.
-      auto const kept = std::min(file.durable.size(), file.now.size());
-      auto const written = file.now.size() == kept ? 0 : kept;
-      auto const from = written + (file.now.size() - written) / 2;
-      std::fill(file.now.begin() + static_cast<ptrdiff_t>(from), file.now.end(), uint8_t{0});
+      tear(file.now, file.durable);
       file.durable = file.now;
     } else {
       file.now = file.durable;

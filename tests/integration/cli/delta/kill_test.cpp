@@ -16,6 +16,7 @@
 
 #include "proto/format/restartable.h"
 #include "server/delta/delta.h"
+#include "server/delta/in_place.h"
 
 namespace godwit {
 namespace {
@@ -61,17 +62,20 @@ class KillTest : public testing::Test {
   }
 
   /// Starts `godwit delta apply`, which begins to run at once.
-  auto start() const -> pid_t {
-    auto const old_file = (folder_ / "old").string();
-    auto const patch = (folder_ / "patch").string();
-    auto const made = (folder_ / "made").string();
+  auto start() const -> pid_t { return start({"old", "patch", "made"}); }
+  auto start(std::vector<std::string> const& files) const -> pid_t {
     pid_t const child = ::fork();
     if (child != 0) return child;
     int const null = ::open("/dev/null", O_WRONLY);
     ::dup2(null, 1);
     ::dup2(null, 2);
-    ::execl(GODWIT_BIN "/godwit", "godwit", "delta", "apply", old_file.c_str(), patch.c_str(),
-            made.c_str(), nullptr);
+    std::vector<std::string> words = {"godwit", "delta", "apply"};
+    for (auto const& file : files)
+      words.push_back(file.starts_with("--") ? file : (folder_ / file).string());
+    std::vector<char*> arguments;
+    for (auto& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    ::execv(GODWIT_BIN "/godwit", arguments.data());
     ::_exit(127);
   }
 
@@ -142,6 +146,44 @@ TEST_F(KillTest, ApplyingGoesOnWhereverItWasKilled) {
   }
   std::printf("%llu files made in spite of %llu kills\n", static_cast<unsigned long long>(finished),
               static_cast<unsigned long long>(kills));
+}
+
+TEST_F(KillTest, AFileThatIsRewrittenInPlaceIsFinishedWhereverItWasKilled) {
+  uint64_t const wanted = number_from("GODWIT_KILLS", 100);
+  uint64_t const seed = number_from("GODWIT_SEED", std::random_device()());
+  std::printf("%llu kills, GODWIT_SEED=%llu\n", static_cast<unsigned long long>(wanted),
+              static_cast<unsigned long long>(seed));
+  std::mt19937_64 random(seed);
+  auto const old_file = read(folder_ / "old");
+  auto const ordered = delta::order_in_place(old_file, new_file_, read(folder_ / "patch"));
+  ASSERT_TRUE(ordered) << ordered.error().what;
+  write("patch", *ordered);
+
+  int status = 0;
+  auto const run = [&] { return start({"--in-place", "only", "patch"}); };
+  auto const began = std::chrono::steady_clock::now();
+  write("only", old_file);
+  ASSERT_EQ(::waitpid(run(), &status, 0) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0,
+            true);
+  auto const whole =
+      std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - began);
+  for (uint64_t kills = 0; kills < wanted;) {
+    write("only", old_file);
+    for (bool done = false; !done;) {
+      pid_t const child = run();
+      if (kills < wanted) {
+        std::this_thread::sleep_for(microseconds(random() % static_cast<uint64_t>(whole.count())));
+        ::kill(child, SIGKILL);
+      }
+      ASSERT_EQ(::waitpid(child, &status, 0), child);
+      kills += WIFSIGNALED(status);
+      done = WIFEXITED(status);
+      ASSERT_TRUE(WIFSIGNALED(status) || WEXITSTATUS(status) == 0) << "seed " << seed;
+    }
+    ASSERT_TRUE(read(folder_ / "only") == new_file_) << "seed " << seed;
+    EXPECT_FALSE(fs::exists(folder_ / "only.scratch"));
+    EXPECT_FALSE(fs::exists(folder_ / "only.journal"));
+  }
 }
 
 }  // namespace

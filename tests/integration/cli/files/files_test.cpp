@@ -120,6 +120,29 @@ TEST_F(Files, PatchesOfBothFormatsGiveTheNewFile) {
   }
 }
 
+TEST_F(Files, AFileIsRewrittenInPlace) {
+  good("cp $DATA/models/ic-1.tflite a; cp $DATA/models/ic-2.tflite b; echo words >words");
+  good("cp $DATA/models/vww-1.tflite c; cp $DATA/models/vww-2.tflite d; : >empty");
+  for (std::string const how :
+       {"a b bytes", "a b small", "b a large", "c d large", "c a large", "a c large", "a a large",
+        "empty a small", "a empty bytes", "words a bytes"}) {
+    auto const old_file = how.substr(0, how.find(' '));
+    auto const new_file = how.substr(old_file.size() + 1, how.rfind(' ') - old_file.size() - 1);
+    auto const profile = how.substr(how.rfind(' ') + 1);
+    good("godwit delta create " + old_file + " " + new_file + " patch --in-place --profile " +
+         profile);
+    good("cp " + old_file + " only; godwit delta apply --in-place only patch");
+    good("cmp only " + new_file + " && [ ! -e only.scratch ] && [ ! -e only.journal ]");
+    good("godwit delta apply " + old_file + " patch copy && cmp copy " + new_file);
+  }
+  good("godwit delta create a b patch --in-place; godwit delta create a b plain; cp c only");
+  refused("godwit delta apply --in-place only patch", 7, "made for another old file");
+  good("cmp only c");
+  refused("godwit delta apply --in-place a plain", 1, "not made for applying in place");
+  refused("godwit delta apply --in-place a patch made", 1, "--in-place");
+  refused("godwit delta create a b made --in-place --format bsdiff", 1, "our own container");
+}
+
 TEST_F(Files, PatchesGoToDebiansToolsAndComeFromThem) {
   good("cp $DATA/models/ic-1.tflite a; cp $DATA/models/ic-2.tflite b");
   good("godwit delta create a b ours --format bsdiff && bspatch a made ours && cmp made b");
