@@ -3,6 +3,8 @@
 // fail. How to add an operator or an instruction set: docs/engine.md.
 #pragma once
 
+#include <bit>
+#include <cstring>
 #include <span>
 
 #include "proto/format/model_layout.h"
@@ -77,7 +79,10 @@ class Channels {
 
  private:
   static auto word(uint8_t const* words, size_t i) -> int32_t {
-    return static_cast<int32_t>(proto::layout::little<uint32_t>({words + 4 * i, 4}, 0));
+    int32_t value;
+    std::memcpy(&value, words + sizeof(value) * i, sizeof(value));
+    if constexpr (std::endian::native == std::endian::little) return value;
+    return static_cast<int32_t>(__builtin_bswap32(static_cast<uint32_t>(value)));
   }
   uint8_t const* bias_;
   uint8_t const* values_;
