@@ -1,5 +1,7 @@
 #include "agent/engine/x86/conv.h"
 
+#include <emmintrin.h>
+
 #include "agent/engine/x86/walk.h"
 
 namespace godwit::engine::x86 {
@@ -54,6 +56,16 @@ auto pointers_bytes(Convolution const& conv) -> uint64_t {
   uint64_t const rows =
       uint64_t{static_cast<uint32_t>(conv.strip_lines())} * static_cast<uint32_t>(conv.out[2]);
   return (rows * sizeof(void*) + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
+}
+
+/// Pointers to `count` rows, two at a time.
+void point_at(uint8_t const* first, ptrdiff_t apart, int32_t count, void const** rows) {
+  auto const at = reinterpret_cast<int64_t>(first);
+  auto two = _mm_set_epi64x(at + apart, at);
+  auto const next = _mm_set1_epi64x(2 * apart);
+  for (; count >= 2; count -= 2, rows += 2, two = _mm_add_epi64(two, next))
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(rows), two);
+  if (count) _mm_storel_epi64(reinterpret_cast<__m128i*>(rows), two);
 }
 
 /// Where the strips of a step are, worked out once.
@@ -122,9 +134,8 @@ void conv_run(Step const& step, Layout const& layout, MultiplyRows multiply, voi
         conv.copy(layout, batch, conv.top(y), conv.window_height(lines), copy);
       else
         line = reinterpret_cast<uint8_t const*>(conv.line(batch, conv.top(y)));
-      void const** row = rows;
       for (int32_t i = 0; i < lines; ++i, line += strips.line_step)
-        for (int32_t x = 0; x < out[2]; ++x) *row++ = line + x * strips.column_step;
+        point_at(line, strips.column_step, out[2], rows + ptrdiff_t{i} * out[2]);
       int32_t const count = lines * out[2];
       multiply(matrix, rows, count, output, out[3], static_cast<int32_t*>(scratch));
       output += ptrdiff_t{count} * out[3];
