@@ -79,20 +79,19 @@ auto bounds_of(proto::Multiplier m, Range const& sums, proto::Clamp clamp, Facto
     -> Bounds {
   Bounds bounds;
   int64_t const half = factor.unit() / 2;
-  auto const at_least = [&](int64_t sum, int64_t value) {
-    bounds.low = std::max(bounds.low, (2 * value - 1) * half - factor.mantissa * sum);
-  };
-  auto const at_most = [&](int64_t sum, int64_t value) {
-    bounds.high = std::min(bounds.high, (2 * value + 1) * half - factor.mantissa * sum);
+  // What must be added for a sum to give half a unit less than a value.
+  auto const below = [&](int64_t sum, int64_t value) {
+    return (2 * value - 1) * half - factor.mantissa * sum;
   };
   int32_t const first = scale(static_cast<int32_t>(sums.first), m);
   int32_t const last = scale(static_cast<int32_t>(sums.last), m);
-  if (first > clamp.low) at_least(sums.first, std::min(first, clamp.high));
-  if (last < clamp.high) at_most(sums.last, std::max(last, clamp.low));
+  if (first > clamp.low) bounds.low = below(sums.first, std::min(first, clamp.high));
+  if (last < clamp.high) bounds.high = below(sums.last, std::max(last, clamp.low) + 1);
   int64_t value = std::max(first, clamp.low) + 1;
   for (Threshold t(m, value); value <= std::min(last, clamp.high); ++value, t.next()) {
-    at_least(t.sum(), value);
-    at_most(t.sum() - 1, value - 1);
+    int64_t const least = below(t.sum(), value);
+    bounds.low = std::max(bounds.low, least);
+    bounds.high = std::min(bounds.high, least + factor.mantissa);  // The sum before gives less.
   }
   return bounds;
 }
