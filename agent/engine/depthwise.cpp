@@ -68,25 +68,33 @@ struct Depthwise {
   }
 };
 
+[[gnu::flatten]] void finish(Step const& step, proto::Clamp clamp, uint32_t const* sums,
+                             int8_t* output) {
+  auto const channels = step.channels();
+  auto const rounding = step.op.rounding();
+  int32_t const zero_point = step.output().zero_point;
+  for (size_t c = 0; c < channels.size(); ++c) {
+    auto const channel = channels[c];
+    output[c] =
+        static_cast<int8_t>(requantise(wrap_add(static_cast<int32_t>(sums[c]), channel.bias),
+                                       channel.multiplier, zero_point, clamp, rounding));
+  }
+}
+
 }  // namespace
 
 void depthwise_conv_2d(Step const& step, void* scratch) {
   if (step.output().type == proto::TensorType::int16) return wide_matrix(step);
   Depthwise const depthwise{step, step.op.params<proto::ConvParams>()};
   auto const& out = step.output().shape;
-  auto const channels = step.channels();
   auto* const sums = static_cast<uint32_t*>(scratch);
   int8_t* output = step.output().int8();
   for (int32_t batch = 0; batch < out[0]; ++batch)
     for (int32_t y = 0; y < out[1]; ++y)
       for (int32_t x = 0; x < out[2]; ++x) {
         depthwise.sum_window(batch, y, x, sums);
-        for (size_t c = 0; c < channels.size(); ++c) {
-          auto const channel = channels[c];
-          *output++ = static_cast<int8_t>(
-              requantise(wrap_add(static_cast<int32_t>(sums[c]), channel.bias), channel.multiplier,
-                         step.output().zero_point, depthwise.params.clamp, step.op.rounding()));
-        }
+        finish(step, depthwise.params.clamp, sums, output);
+        output += out[3];
       }
 }
 

@@ -31,8 +31,8 @@ void dot(int16_t const* rows, size_t depth, int8_t const* weights, uint32_t (&to
 }
 
 template <int kRows>
-void multiply(Step const& step, proto::Clamp clamp, int16_t const* rows, size_t depth,
-              int8_t* output) {
+[[gnu::flatten]] void multiply(Step const& step, proto::Clamp clamp, int16_t const* rows,
+                               size_t depth, int8_t* output) {
   int8_t const* weights = step.inputs[1].int8();
   auto const channels = step.channels();
   int32_t const zero_point = step.output().zero_point;
