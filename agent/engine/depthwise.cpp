@@ -24,13 +24,20 @@ void add_products(int32_t value, int8_t const* __restrict weights, int32_t count
   for (; i < count; ++i) sums[i] += product(value, weights[i]);
 }
 
+/// Of weights with a zero point: products of seventeen bits.
+[[gnu::cold]] void add_shifted_tap(int8_t const* pixel, int32_t zero_point, int8_t const* weights,
+                                   int32_t weight_zero, int32_t inputs, int32_t multiplier,
+                                   uint32_t* sums) {
+  for (int32_t c = 0; c < inputs; ++c)
+    for (int32_t m = 0; m < multiplier; ++m)
+      *sums++ += static_cast<uint32_t>((pixel[c] - zero_point) * (*weights++ - weight_zero));
+}
+
 /// Adds one tap of the window; each input channel feeds `multiplier` output channels.
 void add_tap(int8_t const* pixel, int32_t zero_point, int8_t const* weights, int32_t weight_zero,
              int32_t inputs, int32_t multiplier, uint32_t* sums) {
-  if (weight_zero != 0) {  // Seventeen bits.
-    for (int32_t c = 0; c < inputs; ++c)
-      for (int32_t m = 0; m < multiplier; ++m)
-        *sums++ += static_cast<uint32_t>((pixel[c] - zero_point) * (*weights++ - weight_zero));
+  if (weight_zero != 0) {
+    add_shifted_tap(pixel, zero_point, weights, weight_zero, inputs, multiplier, sums);
   } else if (multiplier == 1) {
     for (int32_t c = 0; c < inputs; ++c) sums[c] += product(pixel[c] - zero_point, weights[c]);
   } else {

@@ -62,16 +62,9 @@ void widen(int8_t const* from, int32_t zero_point, int32_t count, int16_t* to) {
 void multiply_rows(Step const& step, proto::Clamp clamp, int16_t const* rows, int32_t row_count,
                    int32_t depth, int8_t* output) {
   auto const size = static_cast<size_t>(depth);
-  switch (row_count) {
-    case 1:
-      return multiply<1>(step, clamp, rows, size, output);
-    case 2:
-      return multiply<2>(step, clamp, rows, size, output);
-    case 3:
-      return multiply<3>(step, clamp, rows, size, output);
-    default:
-      return multiply<4>(step, clamp, rows, size, output);
-  }
+  if (row_count == kMatrixRows) return multiply<kMatrixRows>(step, clamp, rows, size, output);
+  for (; row_count > 0; --row_count, rows += depth, output += step.channels().size())
+    multiply<1>(step, clamp, rows, size, output);
 }
 
 }  // namespace godwit::engine

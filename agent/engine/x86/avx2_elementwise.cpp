@@ -8,30 +8,25 @@ namespace {
 
 constexpr int32_t kTogether = 2 * kLanes;
 
-/// Scaled sums of sixteen values, in the order of halves. Values are looked up one by one: gathers
-/// are no faster.
+/// Values are looked up one by one: gathers are no faster.
 class LookedUp {
  public:
   GODWIT_INLINE explicit LookedUp(Add const& add) : add_(add), finish_(add.output, add.finish) {}
 
   /// Sums of 32 values.
   GODWIT_INLINE void store(int8_t const* a, int8_t const* b, int8_t* out) const {
-    auto const bytes = finish_.bytes(sums(a, b), sums(a + kLanes, b + kLanes));
-    store256(out, bytes);
+    alignas(kMemoryAlignment) int32_t sums[kTogether];
+#pragma GCC unroll 1
+    for (int32_t i = 0; i < kTogether; ++i) {
+      int32_t const from = (i + 4) & 8 ? i ^ 12 : i;  // in the order of halves
+      sums[i] = add_.first.values[static_cast<uint8_t>(a[from])] +
+                add_.second.values[static_cast<uint8_t>(b[from])];
+    }
+    store256(out, finish_.bytes({load256(sums), load256(sums + 8)},
+                                {load256(sums + 16), load256(sums + 24)}));
   }
 
  private:
-  GODWIT_INLINE auto sums(int8_t const* a, int8_t const* b) const -> Halves {
-    return {_mm256_set_m128i(four(a + 8, b + 8), four(a, b)),
-            _mm256_set_m128i(four(a + 12, b + 12), four(a + 4, b + 4))};
-  }
-  GODWIT_INLINE auto four(int8_t const* a, int8_t const* b) const -> __m128i {
-    return _mm_setr_epi32(one(a[0], b[0]), one(a[1], b[1]), one(a[2], b[2]), one(a[3], b[3]));
-  }
-  GODWIT_INLINE auto one(int8_t a, int8_t b) const -> int32_t {
-    return add_.first.values[static_cast<uint8_t>(a)] + add_.second.values[static_cast<uint8_t>(b)];
-  }
-
   Add const& add_;
   Avx2Finish<Scaling::whole> finish_;
 };

@@ -138,7 +138,7 @@ void finish_block(Block const& block, Finish const& finish, int32_t const* sums,
     if (here > 3) store_lanes(output + 3 * stride, _mm512_extracti32x4_epi32(bytes, 3), lanes);
   };
   int32_t i = 0;
-  if (stride == kLanes && lanes == kLanes)  // Rows follow each other.
+  if (kScaling != Scaling::whole && stride == kLanes && lanes == kLanes)  // Rows follow each other.
     for (; i + 4 <= rows; i += 4, output += 4 * kLanes)
       _mm512_storeu_si512(output, outputs.bytes(row(i), row(i + 1), row(i + 2), row(i + 3)));
   for (; i + 4 <= rows; i += 4, output += 4 * stride)
@@ -167,6 +167,7 @@ void finish_row(Matrix const& matrix, int32_t first_block, int32_t width, Sums s
   for (int32_t j = 0; j < width; j += 4) {
     int32_t const here = std::min(width - j, 4);
     __m512i part[4];
+#pragma GCC unroll 1
     for (int32_t k = 0; k < 4; ++k) part[k] = requantised(std::min(j + k, width - 1));
     int32_t const channel = (first_block + j) * kLanes;
     auto const bytes = outputs.bytes(part[0], part[1], part[2], part[3]);
