@@ -4,6 +4,8 @@ import pathlib
 import subprocess
 import sys
 
+import scores
+
 # Sets of outputs that share the inputs of another name.
 INPUTS = {"ic-1": "ic_resnet8_int8.mlperf", "ic-3": "ic_resnet8_int8.mlperf", "ic_large_int8": "ic_resnet8_int8.mlperf",
           "vww-1": "vww_96_int8", "sww-1": "sww_int8"}
@@ -51,6 +53,7 @@ def check(bench, path: str):
         size = _row_bytes(bench, compiled)
         rows = len(expected) // size
         equal = sum(made[at:at + size] == expected[at:at + size] for at in range(0, len(expected), size))
+        scores.check(bench, path, name, compiled, work / "golden.in", scores.labels_of(folder, name))
         bench.report.add(f"{name}, {path}: rows equal, of {rows:,}", equal, "rows", goal="all", holds=equal == rows and rows > 0)
     for file in work.glob("golden.*"):
         file.unlink()

@@ -96,6 +96,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Pair{"ic-4.tflite", "ic.in.bin", "ic-2.out.bin", 249},
                     Pair{"vww-1.tflite", "ic.in.bin", "vww-1.out.bin", 249, true},
                     Pair{"vww-2.tflite", "ic.in.bin", "vww-2.out.bin", 249, true},
+                    Pair{"kws-1.tflite", "kws.in.bin", "kws-1.out.bin", 1000},
                     Pair{"sww-1.tflite", "sww.in.bin", "sww-1.out.bin", 64}),
     [](auto const& test) {
       auto name = test.param.model;
