@@ -103,8 +103,10 @@ class Lowering {
   auto add(proto::OperatorSpec op, proto::TensorSpec output) -> uint32_t;
   /// Adds an operator that makes output `i`.
   auto finish(proto::OperatorSpec op, size_t i = 0) -> Result<>;
-  /// Adds an operator that makes all outputs, of float32.
-  auto finish_all(proto::OperatorSpec op) -> Result<>;
+  /// Adds an operator that makes all outputs, of float32, and of these shapes where the file leaves
+  /// them open.
+  auto finish_all(proto::OperatorSpec op, std::vector<std::vector<uint32_t>> const& shapes)
+      -> Result<>;
   /// The quantised bytes that input `i` is, or that DEQUANTIZE makes it of.
   auto bytes_behind(size_t i) -> Result<uint32_t>;
   /// A value of the graph.

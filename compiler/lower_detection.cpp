@@ -132,10 +132,12 @@ auto lower_detection(Lowering& lowering) -> Result<> {
   TRY(auto const anchors, add_anchors(lowering, lowering.input_shape(0)[1]));
   TRY(auto const table, coordinate_table(lowering, boxes_spec, options));
   auto const score_table = add_floats(lowering, scores_spec.name + ":table", values);
+  auto const most = static_cast<uint32_t>(params.detections_max);
   return lowering.finish_all({proto::Opcode::detection_postprocess,
                               {boxes, scores, anchors, table, score_table},
                               {},
-                              proto::param_words(params)});
+                              proto::param_words(params)},
+                             {{1, most, 4}, {1, most}, {1, most}, {1}});
 }
 
 }  // namespace godwit::compiler

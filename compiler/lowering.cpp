@@ -304,16 +304,21 @@ auto Lowering::bytes_behind(size_t i) -> Result<uint32_t> {
   return value;
 }
 
-auto Lowering::finish_all(proto::OperatorSpec op) -> Result<> {
+auto Lowering::finish_all(proto::OperatorSpec op, std::vector<std::vector<uint32_t>> const& shapes)
+    -> Result<> {
   for (size_t i = 0; i < op_.outputs.size(); ++i) {
-    TRY(auto const* tensor, output(i, {TfliteType::float32}));
+    auto const* const tensor = &model_.tensors[static_cast<size_t>(op_.outputs[i])];
+    if (tensor->type != TfliteType::float32) TRY_VOID(output(i, {TfliteType::float32}));
     auto& value = lowered_.values[static_cast<size_t>(op_.outputs[i])];
     if (value != kNoValue || !tensor->data.empty())
       return invalid("writes tensor " + std::to_string(op_.outputs[i]) +
                      ", which has a value already");
     value = static_cast<uint32_t>(lowered_.graph.tensors.size());
     op.outputs.push_back(value);
-    lowered_.graph.tensors.push_back(tensor_spec(*tensor));
+    auto made = tensor_spec(*tensor);
+    if (tensor->elements == 0 || made.shape.empty())
+      made.shape = shapes[i];  // the file leaves it open
+    lowered_.graph.tensors.push_back(std::move(made));
   }
   lowered_.graph.operators.push_back(std::move(op));
   return {};

@@ -96,3 +96,39 @@ case("detection_by_class")(detection(50, 4, 1, True, 8))
 case("detection_without_background")(detection(40, 5, 0, True, 6, iou=0.3, threshold=0.6))
 case("uint8_detection_by_box")(detection(60, 3, 1, False, 4, "uint8", "uint8"))
 case("uint8_detection_by_class")(detection(50, 4, 1, True, 8, "uint8", "uint8", threshold=0.4))
+
+
+def detector(seed):
+    """The end of a detector as the older ones are: two heads, joined, and outputs of open shapes."""
+    g = Graph(seed)
+    x = g.input((1, 4, 4, 6), 0.02, 128, "uint8")
+    heads = {}
+    for name, per_anchor in (("boxes", 4), ("scores", 4)):
+        parts = []
+        for size, stride in ((16, 1), (4, 2)):
+            z_w = int(g.rng.integers(100, 156))
+            w = g.tensor((2 * per_anchor, 3, 3, 6), 0.01, z_w, "uint8",
+                         data=g.rng.integers(0, 256, (2 * per_anchor, 3, 3, 6)))
+            b = g.tensor((2 * per_anchor,), 0.0002, dtype="int32", data=g.rng.integers(-900, 900, 2 * per_anchor))
+            side = 4 // stride
+            y = g.tensor((1, side, side, 2 * per_anchor), 0.06, 130, "uint8")
+            g.op("CONV_2D", [x, w, b], [y], "Conv2D", padding=0, strideH=stride, strideW=stride)
+            flat = g.tensor((1, 2 * size, per_anchor), 0.06, 130, "uint8")
+            g.op("RESHAPE", [y, g.ints([1, 2 * size, per_anchor])], [flat], "Reshape",
+                 newShape=[1, 2 * size, per_anchor])
+            parts.append(flat)
+        heads[name] = g.tensor((1, 40, per_anchor), 0.06, 130, "uint8")
+        g.op("CONCATENATION", parts, [heads[name]], "Concatenation", axis=1)
+    scores = g.tensor((1, 40, 4), 1 / 256, 0, "uint8")
+    g.op("LOGISTIC", [heads["scores"]], [scores])
+    anchors = g.tensor((40, 4), 0.004, 3, "uint8", data=g.rng.integers(20, 230, (40, 4)))
+    outputs = [g.output((), dtype="float32") for _ in range(4)]
+    g.custom("TFLite_Detection_PostProcess", [heads["boxes"], scores, anchors], outputs, flexbuffers.Dumps({
+        "max_detections": 5, "max_classes_per_detection": 1, "nms_score_threshold": 1e-8,
+        "nms_iou_threshold": 0.6, "num_classes": 3, "y_scale": 10.0, "x_scale": 10.0, "h_scale": 5.0,
+        "w_scale": 5.0}))
+    g.oracle = "litert"
+    return g
+
+
+case("uint8_detector")(detector)
