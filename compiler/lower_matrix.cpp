@@ -186,8 +186,8 @@ auto transposed_pad(bool same, int32_t stride, uint32_t filter, uint32_t output)
 auto lower_transpose_conv(Lowering& lowering) -> Result<> {
   TRY_VOID(lowering.check_count(3, 4));  // The first input is the output's shape, known anyhow.
   constexpr Slots kTransposed{2, 1, 3};
-  TRY(auto const* input, lowering.activation(kTransposed.input));
-  TRY(auto const* output, lowering.output());
+  TRY(auto const* output, lowering.output(0, whole_types()));
+  TRY(auto const* input, lowering.activation(kTransposed.input, {output->type}));
   TRY(auto const weights, read_weights(lowering, 4, 0));
   if (input->shape.size() != 4 || output->shape.size() != 4)
     return lowering.fail(kTransposed.input,
@@ -203,7 +203,8 @@ auto lower_transpose_conv(Lowering& lowering) -> Result<> {
       {stride_height, stride_width,
        transposed_pad(same, stride_height, filter[1], output->shape[1]),
        transposed_pad(same, stride_width, filter[2], output->shape[2])},
-      activation_clamp(activation, output->scales[0], zero_point(*output))};
+      activation_clamp(activation, output->scales[0], zero_point(*output),
+                       whole_range(output->type))};
   TRY(auto inputs, matrix_inputs(lowering, weights, kTransposed));
   return lowering.finish(
       {proto::Opcode::transpose_conv, std::move(inputs), {}, proto::param_words(params)});

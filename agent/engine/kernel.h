@@ -183,6 +183,7 @@ void wide_slopes(Step const& step, void* scratch);
 void detection_postprocess(Step const& step, void* scratch);
 void gather(Step const& step, void* scratch);
 void cast(Step const& step, void* scratch);
+auto transpose_conv_scratch(Step const& step) -> uint64_t;
 auto detection_scratch(Step const& step) -> uint64_t;
 auto rearrange_scratch(Step const& step) -> uint64_t;
 

@@ -52,7 +52,7 @@ constexpr Kernel kKernels[] = {
     {Opcode::arg_max, arg_max},
     {Opcode::arg_min, arg_min},
     {Opcode::resize_bilinear, resize_bilinear},
-    {Opcode::transpose_conv, transpose_conv, sum_per_channel},
+    {Opcode::transpose_conv, transpose_conv, transpose_conv_scratch},
     {Opcode::l2_normalization, l2_normalization},
     {Opcode::batch_matmul, batch_matmul},
     {Opcode::quantize, quantize},

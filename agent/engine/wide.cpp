@@ -10,15 +10,26 @@
 
 namespace godwit::engine {
 
-namespace {
-
-/// value * m with 16 bits of the factor, rounded once: how the reference scales sums of 64 bits.
-/// Nothing overflows: sums are below 2^47, and m.shift is at most 7.
 auto scale_wide(int64_t value, proto::Multiplier m) -> int32_t {
   int32_t const factor = m.value < 0x7fff0000 ? (m.value + (1 << 15)) >> 16 : 0x7fff;
   int32_t const right = 15 - m.shift;
   return static_cast<int32_t>((value * factor + (INT64_C(1) << (right - 1))) >> right);
 }
+
+auto wide_output(Step const& step, int64_t sum, size_t channel, proto::Clamp clamp) -> int16_t {
+  auto const& bias = step.inputs[2];
+  proto::Multiplier const m{step.inputs[3].constant<int32_t>(channel),
+                            step.inputs[4].int8()[channel]};
+  if (bias.type == proto::TensorType::int32) {
+    auto const narrow = static_cast<int32_t>(sum);
+    return static_cast<int16_t>(requantise(wrap_add(narrow, bias.constant<int32_t>(channel)), m, 0,
+                                           clamp, step.op.rounding()));
+  }
+  return static_cast<int16_t>(
+      std::clamp(scale_wide(sum + bias.constant<int64_t>(channel), m), clamp.low, clamp.high));
+}
+
+namespace {
 
 /// A matrix operator as a window that slides over [batch, height, width, depth]. Rows of a fully
 /// connected layer are pixels of one line.
@@ -76,19 +87,6 @@ struct Windows {
       }
     return total;
   }
-
-  auto finished(int64_t total, size_t channel) const -> int16_t {
-    auto const& bias = step.inputs[2];
-    proto::Multiplier const m{step.inputs[3].constant<int32_t>(channel),
-                              step.inputs[4].int8()[channel]};
-    if (bias.type == proto::TensorType::int32) {
-      auto const narrow = static_cast<int32_t>(total);
-      return static_cast<int16_t>(requantise(wrap_add(narrow, bias.constant<int32_t>(channel)), m,
-                                             0, params.clamp, step.op.rounding()));
-    }
-    return static_cast<int16_t>(std::clamp(scale_wide(total + bias.constant<int64_t>(channel), m),
-                                           params.clamp.low, params.clamp.high));
-  }
 };
 
 }  // namespace
@@ -100,7 +98,8 @@ void wide_matrix(Step const& step) {
     for (int32_t y = 0; y < windows.out[1]; ++y)
       for (int32_t x = 0; x < windows.out[2]; ++x)
         for (int32_t c = 0; c < windows.out[3]; ++c)
-          *output++ = windows.finished(windows.sum(batch, y, x, c), static_cast<size_t>(c));
+          *output++ = wide_output(step, windows.sum(batch, y, x, c), static_cast<size_t>(c),
+                                  windows.params.clamp);
 }
 
 namespace {

@@ -29,6 +29,8 @@ inline auto good(Clamp clamp, TensorType type = TensorType::int8) -> bool {
   return clamp.low >= -high - 1 && clamp.low <= clamp.high && clamp.high <= high;
 }
 
+constexpr int32_t kWideShiftMax = 7;  // of a factor of sums of 64 bits
+
 inline auto within(int32_t value, int32_t low, int32_t high) -> bool {
   return value >= low && value <= high;
 }

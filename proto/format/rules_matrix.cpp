@@ -7,7 +7,6 @@ namespace {
 
 constexpr int64_t kWideBiasMax = INT64_C(1) << 46;
 constexpr uint32_t kWideProductsMax = 1u << 23;
-constexpr int32_t kWideShiftMax = 7;
 
 /// The bias and the factors of each output channel: inputs 2, 3 and 4 of a matrix operator.
 auto check_channels(ModelView const& model, Operator const& op, uint32_t channels) -> Fault {
@@ -103,9 +102,9 @@ auto check_transpose_conv(ModelView const& model, Operator const& op) -> Fault {
   auto const weights = model.tensor(op.input(1));
   auto const output = model.tensor(op.output(0));
   auto const p = op.params<TransposeConvParams>();
-  if (!all_are(model, op, TensorType::int8)) return kNotInt8;
   if (input.rank != 4 || weights.rank != 4 || output.rank != 4) return "a tensor is not of rank 4";
   if (auto const fault = check_weights(weights)) return fault;
+  if (auto const fault = check_activations(model, op, weights.elements)) return fault;
   if (weights.shape[0] != output.shape[3] || weights.shape[3] != input.shape[3] ||
       input.shape[0] != output.shape[0])
     return "shapes do not fit each other";
@@ -114,7 +113,7 @@ auto check_transpose_conv(ModelView const& model, Operator const& op) -> Fault {
       !within(p.window.stride_width, 1, kStrideMax) || !within(p.window.pad_top, 0, kStrideMax) ||
       !within(p.window.pad_left, 0, kStrideMax))
     return "stride or padding out of range";
-  if (!good(p.clamp)) return "clamp out of range";
+  if (!good(p.clamp, output.type)) return "clamp out of range";
   return check_channels(model, op, output.shape[3]);
 }
 

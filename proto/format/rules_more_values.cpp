@@ -130,7 +130,8 @@ auto check_batch_matmul(ModelView const& model, Operator const& op) -> Fault {
   auto b = model.tensor(op.input(1));
   auto const output = model.tensor(op.output(0));
   auto const p = op.params<BatchMatmulParams>();
-  if (!all_are(model, op, TensorType::int8, 2)) return kNotInt8;
+  bool const wide = output.type == TensorType::int16;
+  if (!all_are_whole(model, op, 2)) return kNotWhole;
   if (a.rank < 2 || b.rank < 2 || output.rank < 2 || a.rank > output.rank || b.rank > output.rank)
     return "shapes do not fit each other";
   if (!within(p.transpose_first, 0, 1) || !within(p.transpose_second, 0, 1))
@@ -146,8 +147,12 @@ auto check_batch_matmul(ModelView const& model, Operator const& op) -> Fault {
     b.shape[b.rank - k] = 1;
   }
   if (!broadcasts(a, output) || !broadcasts(b, output)) return "shapes do not fit each other";
-  if (!good(p.multiplier)) return "a multiplier is out of range";
-  return good(p.clamp) ? kGood : "clamp out of range";
+  if (!good(p.multiplier) || (wide && p.multiplier.shift > kWideShiftMax))
+    return "a multiplier is out of range";
+  // Products of int16 have 31 bits each: so many have a sum below 2^46.
+  if (wide && (depth > 1u << 15 || a.zero_point || b.zero_point || output.zero_point))
+    return "int16 has a zero point, or too many products";
+  return good(p.clamp, output.type) ? kGood : "clamp out of range";
 }
 
 auto check_quantize(ModelView const& model, Operator const& op) -> Fault {

@@ -152,6 +152,45 @@ case("int16_strided_slice")(moved("STRIDED_SLICE", "StridedSlice", (3, 7, 5), (2
 case("int16_reshape")(moved("RESHAPE", "Reshape", (2, 3, 5), (5, 6), [[5, 6]], newShape=[5, 6]))
 
 
+def transpose_conv(shape, kernel, channels, stride, padding, bias):
+    def build(seed):
+        g = Graph(seed)
+        s_in, s_w = 8 * UNIT, [scale(g.rng, 0.002, 0.02) for _ in range(channels)]
+        size = [n * s if padding == SAME else (n - 1) * s + k
+                for n, k, s in zip(shape[1:3], kernel, stride)]
+        out = (shape[0], *size, channels)
+        x = g.input(shape, s_in, 0, "int16")
+        inputs = [g.ints(out), g.weights((channels, *kernel, shape[3]), s_w), x]
+        if bias:
+            inputs.append(g.tensor((channels,), [s_in * s for s in s_w], dtype="int64",
+                                   data=g.rng.integers(-10 ** 6, 10 ** 6, channels)))
+        g.op("TRANSPOSE_CONV", inputs, [g.output(out, 16 * UNIT, 0, "int16")], "TransposeConv",
+             padding=padding, strideH=stride[0], strideW=stride[1])
+        return g
+    return build
+
+
+case("int16_transpose_conv_same")(transpose_conv((1, 4, 5, 6), (3, 3), 7, (2, 2), SAME, True))
+case("int16_transpose_conv_valid")(transpose_conv((2, 3, 4, 3), (4, 2), 5, (2, 1), VALID, False))
+
+
+def matmul(a, b, adj_x, adj_y):
+    def build(seed):
+        g = Graph(seed)
+        left = a[:-2] + a[:-3:-1] if adj_x else a
+        right = b[:-2] + b[:-3:-1] if adj_y else b
+        out = (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
+        x, y = g.input(left, 8 * UNIT, 0, "int16"), g.input(right, 5 * UNIT, 0, "int16")
+        o = g.output(out, float(40 * UNIT * a[-1] ** 0.5 / 3), 0, "int16")
+        g.op("BATCH_MATMUL", [x, y], [o], "BatchMatMul", adjX=adj_x, adjY=adj_y)
+        return g
+    return build
+
+
+case("int16_batch_matmul")(matmul((2, 3, 5, 7), (2, 3, 7, 4), False, False))
+case("int16_batch_matmul_transposed")(matmul((2, 5, 6), (2, 6, 3), True, True))
+
+
 @case("int16_concatenation")
 def concatenation(seed):
     g = Graph(seed)
