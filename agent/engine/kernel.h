@@ -180,6 +180,7 @@ void tanh(Step const& step, void* scratch);
 void average_pool_2d_up(Step const& step, void* scratch);
 void wide_softmax(Step const& step, void* scratch);
 void wide_slopes(Step const& step, void* scratch);
+void resize_bilinear_real(Step const& step, void* scratch);
 void detection_postprocess(Step const& step, void* scratch);
 void gather(Step const& step, void* scratch);
 void cast(Step const& step, void* scratch);

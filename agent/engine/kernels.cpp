@@ -67,6 +67,7 @@ constexpr Kernel kKernels[] = {
     {Opcode::detection_postprocess, detection_postprocess, detection_scratch},
     {Opcode::gather, gather},
     {Opcode::cast, cast},
+    {Opcode::resize_bilinear_real, resize_bilinear_real},
 };
 
 }  // namespace

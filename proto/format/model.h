@@ -85,6 +85,7 @@ enum class Opcode : uint16_t {
   detection_postprocess = 40,
   gather = 41,
   cast = 42,
+  resize_bilinear_real = 43,
 };
 /// The TensorFlow Lite name, "CONV_2D".
 auto to_string(Opcode code) -> std::string_view;

@@ -115,6 +115,7 @@ auto check_wide_softmax(ModelView const& model, Operator const& op) -> Fault;
 auto check_wide_slopes(ModelView const& model, Operator const& op) -> Fault;
 auto check_detection(ModelView const& model, Operator const& op) -> Fault;
 auto check_gather(ModelView const& model, Operator const& op) -> Fault;
+auto check_resize_bilinear_real(ModelView const& model, Operator const& op) -> Fault;
 auto check_cast(ModelView const& model, Operator const& op) -> Fault;
 auto check_sigmoid(ModelView const& model, Operator const& op) -> Fault;
 auto check_rearrange(ModelView const& model, Operator const& op) -> Fault;

@@ -101,6 +101,11 @@ constexpr Rule kRules[] = {
      3},
     {Opcode::gather, "GATHER", {2, 1, word_count<GatherParams>()}, check_gather, 3},
     {Opcode::cast, "CAST", {1, 1, 0}, check_cast, 3},
+    {Opcode::resize_bilinear_real,
+     "RESIZE_BILINEAR_REAL",
+     {3, 1, 0},
+     check_resize_bilinear_real,
+     3},
 };
 
 auto find_rule(Opcode code) -> Rule const* {

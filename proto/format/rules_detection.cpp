@@ -1,4 +1,5 @@
-// The rule of DETECTION_POSTPROCESS, and of operators that choose or convert values as they run.
+// The rules of DETECTION_POSTPROCESS and RESIZE_BILINEAR_REAL, and of operators that choose or
+// convert values as they run.
 #include "proto/format/operator_rules.h"
 
 namespace godwit::proto::rules {
@@ -6,6 +7,7 @@ namespace godwit::proto::rules {
 namespace {
 
 constexpr uint32_t kBoxesMax = 1 << 16;
+constexpr uint32_t kPlacesMax = 1 << 16;
 constexpr int32_t kClassesMax = 256;  // a class is a byte
 constexpr int32_t kDetectionsMax = 1 << 12;
 
@@ -28,7 +30,36 @@ auto check_detection_outputs(ModelView const& model, Operator const& op, uint32_
   return kGood;
 }
 
+/// For each index of an axis of the output, the two of the input that it lies between, and how far
+/// from the lower one.
+auto check_places(ModelView const& model, Tensor const& table, uint32_t in, uint32_t out) -> Fault {
+  if (out > kPlacesMax || !is_constant(table, TensorType::int32, 3 * out))
+    return "a table does not fit the output";
+  auto const words = model.constant(table);
+  for (uint32_t i = 0; i < out; ++i) {
+    auto const word = [&](uint32_t k) { return layout::little<uint32_t>(words, 4 * (3 * i + k)); };
+    if (word(0) >= in || word(1) >= in) return "a table leads outside the input";
+    auto const fraction = std::bit_cast<float>(word(2));
+    if (!(fraction >= -1 && fraction <= 1)) return "a fraction is out of range";
+  }
+  return kGood;
+}
+
 }  // namespace
+
+auto check_resize_bilinear_real(ModelView const& model, Operator const& op) -> Fault {
+  auto const input = model.tensor(op.input(0));
+  auto const output = model.tensor(op.output(0));
+  if (!all_are(model, op, TensorType::int8)) return kNotInt8;
+  if (input.rank != 4 || output.rank != 4) return "a tensor is not of rank 4";
+  if (input.shape[0] != output.shape[0] || input.shape[3] != output.shape[3])
+    return "shapes do not fit each other";
+  for (uint32_t d : {1u, 2u})
+    if (auto const fault =
+            check_places(model, model.tensor(op.input(d)), input.shape[d], output.shape[d]))
+      return fault;
+  return kGood;
+}
 
 auto check_detection(ModelView const& model, Operator const& op) -> Fault {
   auto const boxes = model.tensor(op.input(0));

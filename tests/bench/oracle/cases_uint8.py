@@ -153,6 +153,21 @@ uint8_case("mean_hw_rescaled")(mean((1, 5, 6, 7), (1, 2), True, False))
 uint8_case("mean_last")(mean((3, 5, 9), (2,), False, False))
 
 
+def resize(shape, size, align, half):
+    def build(seed):
+        g = Graph(seed)
+        x, y = g.input(shape, 0.1, 113, "uint8"), g.output((shape[0], *size, shape[3]), 0.1, 113, "uint8")
+        g.op("RESIZE_BILINEAR", [x, g.ints(size)], [y], "ResizeBilinear", alignCorners=align,
+             halfPixelCenters=half)
+        return g
+    return build
+
+
+uint8_case("resize_bilinear")(resize((1, 4, 5, 3), (9, 7), False, False))
+uint8_case("resize_bilinear_align")(resize((2, 5, 4, 2), (8, 3), True, False))
+uint8_case("resize_bilinear_half")(resize((1, 3, 6, 4), (7, 12), False, True))
+
+
 @uint8_case("concatenation")
 def concatenation(seed):
     g = Graph(seed)

@@ -1,6 +1,6 @@
-// MLPerf Tiny's accuracy thresholds, on the labelled rows that may be in the project: each model scores
-// what the reference kernels score, to the row, on every path, and that is above the threshold. The
-// sets that may not be here: scripts/bench engine --golden.
+// MLPerf Tiny's accuracy thresholds, on the labelled rows that may be in the project: each model
+// scores what the reference kernels score, to the row, on every path, and that is above the
+// threshold. The sets that may not be here: scripts/bench engine --golden.
 #include <gtest/gtest.h>
 
 #include <fstream>
