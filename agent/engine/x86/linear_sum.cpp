@@ -58,8 +58,10 @@ auto factors_of(Summands const& s, proto::Multiplier output) -> Factors {
   double unit = output.value / 2147483648.0;
   for (int32_t i = 0; i < output.shift; ++i) unit *= 2;
   for (int32_t i = 0; i > output.shift; --i) unit /= 2;
-  double first = unit * (int64_t{s.first[kValues - 1]} - s.first[0]) / (kValues - 1);
-  double second = unit * (int64_t{s.second[kValues - 1]} - s.second[0]) / (kValues - 1);
+  double first =
+      unit * static_cast<double>(int64_t{s.first[kValues - 1]} - s.first[0]) / (kValues - 1);
+  double second =
+      unit * static_cast<double>(int64_t{s.second[kValues - 1]} - s.second[0]) / (kValues - 1);
   // Values and zero points reach 128 each, and so does the output's zero point.
   double reach = 256 * (first + second) + 130;
   Factors factors{0, 0, 0};
