@@ -42,7 +42,7 @@ template <bool kLarge>
 struct Models {
   ResidualModel residual;
   NumberRowModel<kLarge> numbers;
-  BytesModel<kLarge ? 2048 : 64> bytes;
+  BytesModel<kLarge ? 2048 : 40> bytes;
   RatioModel ratio;
   Arena<kLarge ? kLargeArenaBytes : kSmallArenaBytes> arena;
 

@@ -62,6 +62,37 @@ TEST(Delta, WeightsThatAllMovedALittleAreCodedInPlace) {
   EXPECT_LT(patch->size(), new_file.size() / 4);  // log2(3) of 8 bits, and a little
 }
 
+/// A program of random code with many calls to a few functions, some of which have moved: the
+/// calls' distances differ, and nothing else.
+auto program(bool moved) -> Bytes {
+  std::mt19937 engine(5);
+  auto const random = [&] { return static_cast<uint32_t>(engine()); };
+  Bytes code(200'000);
+  for (auto& byte : code) byte = static_cast<uint8_t>(random());
+  uint32_t targets[40];
+  for (auto& target : targets) target = random() % 150'000;
+  for (uint32_t at = 8; at + 8 < code.size(); at += 8 + random() % 90) {
+    uint32_t const function = random() % 40;
+    uint32_t const target = targets[function] + (moved && function % 2 ? 0x190 : 0);
+    uint32_t const distance = target - (at + 5);
+    code[at] = 0xe8;
+    for (uint32_t i = 0; i < 4; ++i) code[at + 1 + i] = static_cast<uint8_t>(distance >> (8 * i));
+  }
+  return code;
+}
+
+TEST(Delta, OfAProgramWhoseFunctionsMovedTheAddressesArePredicted) {
+  auto const old_file = program(false);
+  auto const new_file = program(true);
+  auto const bsdiff = make_patch(old_file, new_file, PatchFormat::bsdiff);
+  for (auto const profile : {proto::Profile::weights_small, proto::Profile::weights_large}) {
+    auto const patch = make_patch(old_file, new_file, {.profile = profile});
+    ASSERT_TRUE(patch && bsdiff);
+    EXPECT_LT(patch->size(), bsdiff->size() / 2);
+    EXPECT_TRUE(*proto::apply_patch(old_file, *patch, {}) == new_file);
+  }
+}
+
 TEST(Delta, ARepeatedRollbackIsOneCopy) {
   auto const pair = history_pairs().at(3);  // ic-4 is ic-2 again
   auto const patch = make_patch(pair.old_file, pair.new_file, PatchFormat::godwit);
