@@ -22,6 +22,7 @@ MEAN_OF_BSDIFF, MEAN_OF_BEST, WORST_OF_BSDIFF = 46, 52, 82  # per cent
 LARGE_BYTES = 4 << 20  # from this size on, making a patch has goals of its own
 CREATE_CPU_RATIO, CREATE_MEMORY_RATIO = 10, 2.5
 APPLY_MB_PER_S = 5
+FIRMWARE_OF_BSDIFF = 85  # per cent; the tables of profile `small` have 23 KB
 REQUANTISED_OF_BSDIFF, REQUANTISED_DROP = 30, 0.1  # per cent of bsdiff between plain models; points
 
 
@@ -113,11 +114,11 @@ class Bench:
 
     # Ours ------------------------------------------------------------------------------------------------------------
 
-    def ours(self, pair: Pair, form: str) -> tuple[int, Cost, Cost]:
+    def ours(self, pair: Pair, form: str, *options: str) -> tuple[int, Cost, Cost]:
         """Size, making, applying; what comes out is compared."""
         patch, again = self.work / f"ours.{form}", self.work / "again"
         layout = ["--layout", pair.layout] if pair.layout and form == "godwit" and self.knows_layouts() else []
-        made = measured([self.godwit, "delta", "create", pair.old, pair.new, patch, "--format", form, *layout])
+        made = measured([self.godwit, "delta", "create", pair.old, pair.new, patch, "--format", form, *layout, *options])
         applied = measured([self.godwit, "delta", "apply", pair.old, patch, again])
         if digest(again) != digest(pair.new):
             raise SystemExit(f"bench: {pair.name}: our {form} patch gives another file")
@@ -177,6 +178,7 @@ class Bench:
                 self.pair(pair)
         self.means()
         self.requantised()
+        self.firmware()
         return self.report
 
 
@@ -212,6 +214,40 @@ class Bench:
         self.report.beside(f"{name}: requantised, size", size, "bytes", "bsdiff between plain models", bsdiff)
         self.report.at_most(f"{name}: requantised, accuracy lost against the plain model ({scores[0]:.2f} %)",
                             scores[0] - scores[1], "points", REQUANTISED_DROP)
+
+    # Firmware: two versions of one program ---------------------------------------------------------------------------
+
+    def firmware(self):
+        if self.options.pair and "git" not in self.options.pair:
+            return
+        listed = subprocess.run(["apt-cache", "madison", "git"], capture_output=True, text=True, check=False).stdout
+        versions = list(dict.fromkeys(line.split("|")[1].strip() for line in listed.splitlines()))[:2]
+        programs = [self.program("git", version) for version in reversed(versions)]
+        if len(programs) < 2 or None in programs:
+            print(f"bench: NO FIRMWARE ROWS: apt offers {len(versions)} version(s) of git that can be had", file=sys.stderr)
+            return
+        pair = Pair(f"git {versions[1]} to {versions[0]}", *programs)
+        for program, version in zip(programs, reversed(versions)):
+            print(f"bench: git {version}: sha256 {digest(program).hex()}", file=sys.stderr)
+        rivals = self.rivals(pair)
+        best = min(rivals, key=lambda name: rivals[name][0])
+        for profile in ("small", "large"):
+            size, _, _ = self.ours(pair, "godwit", "--profile", profile)
+            name = f"{pair.name}, profile {profile}"
+            self.report.at_most(f"{name}: our size / bsdiff's", 100 * size / rivals["bsdiff"][0], "%", FIRMWARE_OF_BSDIFF)
+            self.report.beside(f"{name}, size", size, "bytes", "bsdiff", rivals["bsdiff"][0])
+            self.report.beside(f"{name}, size", size, "bytes", f"best: {best}", rivals[best][0])
+
+    def program(self, package: str, version: str) -> pathlib.Path | None:
+        """/usr/bin/PACKAGE of that version, out of Debian's archive."""
+        kept = SOURCE / "build" / "firmware" / f"{package}_{version.replace(':', '_')}"
+        path = kept / "usr" / "bin" / package
+        if not path.exists():
+            kept.mkdir(parents=True, exist_ok=True)
+            done = subprocess.run(["apt-get", "download", "-q", f"{package}={version}"], cwd=kept, capture_output=True, check=False)
+            for archive in kept.glob("*.deb") if done.returncode == 0 else []:
+                subprocess.run(["dpkg-deb", "-x", archive, kept], check=True)
+        return path if path.exists() else None
 
     def asked(self, *arguments) -> dict:
         done = subprocess.run([self.godwit, *map(str, arguments), "--json"], capture_output=True, text=True, check=False)
