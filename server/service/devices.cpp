@@ -62,11 +62,13 @@ auto Devices::patch(DeviceId const& id, DevicePatch const& patch, std::optional<
   });
 }
 
-auto Devices::revoke(DeviceId const& id) -> Result<> {
+auto Devices::revoke(DeviceId const& id, std::optional<int64_t> if_rev) -> Result<> {
   return core_.database->transact([&](Tx& tx) -> Result<> {
     store::lock_states(tx, {id.str()});
-    if (!store::revoke_device(tx, id.str(), core_.now_ms()))
-      return not_found("no device '" + id.str() + "'");
+    if (!store::revoke_device(tx, id.str(), if_rev, core_.now_ms())) {
+      TRY_VOID(require_device(tx, id));
+      return conflict("the device was changed meanwhile");
+    }
     store::cancel_of_device(tx, id.str(), core_.now_ms());
     return {};
   });
@@ -99,10 +101,11 @@ auto Devices::put_filter(std::string const& name, std::string const& query,
   });
 }
 
-auto Devices::delete_filter(std::string const& name) -> Result<> {
+auto Devices::delete_filter(std::string const& name, std::optional<int64_t> if_rev) -> Result<> {
   return core_.database->transact([&](Tx& tx) -> Result<> {
-    if (!store::delete_filter(tx, name)) return not_found("no filter '" + name.substr(0, 64) + "'");
-    return {};
+    if (store::delete_filter(tx, name, if_rev)) return {};
+    TRY_VOID(require_filter(tx, name));
+    return conflict("the filter was changed meanwhile");
   });
 }
 

@@ -23,7 +23,7 @@ class Devices {
   auto patch(DeviceId const& id, DevicePatch const& patch, std::optional<int64_t> if_rev)
       -> Result<Device>;
   /// Revokes: its certificate is no longer accepted, its id stays taken, its attempt is cancelled.
-  auto revoke(DeviceId const& id) -> Result<>;
+  auto revoke(DeviceId const& id, std::optional<int64_t> if_rev = std::nullopt) -> Result<>;
   /// Newest first.
   auto attempts(DeviceId const& id, PageRequest const& page) -> Result<Page<Attempt>>;
 
@@ -32,7 +32,8 @@ class Devices {
   /// Creates or replaces. `if_rev` as above; 0: must not exist.
   auto put_filter(std::string const& name, std::string const& query, std::optional<int64_t> if_rev)
       -> Result<Filter>;
-  auto delete_filter(std::string const& name) -> Result<>;
+  auto delete_filter(std::string const& name, std::optional<int64_t> if_rev = std::nullopt)
+      -> Result<>;
 
  private:
   Core& core_;

@@ -18,6 +18,8 @@ namespace {
 constexpr size_t kChunk = 1000;
 constexpr int64_t kHousekeepingMs = 3600 * 1000;
 constexpr int64_t kRequestsKeptMs = 24 * kHousekeepingMs;
+constexpr int64_t kUnusedArtifactsKeptMs = 24 * kHousekeepingMs;
+constexpr size_t kCollectedMax = 100;  // in one transaction
 constexpr int64_t kEventsKeptMs = 30 * 24 * kHousekeepingMs;
 
 /// Devices told together spread their fetches: a hundred a second, within a minute.
@@ -48,6 +50,20 @@ auto send_hints(Core& core, DeviceNotifier& notifier) -> Result<> {
   return {};
 }
 
+/// Uploads that no release came to name. The files go before the commit, while the rows' locks keep
+/// anybody from naming them.
+auto collect_artifacts(Core& core) -> Result<> {
+  auto const before_ms = core.now_ms() - kUnusedArtifactsKeptMs;
+  for (size_t collected = kCollectedMax; collected == kCollectedMax;) {
+    TRY(collected, core.database->transact([&](Tx& tx) -> Result<size_t> {
+      auto const files = store::collect_artifacts(tx, before_ms, kCollectedMax);
+      for (auto const& file : files) TRY_VOID(core.artifacts.remove(file));
+      return files.size();
+    }));
+  }
+  return {};
+}
+
 }  // namespace
 
 auto Jobs::tick(DeviceNotifier& notifier) -> Result<> {
@@ -69,6 +85,7 @@ auto Jobs::tick(DeviceNotifier& notifier) -> Result<> {
       store::forget_events(tx, core_.now_ms() - kEventsKeptMs);
       return {};
     }));
+    TRY_VOID(collect_artifacts(core_));
   }
   return outcome;
 }

@@ -157,22 +157,31 @@ auto Releases::list(ModelName const& model, std::string const& channel, PageRequ
   });
 }
 
-auto Releases::promote(ModelName const& model, Version const& version, std::string const& channel)
-    -> Result<Release> {
+/// The release as it is, held until the end of the transaction.
+static auto expect_release(Tx& tx, ModelName const& model, Version const& version,
+                           Releases::Expected const& expected) -> Result<Release> {
+  auto release = store::lock_release(tx, model.str(), version.str());
+  if (!release) return require_release(tx, model.str(), version.str());  // says what there is not
+  if (expected && !expected(*release)) return conflict("the release was changed meanwhile");
+  return *std::move(release);
+}
+
+auto Releases::promote(ModelName const& model, Version const& version, std::string const& channel,
+                       Expected const& expected) -> Result<Release> {
   TRY_VOID(check_label(channel, "channel"));
   return core_.database->transact([&](Tx& tx) -> Result<Release> {
-    TRY(auto const release, require_release(tx, model.str(), version.str()));
+    TRY(auto const release, expect_release(tx, model, version, expected));
     if (release.yanked) return conflict("the release is yanked: " + *release.yanked);
     store::set_channel(tx, model.str(), version.str(), channel);
     return require_release(tx, model.str(), version.str());
   });
 }
 
-auto Releases::yank(ModelName const& model, Version const& version, std::string const& reason)
-    -> Result<Release> {
+auto Releases::yank(ModelName const& model, Version const& version, std::string const& reason,
+                    Expected const& expected) -> Result<Release> {
   if (reason.empty() || reason.size() > 1024) return invalid("'reason' has 1 to 1024 bytes");
   return core_.database->transact([&](Tx& tx) -> Result<Release> {
-    TRY_VOID(require_release(tx, model.str(), version.str()));
+    TRY_VOID(expect_release(tx, model, version, expected));
     store::set_yanked(tx, model.str(), version.str(), reason);
     return require_release(tx, model.str(), version.str());
   });
@@ -206,13 +215,19 @@ auto Releases::traffic(ModelName const& model, PageRequest const& page) -> Resul
 }
 
 auto Releases::record_artifact(ArtifactInfo const& info) -> Result<bool> {
-  return core_.database->transact(
-      [&](Tx& tx) -> Result<bool> { return store::insert_artifact(tx, info, core_.now_ms()); });
+  return core_.database->transact([&](Tx& tx) -> Result<bool> {
+    bool const is_new = store::insert_artifact(tx, info, core_.now_ms());
+    // Collected while this upload of the same bytes ended: the file may be gone with it.
+    if (!core_.artifacts.contains(info.sha256)) return retry("the artifact was just collected");
+    return is_new;
+  });
 }
 
 auto Releases::artifact_known(Sha256 const& sha256) -> Result<bool> {
   return core_.database->transact([&](Tx& tx) -> Result<bool> {
-    return store::artifact_size(tx, sha256).has_value() && core_.artifacts.contains(sha256);
+    if (!store::artifact_size(tx, sha256) || !core_.artifacts.contains(sha256)) return false;
+    store::keep_artifact(tx, sha256, core_.now_ms());
+    return true;
   });
 }
 

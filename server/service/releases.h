@@ -1,6 +1,8 @@
 // Models, releases, artifacts and deltas: what operators publish.
 #pragma once
 
+#include <functional>
+
 #include "server/domain/entities.h"
 #include "server/storage/artifacts.h"
 
@@ -33,11 +35,14 @@ class Releases {
   /// Newest first; `channel` empty: all.
   auto list(ModelName const& model, std::string const& channel, PageRequest const& page)
       -> Result<Page<Release>>;
-  auto promote(ModelName const& model, Version const& version, std::string const& channel)
-      -> Result<Release>;
+  /// `expected`: whether the release is as the caller saw it, asked in the transaction; a
+  /// `conflict` when not.
+  using Expected = std::function<bool(Release const& release)>;
+  auto promote(ModelName const& model, Version const& version, std::string const& channel,
+               Expected const& expected = {}) -> Result<Release>;
   /// No rollout can be made of it any more; devices that run it keep it.
-  auto yank(ModelName const& model, Version const& version, std::string const& reason)
-      -> Result<Release>;
+  auto yank(ModelName const& model, Version const& version, std::string const& reason,
+            Expected const& expected = {}) -> Result<Release>;
 
   auto model(ModelName const& model) -> Result<Model>;
   auto models(PageRequest const& page) -> Result<Page<Model>>;

@@ -127,11 +127,12 @@ auto patch_device(Tx& tx, std::string_view id, std::optional<std::vector<std::st
              .affected() > 0;
 }
 
-auto revoke_device(Tx& tx, std::string_view id, int64_t now_ms) -> bool {
+auto revoke_device(Tx& tx, std::string_view id, std::optional<int64_t> if_rev, int64_t now_ms)
+    -> bool {
   return tx.run(
                "UPDATE device SET revoked_at = from_ms($2), rev = rev + 1"
-               " WHERE id = $1 AND revoked_at IS NULL",
-               {id, now_ms})
+               " WHERE id = $1 AND revoked_at IS NULL AND rev = coalesce($3::bigint, rev)",
+               {id, now_ms, if_rev})
              .affected() > 0;
 }
 
@@ -307,8 +308,10 @@ auto put_filter(Tx& tx, std::string_view name, std::string_view query, std::opti
              .affected() > 0;
 }
 
-auto delete_filter(Tx& tx, std::string_view name) -> bool {
-  return tx.run("DELETE FROM device_filter WHERE name = $1", {name}).affected() > 0;
+auto delete_filter(Tx& tx, std::string_view name, std::optional<int64_t> if_rev) -> bool {
+  return tx.run("DELETE FROM device_filter WHERE name = $1 AND rev = coalesce($2::bigint, rev)",
+                {name, if_rev})
+             .affected() > 0;
 }
 
 }  // namespace godwit::server::store

@@ -17,7 +17,8 @@ auto patch_device(Tx& tx, std::string_view id, std::optional<std::vector<std::st
                   std::optional<std::string> const& attributes_json, std::optional<int64_t> rev)
     -> bool;
 /// False when it was revoked already or never known.
-auto revoke_device(Tx& tx, std::string_view id, int64_t now_ms) -> bool;
+auto revoke_device(Tx& tx, std::string_view id, std::optional<int64_t> if_rev, int64_t now_ms)
+    -> bool;
 
 struct Identity {
   Sha256 public_key_sha256;
@@ -66,6 +67,6 @@ auto list_filters(Tx& tx, PageRequest const& page) -> Page<Filter>;
 /// False when `rev` is given and not the present one; 0: there must be none.
 auto put_filter(Tx& tx, std::string_view name, std::string_view query, std::optional<int64_t> rev,
                 int64_t now_ms) -> bool;
-auto delete_filter(Tx& tx, std::string_view name) -> bool;
+auto delete_filter(Tx& tx, std::string_view name, std::optional<int64_t> if_rev) -> bool;
 
 }  // namespace godwit::server::store

@@ -127,6 +127,14 @@ auto find_release(Tx& tx, std::string_view model, std::string_view version)
                read_release);
 }
 
+auto lock_release(Tx& tx, std::string_view model, std::string_view version)
+    -> std::optional<Release> {
+  return first(tx.run("SELECT " RELEASE_COLUMNS
+                      " FROM release WHERE model = $1 AND version = $2 FOR NO KEY UPDATE",
+                      {model, version}),
+               read_release);
+}
+
 auto list_releases(Tx& tx, ModelName const& model, std::string const& channel,
                    PageRequest const& page) -> Result<Page<Release>> {
   TRY(auto const before, number_cursor(page, INT64_MAX));
@@ -174,6 +182,23 @@ auto insert_artifact(Tx& tx, ArtifactInfo const& info, int64_t now_ms) -> bool {
 auto artifact_size(Tx& tx, Sha256 const& sha256) -> std::optional<uint64_t> {
   return first<uint64_t>(tx.run("SELECT size FROM artifact WHERE sha256 = $1", {sha256}),
                          [](Row& row) { return row.natural(); });
+}
+
+void keep_artifact(Tx& tx, Sha256 const& sha256, int64_t now_ms) {
+  tx.run("UPDATE artifact SET created_at = from_ms($2) WHERE sha256 = $1", {sha256, now_ms});
+}
+
+auto collect_artifacts(Tx& tx, int64_t before_ms, size_t count_max) -> std::vector<Sha256> {
+  auto const rows = tx.run(
+      "DELETE FROM artifact WHERE sha256 IN (SELECT a.sha256 FROM artifact a"
+      "   WHERE a.created_at < from_ms($1)"
+      "   AND NOT EXISTS (SELECT 1 FROM release r WHERE r.sha256 = a.sha256)"
+      "   AND NOT EXISTS (SELECT 1 FROM delta d WHERE d.sha256 = a.sha256)"
+      "   ORDER BY a.sha256 LIMIT $2 FOR UPDATE OF a SKIP LOCKED) RETURNING sha256",
+      {before_ms, count_max});
+  std::vector<Sha256> files;
+  for (size_t i = 0; i < rows.size(); ++i) files.push_back(rows[i].sha256());
+  return files;
 }
 
 void set_artifact_kind(Tx& tx, Sha256 const& sha256, std::string_view kind) {

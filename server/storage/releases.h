@@ -15,6 +15,9 @@ auto list_models(Tx& tx, PageRequest const& page) -> Page<Model>;
 void insert_release(Tx& tx, Release const& release, int64_t now_ms);
 auto find_release(Tx& tx, std::string_view model, std::string_view version)
     -> std::optional<Release>;
+/// The same; nobody else changes it until the end of the transaction.
+auto lock_release(Tx& tx, std::string_view model, std::string_view version)
+    -> std::optional<Release>;
 auto list_releases(Tx& tx, ModelName const& model, std::string const& channel,
                    PageRequest const& page) -> Result<Page<Release>>;
 /// The Image target paths of all releases that are not yanked, with their hashes.
@@ -26,6 +29,11 @@ void set_yanked(Tx& tx, std::string_view model, std::string_view version, std::s
 /// True when it was not known before.
 auto insert_artifact(Tx& tx, ArtifactInfo const& info, int64_t now_ms) -> bool;
 auto artifact_size(Tx& tx, Sha256 const& sha256) -> std::optional<uint64_t>;
+/// Counts as uploaded now: what is to be published next is not collected before.
+void keep_artifact(Tx& tx, Sha256 const& sha256, int64_t now_ms);
+/// Forgets artifacts that were uploaded before then and that no release or delta refers to. Their
+/// files are the caller's to remove, before the commit: until then nobody can refer to them anew.
+auto collect_artifacts(Tx& tx, int64_t before_ms, size_t count_max) -> std::vector<Sha256>;
 void set_artifact_kind(Tx& tx, Sha256 const& sha256, std::string_view kind);
 
 struct TrustDocument {

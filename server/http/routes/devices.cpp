@@ -52,12 +52,11 @@ auto patch(Api& api, Call const& call) -> Result<Response> {
 
 auto revoke(Api& api, Call const& call) -> Result<Response> {
   TRY(auto const id, device_param(call));
-  if (auto const if_rev = if_match(call)) {
-    TRY(auto const device, api.service.devices().get(id));
-    if (device.rev != *if_rev) return precondition_failed(call);
-  }
-  TRY_VOID(api.service.devices().revoke(id));
-  return Response{.status = 204};
+  auto const if_rev = if_match(call);
+  auto const revoked = api.service.devices().revoke(id, if_rev);
+  if (revoked) return Response{.status = 204};
+  if (revoked.error().code == Code::conflict && if_rev) return precondition_failed(call);
+  return revoked.error();
 }
 
 }  // namespace

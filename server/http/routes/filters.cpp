@@ -20,12 +20,11 @@ auto put(Api& api, Call const& call) -> Result<Response> {
 
 auto remove(Api& api, Call const& call) -> Result<Response> {
   auto const& name = call.param("name");
-  if (auto const if_rev = if_match(call)) {
-    TRY(auto const filter, api.service.devices().filter(name));
-    if (filter.rev != *if_rev) return precondition_failed(call);
-  }
-  TRY_VOID(api.service.devices().delete_filter(name));
-  return Response{.status = 204};
+  auto const if_rev = if_match(call);
+  auto const deleted = api.service.devices().delete_filter(name, if_rev);
+  if (deleted) return Response{.status = 204};
+  if (deleted.error().code == Code::conflict && if_rev) return precondition_failed(call);
+  return deleted.error();
 }
 
 }  // namespace

@@ -57,37 +57,38 @@ auto list(Api& api, Call const& call) -> Result<Response> {
   return json_response(200, to_json(found));
 }
 
-/// The release named by the path; nothing when If-Match names another state of it.
-auto find_matching(Api& api, Call const& call) -> Result<std::optional<Release>> {
+/// A change of the release that the path names, done if it is as If-Match says; that is asked where
+/// the change is made, so that nothing can come between.
+template <typename Change>
+auto change(Call const& call, Change const& make) -> Result<Response> {
   TRY(auto const model, model_param(call));
   TRY(auto const version, version_param(call));
-  TRY(auto release, api.service.releases().get(model, version));
   auto const wanted = call.request.header("If-Match");
-  if (!wanted.empty() && !etag_listed(wanted, content_etag(to_json(release))))
-    return std::optional<Release>();
-  return std::optional(std::move(release));
+  bool matches = true;
+  Releases::Expected const expected = [&](Release const& release) {
+    matches = wanted.empty() || etag_listed(wanted, content_etag(to_json(release)));
+    return matches;
+  };
+  auto const changed = make(model, version, expected);
+  if (!matches) return precondition_failed(call);
+  if (!changed) return changed.error();
+  return release_response(200, *changed);
 }
 
 auto promote(Api& api, Call const& call) -> Result<Response> {
-  TRY(auto const found, find_matching(api, call));
-  if (!found) return precondition_failed(call);
   TRY(auto const body, call.json());
   TRY(auto const channel, body.get_string("channel"));
-  TRY(auto const model, model_param(call));
-  TRY(auto const version, version_param(call));
-  TRY(auto const release, api.service.releases().promote(model, version, channel));
-  return release_response(200, release);
+  return change(call, [&](auto const& model, auto const& version, auto const& expected) {
+    return api.service.releases().promote(model, version, channel, expected);
+  });
 }
 
 auto yank(Api& api, Call const& call) -> Result<Response> {
-  TRY(auto const found, find_matching(api, call));
-  if (!found) return precondition_failed(call);
   TRY(auto const body, call.json());
   TRY(auto const reason, body.get_string("reason"));
-  TRY(auto const model, model_param(call));
-  TRY(auto const version, version_param(call));
-  TRY(auto const release, api.service.releases().yank(model, version, reason));
-  return release_response(200, release);
+  return change(call, [&](auto const& model, auto const& version, auto const& expected) {
+    return api.service.releases().yank(model, version, reason, expected);
+  });
 }
 
 void add_model_routes(Router& router, Api& api) {

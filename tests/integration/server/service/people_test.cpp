@@ -183,6 +183,8 @@ TEST(Filters, AreStoredUnderTheirName) {
   EXPECT_EQ(devices.put_filter("lab", "tag==lab3", std::nullopt)->rev, 3);
   EXPECT_EQ(devices.put_filter("lab", "tag=", {}).error().code, Code::invalid);
   EXPECT_EQ(devices.filters({})->items.size(), 1u);
+  EXPECT_EQ(devices.delete_filter("lab", devices.filter("lab")->rev + 1).error().code,
+            Code::conflict);
   EXPECT_TRUE(devices.delete_filter("lab"));
   EXPECT_EQ(devices.filter("lab").error().code, Code::not_found);
 }

@@ -309,5 +309,46 @@ TEST_F(PublishTest, ARefusedUploadLeavesNothing) {
   EXPECT_EQ(store.read(expected, 100).error().code, Code::corrupt);
 }
 
+TEST_F(PublishTest, AReleaseIsChangedOnlyAsItWasSeen) {
+  world.publish("1.0.0", noise(1000, 1));
+  auto& releases = world.service().releases();
+  auto const never = [](Release const&) { return false; };
+  EXPECT_EQ(releases.promote(ic(), version("1.0.0"), "stable", never).error().code, Code::conflict);
+  EXPECT_EQ(releases.yank(ic(), version("1.0.0"), "bad", never).error().code, Code::conflict);
+  auto const seen = *releases.get(ic(), version("1.0.0"));
+  EXPECT_FALSE(seen.channel);
+  EXPECT_FALSE(seen.yanked);
+  auto const not_yanked = [](Release const& release) { return !release.yanked; };
+  EXPECT_TRUE(releases.yank(ic(), version("1.0.0"), "bad", not_yanked));
+  EXPECT_EQ(releases.yank(ic(), version("1.0.0"), "worse", not_yanked).error().code,
+            Code::conflict);
+  EXPECT_EQ(releases.get(ic(), version("1.0.0"))->yanked, "bad");
+}
+
+TEST_F(PublishTest, UploadsThatNothingCameToNameAreCollectedAfterADay) {
+  constexpr int64_t kHourMs = 3600 * 1000;
+  auto const release = world.publish("1.0.0", noise(1000, 1));
+  auto const left = noise(500, 2);
+  auto const again = noise(500, 3);
+  world.upload(left);
+  world.upload(again);
+  auto const there = [&](ByteView bytes) {
+    return world.service().artifacts().contains(proto::sha256(bytes));
+  };
+  world.clock.pass_ms(23 * kHourMs);
+  world.tick();
+  EXPECT_TRUE(there(left)) << "it may still be published";
+  // An upload of what is known already counts as an upload.
+  EXPECT_TRUE(*world.service().releases().artifact_known(proto::sha256(again)));
+  world.clock.pass_ms(2 * kHourMs);
+  world.tick();
+  EXPECT_FALSE(there(left));
+  EXPECT_FALSE(*world.service().releases().artifact_known(proto::sha256(left)));
+  EXPECT_TRUE(there(again));
+  EXPECT_TRUE(world.service().artifacts().contains(release.sha256)) << "a release names it";
+  world.upload(left);
+  EXPECT_TRUE(*world.service().releases().artifact_known(proto::sha256(left)));
+}
+
 }  // namespace
 }  // namespace godwit::test
