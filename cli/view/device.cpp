@@ -47,6 +47,16 @@ auto devices_table(Json const& devices, int64_t now_s) -> Table {
   return table;
 }
 
+/// What it said of the deltas that it applies: why it is offered those that it is.
+static auto decoder_text(Json const& device) -> std::string {
+  auto const version = fraction(device, "patch_version");
+  if (!version || *version == 0) return "BSDIFF40 alone";
+  auto const steps = fraction(device, "patch_steps");
+  return "BSDIFF40, containers to version " + text(device, "patch_version") + " in " +
+         size_text(device, "patch_ram_bytes") +
+         (steps && *steps > 1 ? ", " + text(device, "patch_steps") + " in a row" : "");
+}
+
 auto device_table(Json const& device, int64_t now_s) -> Table {
   Table table;
   table.add({"device", text(device, "id")});
@@ -58,6 +68,7 @@ auto device_table(Json const& device, int64_t now_s) -> Table {
   table.add({"engine", text(device, "engine_version")});
   table.add({"ram", size_text(device, "ram_bytes")});
   table.add({"flash", size_text(device, "flash_bytes")});
+  table.add({"deltas", decoder_text(device)});
   table.add({"tags", joined(device, "tags")});
   table.add({"attributes", joined(device, "attributes")});
   if (auto const* components = device.find("components"))

@@ -134,6 +134,9 @@ struct Device {
   uint32_t engine_version = 0;
   uint64_t ram_bytes = 0;
   uint64_t flash_bytes = 0;
+  uint32_t patch_version = 0;  // of our delta container that it applies; 0: BSDIFF40 alone
+  uint64_t patch_ram_bytes = 0;
+  uint32_t patch_steps = 1;  // deltas that it applies one after another
   std::vector<std::string> tags;
   std::map<std::string, std::string> attributes;
   bool online = false;

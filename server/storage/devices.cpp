@@ -7,7 +7,8 @@ namespace godwit::server::store {
 namespace {
 
 #define DEVICE_SELECT                                                                           \
-  "SELECT d.id, d.hardware_id, d.arch, d.engine_version, d.ram, d.flash, d.tags, d.attributes," \
+  "SELECT d.id, d.hardware_id, d.arch, d.engine_version, d.ram, d.flash, d.patch_version,"      \
+  " d.patch_ram, d.patch_steps, d.tags, d.attributes,"                                          \
   " s.online, to_ms(s.last_seen_at), to_ms(d.enrolled_at), d.rev,"                              \
   " (SELECT jsonb_object_agg(component, jsonb_build_array(version, other_version))"             \
   "  FROM device_component WHERE device_id = d.id),"                                            \
@@ -48,6 +49,9 @@ auto read_device(Row& row) -> Device {
   d.engine_version = row.natural32();
   d.ram_bytes = row.natural();
   d.flash_bytes = row.natural();
+  d.patch_version = row.natural32();
+  d.patch_ram_bytes = row.natural();
+  d.patch_steps = row.natural32();
   d.tags = row.texts();
   d.attributes = read_attributes(row.text());
   d.online = row.flag();
