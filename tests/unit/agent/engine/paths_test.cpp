@@ -6,7 +6,6 @@
 
 #include "agent/engine/engine.h"
 #include "agent/engine/kernel.h"
-#include "tests/unit/agent/engine/plain.h"
 #include "tests/unit/agent/engine/random_graph.h"
 
 namespace godwit::engine {
@@ -59,58 +58,11 @@ TEST_P(EveryPath, GivesTheBytesOfThePortableOne) {
   }
 }
 
-class PlainKernels : public EveryPath {
- protected:
-  /// The portable path itself, against the specification computed one output at a time.
-  static void expect_plain(MakeModel const& make, Form form) {
-    for (uint32_t seed = 1; seed <= model_count() / 4; ++seed) {
-      RandomStep random(seed, form);
-      auto const model = make(random);
-      auto engine = Engine::load(model, {.path = "portable"});
-      ASSERT_TRUE(engine) << engine.error().what << ", seed " << seed;
-      auto const view = proto::parse_model(model);
-      Bytes got(engine->output_bytes());
-      auto const input = random.bytes(engine->input_bytes());
-      engine->run(input, got);
-      ASSERT_EQ(got, plain_output(*view, input)) << "seed " << seed;
-    }
-  }
-};
-
-TEST_P(PlainKernels, AreWhatTheSpecificationSays) {
-  expect_plain(GetParam().second, {});
-}
-
-TEST_P(PlainKernels, RoundOnceWhereThePlanSaysSo) {
-  expect_plain(GetParam().second, {.once = true});
-}
-
-TEST_P(PlainKernels, ComputeWithInt16) {
-  expect_plain(GetParam().second, {.wide = true});
-  expect_plain(GetParam().second, {.once = true, .wide = true});
-}
-
-TEST_P(PlainKernels, KnowWeightsWithZeroPoints) {
-  expect_plain(GetParam().second, {.asymmetric = true});
-  expect_plain(GetParam().second, {.once = true, .asymmetric = true});
-}
-
-/// A path leaves to the portable kernels what it does not know.
-TEST_P(PlainKernels, ServeEveryPath) {
-  for (auto const form : {Form{.once = true}, Form{.wide = true}, Form{.asymmetric = true}})
-    for (auto const* path : paths()) {
-      if (!path->runs_here()) continue;
-      RandomStep random(7, form);
-      ASSERT_TRUE(agrees(GetParam().second(random), path->name, random)) << path->name;
-    }
-}
-
 auto const kOneOperator = testing::Values(
     std::pair{"conv", MakeModel([](RandomStep& r) { return r.conv(false); })},
     std::pair{"depthwise", MakeModel([](RandomStep& r) { return r.conv(true); })},
     std::pair{"fully_connected", MakeModel([](RandomStep& r) { return r.fully_connected(); })},
     std::pair{"add", MakeModel([](RandomStep& r) { return r.add(); })},
-    std::pair{"sub", MakeModel([](RandomStep& r) { return r.sum(proto::Opcode::sub); })},
     std::pair{"average_pool",
               MakeModel([](RandomStep& r) { return r.pool(proto::Opcode::average_pool_2d); })},
     std::pair{"max_pool",
@@ -119,7 +71,6 @@ auto const kOneOperator = testing::Values(
 constexpr auto kName = [](auto const& test) { return std::string(test.param.first); };
 
 INSTANTIATE_TEST_SUITE_P(Operators, EveryPath, kOneOperator, kName);
-INSTANTIATE_TEST_SUITE_P(Operators, PlainKernels, kOneOperator, kName);
 INSTANTIATE_TEST_SUITE_P(
     MoreOperators, EveryPath,
     testing::Values(std::pair{"lookup", MakeModel([](RandomStep& r) { return r.lookup(); })},

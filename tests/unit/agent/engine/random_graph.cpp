@@ -7,12 +7,6 @@ namespace {
 constexpr uint32_t kConstant = 1u << 16;  // marks an index among constants until all are known
 constexpr int32_t kOperatorsMax = 7;
 
-auto elements(std::vector<uint32_t> const& shape) -> uint32_t {
-  uint32_t product = 1;
-  for (auto const extent : shape) product *= extent;
-  return product;
-}
-
 auto as_int(uint32_t extent) -> int32_t {
   return static_cast<int32_t>(extent);
 }

@@ -12,18 +12,18 @@ auto words(std::vector<int32_t> const& values) -> Bytes {
   return bytes;
 }
 
-auto elements(std::vector<uint32_t> const& shape) -> uint32_t {
-  uint32_t product = 1;
-  for (auto const extent : shape) product *= extent;
-  return product;
-}
-
-auto shape4(int32_t a, int32_t b, int32_t c, int32_t d) -> std::vector<uint32_t> {
+auto extents(int32_t a, int32_t b, int32_t c, int32_t d) -> std::vector<uint32_t> {
   return {static_cast<uint32_t>(a), static_cast<uint32_t>(b), static_cast<uint32_t>(c),
           static_cast<uint32_t>(d)};
 }
 
 }  // namespace
+
+auto elements(std::vector<uint32_t> const& shape) -> uint32_t {
+  uint32_t product = 1;
+  for (auto const extent : shape) product *= extent;
+  return product;
+}
 
 auto RandomStep::channels() -> int32_t {
   constexpr int32_t kEdges[] = {1,  2,  3,  4,  7,  8,  9,  15, 16, 17, 24,  31,
@@ -112,7 +112,7 @@ auto RandomStep::finish(proto::ModelSpec& spec, proto::Opcode code, std::vector<
     if (i != spec.input_count) inputs.push_back(i);
     auto& tensor = spec.tensors[i];
     if (tensor.data) continue;
-    if (form_.wide) tensor.type = type();
+    if (form_.wide && tensor.type == proto::TensorType::int8) tensor.type = type();
     uint32_t& place = tensor.state ? spec.state_bytes : at;
     tensor.arena_offset = place;
     place += (elements(tensor.shape) * proto::element_bytes(tensor.type) + 15) / 16 * 16;
@@ -156,16 +156,16 @@ auto RandomStep::conv(bool depthwise) -> Bytes {
   proto::ModelSpec spec;
   spec.input_count = 1;
   spec.tensors = {{.name = "in",
-                   .shape = shape4(batch, height, width, in_channels),
+                   .shape = extents(batch, height, width, in_channels),
                    .scales = {1},
                    .zero_point = zero_point()},
                   {.name = "out",
-                   .shape = shape4(batch, out_height, out_width, out_channels),
+                   .shape = extents(batch, out_height, out_width, out_channels),
                    .scales = {1},
                    .zero_point = out_zero}};
   int32_t const taps = kernel_height * kernel_width;
-  auto const weights = depthwise ? shape4(1, kernel_height, kernel_width, out_channels)
-                                 : shape4(out_channels, kernel_height, kernel_width, in_channels);
+  auto const weights = depthwise ? extents(1, kernel_height, kernel_width, out_channels)
+                                 : extents(out_channels, kernel_height, kernel_width, in_channels);
   add_constants(spec, weights, static_cast<uint32_t>(out_channels),
                 depthwise ? taps : taps * in_channels);
   return finish(spec, depthwise ? proto::Opcode::depthwise_conv_2d : proto::Opcode::conv_2d,
@@ -205,7 +205,7 @@ auto RandomStep::add_params(int32_t out_zero_point) -> proto::AddParams {
 }
 
 auto RandomStep::sum(proto::Opcode code) -> Bytes {
-  auto const shape = shape4(between(1, 2), between(1, 5), between(1, 5), channels());
+  auto const shape = extents(between(1, 2), between(1, 5), between(1, 5), channels());
   auto other = shape;
   if (one_in(3)) other[static_cast<size_t>(between(0, 3))] = 1;
   if (one_in(5)) other.erase(other.begin());
@@ -242,20 +242,20 @@ auto RandomStep::pool(proto::Opcode code) -> Bytes {
   spec.input_count = 1;
   spec.tensors = {
       {.name = "in",
-       .shape = shape4(
+       .shape = extents(
            batch, extent(out_height, p.window.stride_height, p.window.pad_top, p.filter_height),
            extent(out_width, p.window.stride_width, p.window.pad_left, p.filter_width), depth),
        .scales = {1},
        .zero_point = zero},
       {.name = "out",
-       .shape = shape4(batch, out_height, out_width, depth),
+       .shape = extents(batch, out_height, out_width, depth),
        .scales = {1},
        .zero_point = zero}};
   return finish(spec, code, proto::param_words(p));
 }
 
 auto RandomStep::mean() -> Bytes {
-  auto const in = shape4(between(1, 2), between(1, 9), between(1, 9), channels());
+  auto const in = extents(between(1, 2), between(1, 9), between(1, 9), channels());
   auto out = in;
   int32_t const axes = one_in(3) ? between(1, 15) : 6;
   int32_t count = 1;
@@ -273,7 +273,7 @@ auto RandomStep::mean() -> Bytes {
 }
 
 auto RandomStep::lookup() -> Bytes {
-  auto const shape = shape4(1, between(1, 5), between(1, 5), channels());
+  auto const shape = extents(1, between(1, 5), between(1, 5), channels());
   proto::ModelSpec spec;
   spec.input_count = 1;
   spec.tensors = {{.name = "in", .shape = shape, .scales = {1}},

@@ -15,6 +15,9 @@ struct Form {
   bool asymmetric = false;  // weights with a zero point
 };
 
+/// The product of extents.
+auto elements(std::vector<uint32_t> const& shape) -> uint32_t;
+
 /// One seed, one model: a failing case is replayed by its seed.
 class RandomStep {
  public:
@@ -27,6 +30,18 @@ class RandomStep {
   auto sum(proto::Opcode code) -> Bytes;  // ADD, SUB
   auto pool(proto::Opcode code) -> Bytes;
   auto mean() -> Bytes;
+  auto transpose_conv() -> Bytes;
+  auto binary(proto::Opcode code) -> Bytes;   // MUL, MAXIMUM, MINIMUM, SQUARED_DIFFERENCE, PRELU
+  auto reduced(proto::Opcode code) -> Bytes;  // REDUCE_MAX, REDUCE_MIN, ARG_MAX, ARG_MIN
+  auto slopes() -> Bytes;
+  auto batch_matmul() -> Bytes;
+  auto resize_bilinear() -> Bytes;
+  auto converted(proto::Opcode code) -> Bytes;  // REQUANTIZE, CAST, DEQUANTIZE
+  auto pad() -> Bytes;
+  auto reshape() -> Bytes;
+  auto rearrange() -> Bytes;
+  auto concatenation() -> Bytes;
+  auto gather() -> Bytes;
   auto lookup() -> Bytes;
   auto lstm() -> Bytes;
 
@@ -55,6 +70,7 @@ class RandomStep {
       -> std::vector<proto::TensorSpec>;
 
  private:
+  auto shape4(int32_t most, int32_t channels) -> std::vector<uint32_t>;
   void add_constants(proto::ModelSpec& spec, std::vector<uint32_t> weights_shape, uint32_t channels,
                      int32_t depth);
   auto finish(proto::ModelSpec& spec, proto::Opcode code, std::vector<int32_t> params) -> Bytes;
