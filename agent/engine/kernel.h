@@ -134,6 +134,7 @@ struct Path {
   char const* name;
   bool (*runs_here)();
   std::span<Kernel const> kernels;
+  bool rounds_once = false;  // kernels also fit steps that do, if they can
 };
 
 /// Every path that this build has, the fastest first. The last is `kPortable`, which runs

@@ -15,15 +15,15 @@ constexpr int32_t kHeightAndWidth = 0b0110;
 // Quotients by float32 are exact up to here: sums of int8 and half a divisor stay below 2^23.
 constexpr int64_t kAveragedMax = 1 << 15;
 
-void fill_block(Block& block, int32_t bias, proto::Multiplier multiplier) {
-  for (int32_t lane = 0; lane < kLanes; ++lane)
-    set_lane(block, lane, {.bias = bias, .multiplier = multiplier});
+void fill_block(Block& block, Channel const& channel, proto::Rounding rounding) {
+  for (int32_t lane = 0; lane < kLanes; ++lane) set_lane(block, lane, channel, rounding);
 }
 
-void fill_scaled(Scaled& scaled, int32_t zero_point, int32_t left_shift, proto::Multiplier m) {
+void fill_scaled(Scaled& scaled, int32_t zero_point, int32_t left_shift, proto::Multiplier m,
+                 proto::Rounding rounding) {
   for (int32_t value = -128; value <= 127; ++value) {
     auto const i = static_cast<uint8_t>(value);
-    scaled.values[i] = scale(wrap_shift_left(value - zero_point, left_shift), m);
+    scaled.values[i] = scale(wrap_shift_left(value - zero_point, left_shift), m, rounding);
     for (int32_t plane = 0; plane < kPlanes; ++plane)
       scaled.planes[plane][i] =
           static_cast<uint8_t>(static_cast<uint32_t>(scaled.values[i]) >> (8 * plane));
@@ -55,7 +55,7 @@ auto add_fits(Step const& step) -> bool {
         !lies_apart(in, out))
       return false;
   int64_t const largest = INT64_C(510) << p.left_shift;
-  return fits_factor(p.output, largest);
+  return fits_factor(p.output, largest, step.op.rounding());
 }
 
 auto add_packed_bytes(Step const&) -> uint64_t {
@@ -66,11 +66,12 @@ void add_pack(Step const& step, uint8_t* packed) {
   auto const p = step.op.params<proto::AddParams>();
   std::memset(packed, 0, sizeof(Add));
   auto& add = *reinterpret_cast<Add*>(packed);
-  fill_scaled(add.first, step.inputs[0].zero_point, p.left_shift, p.first);
-  fill_scaled(add.second, step.inputs[1].zero_point, p.left_shift, p.second);
-  add.linear = find_linear_sum(summands_of(add), p.output, step.output().zero_point, p.clamp);
-  fill_block(add.output, 0, p.output);
+  auto const rounding = step.op.rounding();
+  fill_scaled(add.first, step.inputs[0].zero_point, p.left_shift, p.first, rounding);
+  fill_scaled(add.second, step.inputs[1].zero_point, p.left_shift, p.second, rounding);
   add.finish = {step.output().zero_point, p.clamp};
+  add.linear = find_linear_sum(summands_of(add), {p.output, rounding}, add.finish);
+  fill_block(add.output, {0, p.output}, rounding);
 }
 
 auto window_area(proto::PoolParams const& p, Shape const& input, int32_t y, int32_t x) -> Area {
@@ -95,7 +96,8 @@ auto mean_fits(Step const& step) -> bool {
   auto const p = step.op.params<proto::MeanParams>();
   auto const& in = step.inputs[0];
   return in.type == proto::TensorType::int8 && in.shape.rank == 4 && p.axes == kHeightAndWidth &&
-         !overlaps(step) && fits_factor(p.multiplier, INT64_C(255) * in.shape[1] * in.shape[2]);
+         !overlaps(step) &&
+         fits_factor(p.multiplier, INT64_C(255) * in.shape[1] * in.shape[2], step.op.rounding());
 }
 
 auto lookup_fits(Step const& step) -> bool {
@@ -112,7 +114,8 @@ void mean_pack(Step const& step, uint8_t* packed) {
   auto const& in = step.inputs[0];
   std::memset(packed, 0, sizeof(Mean));
   auto& mean = *reinterpret_cast<Mean*>(packed);
-  fill_block(mean.block, -in.zero_point * in.shape[1] * in.shape[2], p.multiplier);
+  fill_block(mean.block, {-in.zero_point * in.shape[1] * in.shape[2], p.multiplier},
+             step.op.rounding());
   mean.finish = {step.output().zero_point, {.low = -128, .high = 127}};
 }
 

@@ -20,14 +20,14 @@ auto ascends(int32_t const (&summands)[kValues]) -> bool {
 /// The least sum from which on outputs are at least `value`, or more than any sum: outputs ascend.
 class Thresholds {
  public:
-  Thresholds(Summands const& s, proto::Multiplier output, int32_t zero_point, proto::Clamp clamp)
-      : clamp_(clamp) {
+  Thresholds(Summands const& s, Stairs const& stairs, Finish const& finish) : clamp_(finish.clamp) {
     int64_t from = int64_t{s.first[0]} + s.second[0];
     int64_t const end = int64_t{s.first[kValues - 1]} + s.second[kValues - 1] + 1;
-    for (int32_t value = clamp.low + 1; value <= clamp.high; ++value) {
+    for (int32_t value = clamp_.low + 1; value <= clamp_.high; ++value) {
       for (int64_t to = end; from < to;) {
         int64_t const middle = from + (to - from) / 2;
-        if (requantise(static_cast<int32_t>(middle), output, zero_point, clamp) >= value)
+        if (requantise(static_cast<int32_t>(middle), stairs.multiplier, finish.zero_point, clamp_,
+                       stairs.rounding) >= value)
           to = middle;
         else
           from = middle + 1;
@@ -102,12 +102,12 @@ auto pair_of(int64_t first, int64_t second) -> int32_t {
 
 }  // namespace
 
-auto find_linear_sum(Summands const& s, proto::Multiplier output, int32_t zero_point,
-                     proto::Clamp clamp) -> LinearSum {
+auto find_linear_sum(Summands const& s, Stairs const& stairs, Finish const& finish) -> LinearSum {
+  auto const clamp = finish.clamp;
   if (clamp.low == clamp.high || !ascends(s.first) || !ascends(s.second)) return {};
-  auto const factors = factors_of(s, output);
+  auto const factors = factors_of(s, stairs.multiplier);
   if (factors.shift == 0) return {};
-  Thresholds const thresholds(s, output, zero_point, clamp);
+  Thresholds const thresholds(s, stairs, finish);
   auto const bounds = bounds_of(s, thresholds, clamp, factors);
   if (bounds.low > bounds.high) return {};
   // Clamped on one side only, it could be anything from there on.

@@ -1,8 +1,9 @@
 // ADD as one floor of a linear function of both inputs, where that gives the bytes of the
-// reference's four roundings for all pairs of inputs: this is proved when a model is loaded. Other
+// reference's roundings for all pairs of inputs: this is proved when a model is loaded. Other
 // steps are computed as the reference does.
 #pragma once
 
+#include "agent/engine/x86/lines.h"
 #include "agent/engine/x86/matrix.h"
 
 namespace godwit::engine::x86 {
@@ -27,7 +28,8 @@ struct Summands {
   int32_t second[256];
 };
 
-auto find_linear_sum(Summands const& summands, proto::Multiplier output, int32_t zero_point,
-                     proto::Clamp clamp) -> LinearSum;
+/// `stairs` say what becomes of the sum.
+auto find_linear_sum(Summands const& summands, Stairs const& stairs, Finish const& finish)
+    -> LinearSum;
 
 }  // namespace godwit::engine::x86

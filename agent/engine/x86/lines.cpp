@@ -33,19 +33,19 @@ auto nearest_factor(proto::Multiplier m) -> Factor {
   return {mantissa, 31 - m.shift - extra};
 }
 
-/// The least sum that gives a value, then the value after it, and so on. Halves go up where nothing
-/// is shifted to the right, otherwise away from zero.
+/// The least sum that gives a value, then the value after it, and so on. One rounding takes halves
+/// up; two take those of the first up, and those of the second away from zero.
 class Threshold {
  public:
-  Threshold(proto::Multiplier m, int64_t value)
-      : divisor_(int64_t{m.value} << std::max(m.shift, 0)) {
-    int32_t const right = std::max(-m.shift, 0);
-    int64_t const half = right ? INT64_C(1) << (right - 1) : 0;
-    int64_t const least = value * (INT64_C(1) << right) - half + (right && value <= 0 ? 1 : 0);
-    int64_t const scaled = least * (INT64_C(1) << 31) - (INT64_C(1) << 30);
+  Threshold(Stairs const& stairs, int64_t value)
+      : divisor_(int64_t{stairs.multiplier.value} << std::max(stairs.multiplier.shift, 0)) {
+    int32_t const right = std::max(-stairs.multiplier.shift, 0);
+    int64_t const step = INT64_C(1) << (31 + right);
+    int64_t scaled = value * step - step / 2;
+    if (right && stairs.rounding == proto::Rounding::twice)
+      scaled += (value <= 0 ? INT64_C(1) << 31 : 0) - (INT64_C(1) << 30);
     sum_ = scaled >= 0 ? (scaled + divisor_ - 1) / divisor_ : -(-scaled / divisor_);
     over_ = sum_ * divisor_ - scaled;
-    int64_t const step = INT64_C(1) << (31 + right);
     step_ = step / divisor_;
     rest_ = step % divisor_;
   }
@@ -75,7 +75,7 @@ struct Bounds {
 
 /// The bounds for which the line gives all results inside the clamp, and keeps to the right side of
 /// it elsewhere.
-auto bounds_of(proto::Multiplier m, Range const& sums, proto::Clamp clamp, Factor const& factor)
+auto bounds_of(Stairs const& stairs, Range const& sums, proto::Clamp clamp, Factor const& factor)
     -> Bounds {
   Bounds bounds;
   int64_t const half = factor.unit() / 2;
@@ -83,12 +83,13 @@ auto bounds_of(proto::Multiplier m, Range const& sums, proto::Clamp clamp, Facto
   auto const below = [&](int64_t sum, int64_t value) {
     return (2 * value - 1) * half - factor.mantissa * sum;
   };
-  int32_t const first = scale(static_cast<int32_t>(sums.first), m);
-  int32_t const last = scale(static_cast<int32_t>(sums.last), m);
+  auto const m = stairs.multiplier;
+  int32_t const first = scale(static_cast<int32_t>(sums.first), m, stairs.rounding);
+  int32_t const last = scale(static_cast<int32_t>(sums.last), m, stairs.rounding);
   if (first > clamp.low) bounds.low = below(sums.first, std::min(first, clamp.high));
   if (last < clamp.high) bounds.high = below(sums.last, std::max(last, clamp.low) + 1);
   int64_t value = std::max(first, clamp.low) + 1;
-  for (Threshold t(m, value); value <= std::min(last, clamp.high); ++value, t.next()) {
+  for (Threshold t(stairs, value); value <= std::min(last, clamp.high); ++value, t.next()) {
     int64_t const least = below(t.sum(), value);
     bounds.low = std::max(bounds.low, least);
     bounds.high = std::min(bounds.high, least + factor.mantissa);  // The sum before gives less.
@@ -132,7 +133,8 @@ auto line_within(Bounds bounds, Factor const& factor, int64_t offset_most) -> Ma
 
 }  // namespace
 
-auto find_lines(proto::Multiplier m, int64_t reach, proto::Clamp clamp, bool split) -> Lines {
+auto find_lines(Stairs const& stairs, int64_t reach, proto::Clamp clamp, bool split) -> Lines {
+  auto const m = stairs.multiplier;
   if (m.value == 0) return {.found = true, .factor = 0, .rest = {}, .negative = {}};
   auto const nearest = nearest_factor(m);
   if (m.shift < -kRightMost || nearest.power < kPowerLeast || nearest.power > kPowerMost ||
@@ -142,12 +144,12 @@ auto find_lines(proto::Multiplier m, int64_t reach, proto::Clamp clamp, bool spl
     Factor const factor{nearest.mantissa + nudge, nearest.power};
     if (factor.mantissa > kExactMost) continue;
     int64_t const offset_most = kExactMost - reach;
-    auto const rest =
-        line_within(bounds_of(m, {split ? 0 : -reach, reach}, clamp, factor), factor, offset_most);
+    auto const rest = line_within(bounds_of(stairs, {split ? 0 : -reach, reach}, clamp, factor),
+                                  factor, offset_most);
     if (!rest.found) continue;
     auto const negative =
-        split ? line_within(bounds_of(m, {-std::max<int64_t>(reach, 1), -1}, clamp, factor), factor,
-                            offset_most)
+        split ? line_within(bounds_of(stairs, {-std::max<int64_t>(reach, 1), -1}, clamp, factor),
+                            factor, offset_most)
               : rest;
     if (negative.found)
       return {

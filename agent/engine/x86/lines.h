@@ -1,6 +1,6 @@
 // Requantising by one product in float32 with one rounding, where that is proved to give the bytes
-// of the reference's two roundings: outputs are steps that a straight line climbs, and a channel
-// has at most 255 of them. Looked for when a model is loaded; docs/engine.md, "x86".
+// of the reference's two roundings, or its one: outputs are steps that a straight line climbs, and
+// a channel has at most 255 of them. Looked for when a model is loaded; docs/engine.md, "x86".
 #pragma once
 
 #include "proto/format/operators.h"
@@ -22,9 +22,14 @@ struct Lines {
   Line negative;  // of sums below 0; if they have one of their own
 };
 
-/// Of sums that are at most `reach` from 0. `clamp` is without the zero point. Halves are rounded
-/// away from zero, so that negative outputs need a line of their own: `split`.
-auto find_lines(proto::Multiplier multiplier, int64_t reach, proto::Clamp clamp, bool split)
-    -> Lines;
+/// How the reference scales a channel's sums.
+struct Stairs {
+  proto::Multiplier multiplier;
+  proto::Rounding rounding;
+};
+
+/// Of sums that are at most `reach` from 0. `clamp` is without the zero point. Two roundings take
+/// halves away from zero, so that negative outputs need a line of their own: `split`.
+auto find_lines(Stairs const& stairs, int64_t reach, proto::Clamp clamp, bool split) -> Lines;
 
 }  // namespace godwit::engine::x86

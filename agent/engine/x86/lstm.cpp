@@ -9,6 +9,8 @@ namespace godwit::engine::x86 {
 
 namespace {
 
+constexpr auto kRounding = proto::Rounding::twice;
+
 constexpr int32_t kProductMax = 1 << 30;  // of two values of sixteen bits
 
 /// One of the two matrices: which values it multiplies, by what its sums are scaled.
@@ -44,7 +46,7 @@ auto fits_part(Part const& part) -> bool {
   for (int32_t gate = 0; gate < kGates; ++gate)
     for (int32_t unit = 0; unit < part.units; ++unit)
       if (auto const c = part.channel(gate, unit);
-          !fits_factor(c.multiplier, std::abs(int64_t{c.bias}) + products))
+          !fits_factor(c.multiplier, std::abs(int64_t{c.bias}) + products, kRounding))
         return false;
   return true;
 }
@@ -61,7 +63,7 @@ void pack_part(Part const& part, uint8_t* packed) {
     auto* const weights = const_cast<int8_t*>(matrix.weights(b - gate)) + gate * kLanes * kDepth;
     for (int32_t lane = 0; lane < kLanes; ++lane) {
       if (first + lane >= part.units) {
-        set_lane(block, lane, {0, {.value = 0, .shift = -1}});
+        set_lane(block, lane, {0, {.value = 0, .shift = -1}}, kRounding);
         continue;
       }
       auto const* row =
@@ -75,7 +77,7 @@ void pack_part(Part const& part, uint8_t* packed) {
       channel.bias =
           static_cast<int32_t>(static_cast<uint32_t>(channel.bias) -
                                sum * static_cast<uint32_t>(kOffset + part.values.zero_point));
-      set_lane(block, lane, channel);
+      set_lane(block, lane, channel, kRounding);
     }
   }
 }
@@ -88,7 +90,7 @@ void fill_curve(Curve& curve, uint32_t beyond) {
 }
 
 void fill_block(Block& block, proto::Multiplier multiplier) {
-  for (int32_t lane = 0; lane < kLanes; ++lane) set_lane(block, lane, {0, multiplier});
+  for (int32_t lane = 0; lane < kLanes; ++lane) set_lane(block, lane, {0, multiplier}, kRounding);
 }
 
 auto copied_row_bytes(int32_t depth) -> uint64_t {
@@ -103,9 +105,10 @@ auto lstm_fits(Step const& step) -> bool {
   auto const& in = step.inputs[0];
   bool const apart = in.place != out.place || in.data + in.size_bytes <= out.data ||
                      out.data + out.size_bytes <= in.data;
-  return apart && fits_part(input_part(step, p)) && fits_part(recurrent_part(step, p)) &&
-         fits_factor(p.forget, kProductMax) && fits_factor(p.update, kProductMax) &&
-         fits_factor(p.output, kProductMax);
+  return apart && step.op.rounding() == kRounding && fits_part(input_part(step, p)) &&
+         fits_part(recurrent_part(step, p)) && fits_factor(p.forget, kProductMax, kRounding) &&
+         fits_factor(p.update, kProductMax, kRounding) &&
+         fits_factor(p.output, kProductMax, kRounding);
 }
 
 auto lstm_packed_bytes(Step const& step) -> uint64_t {

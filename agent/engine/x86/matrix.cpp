@@ -111,10 +111,11 @@ auto effective(proto::Multiplier m) -> proto::Multiplier {
 
 }  // namespace
 
-auto fits_factor(proto::Multiplier multiplier, int64_t largest) -> bool {
+auto fits_factor(proto::Multiplier multiplier, int64_t largest, proto::Rounding rounding) -> bool {
   int32_t const shift = effective(multiplier).shift;
   // Values may wrap as they will, but not what is shifted to the left, nor the result.
-  return shift < 0 || largest <= INT64_C(0x3fffffff) >> (shift + 1);
+  if (shift < 0) return rounding == proto::Rounding::twice || largest <= INT64_C(0x3fffffff);
+  return largest <= INT64_C(0x3fffffff) >> (shift + 1);
 }
 
 auto fits_blocks(Step const& step, int64_t depth) -> bool {
@@ -123,17 +124,18 @@ auto fits_blocks(Step const& step, int64_t depth) -> bool {
   auto const channels = step.channels();
   for (size_t i = 0; i < channels.size(); ++i)
     if (auto const c = channels[i];
-        !fits_factor(c.multiplier, std::abs(int64_t{c.bias}) + products))
+        !fits_factor(c.multiplier, std::abs(int64_t{c.bias}) + products, step.op.rounding()))
       return false;
   return true;
 }
 
-void set_lane(Block& block, int32_t lane, Channel const& channel) {
+void set_lane(Block& block, int32_t lane, Channel const& channel, proto::Rounding rounding) {
   auto const m = effective(channel.multiplier);
   block.bias[lane] = channel.bias;
   block.whole.multiplier[lane] = m.value;
-  block.whole.shift[lane] = m.shift < 0 ? 31 - m.shift : 32;
-  block.whole.left[lane] = m.shift < 0 ? 0 : m.shift + 1;
+  bool const twice = m.shift < 0 && rounding == proto::Rounding::twice;
+  block.whole.shift[lane] = (twice ? 31 : 32) + std::max(-m.shift, 0);
+  block.whole.left[lane] = twice ? 0 : 1 + std::max(m.shift, 0);
   block.scaling = Scaling::whole;
 }
 
@@ -154,7 +156,7 @@ void set_lanes(Step const& step, Layout const& layout, int32_t index, WeightSum 
     auto channel = i < channels.size() ? channels[i] : Channel{0, {.value = 0, .shift = -1}};
     channel.bias =
         static_cast<int32_t>(static_cast<uint32_t>(channel.bias) - weights[lane].sum * moved);
-    set_lane(block, lane, channel);
+    set_lane(block, lane, channel, step.op.rounding());
   }
 }
 
@@ -168,14 +170,16 @@ auto reach_of(Step const& step, size_t channel, WeightSum const& weights) -> int
 void straighten(Block& block, Reaches const& reaches, Finish const& finish) {
   int32_t const zero_point = finish.zero_point;
   proto::Clamp const clamp{finish.clamp.low - zero_point, finish.clamp.high - zero_point};
-  bool const split = clamp.low < 0;
+  bool const twice = std::any_of(block.whole.left, block.whole.left + kLanes,
+                                 [](int32_t left) { return left == 0; });
+  bool const split = twice && clamp.low < 0;
   Straight straight;
   int32_t bias[kLanes];
   for (int32_t lane = 0; lane < kLanes; ++lane) {
     int32_t const left = block.whole.left[lane];
-    auto const lines =
-        find_lines({block.whole.multiplier[lane], left ? left - 1 : 31 - block.whole.shift[lane]},
-                   reaches[lane], clamp, split);
+    proto::Multiplier const m{block.whole.multiplier[lane], 31 + left - block.whole.shift[lane]};
+    auto const rounding = left ? proto::Rounding::once : proto::Rounding::twice;
+    auto const lines = find_lines({m, rounding}, reaches[lane], clamp, split);
     if (!lines.found) return;
     // Numbers whose float32 have their units in the last bit.
     constexpr int32_t kMiddle = 3 << 22;

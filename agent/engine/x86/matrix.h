@@ -40,7 +40,8 @@ constexpr Layout kAvx2Layout = {true, true, 1, 1, false, false};
 ///   ((sum << left) * multiplier + round - (negative ? tie : 0)) >> shift
 /// for floor(floor(a / 2^31 + 1/2) / 2^r + 1/2) needs one floor only, and what a half away from
 /// zero asks of negative values is `tie`. Where nothing is shifted to the right (r = 0) there is
-/// one rounding only: then left = 1 + what the factor shifts, round = 2^31, tie = 0, shift = 32.
+/// one rounding only, as in models that round once: then left = 1 + what the factor shifts to the
+/// left, round = 2^(31 + r), tie = 0, shift = 32 + r.
 /// Otherwise left = 0, round = 2^30 + 2^(30 + r), tie = 2^31, shift = 31 + r.
 struct alignas(kMemoryAlignment) Whole {
   int32_t multiplier[kLanes];
@@ -77,7 +78,7 @@ struct Finish {
 };
 
 /// Whether values of at most this magnitude can be scaled by a block.
-auto fits_factor(proto::Multiplier multiplier, int64_t largest) -> bool;
+auto fits_factor(proto::Multiplier multiplier, int64_t largest, proto::Rounding rounding) -> bool;
 /// Whether every sum of `depth` products can be requantised by blocks. Holds for all models but
 /// those of factors far above 1.
 auto fits_blocks(Step const& step, int64_t depth) -> bool;
@@ -94,7 +95,7 @@ struct WeightSum {
 };
 
 /// A block is scaled by `whole` at first.
-void set_lane(Block& block, int32_t lane, Channel const& channel);
+void set_lane(Block& block, int32_t lane, Channel const& channel, proto::Rounding rounding);
 void copy_lane(Block& block, int32_t from, int32_t to);
 /// All lanes of block `index` of a step's channels. By the sums of each lane's weights biases make
 /// up for the zero point and for what was added to activations.

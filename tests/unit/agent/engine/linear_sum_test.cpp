@@ -12,11 +12,12 @@
 namespace godwit::engine::x86 {
 namespace {
 
-auto summands_of(proto::AddParams const& p, int32_t zero_a, int32_t zero_b) -> Summands {
+auto summands_of(proto::AddParams const& p, int32_t zero_a, int32_t zero_b,
+                 proto::Rounding rounding = proto::Rounding::twice) -> Summands {
   Summands s;
   for (int32_t i = 0; i < 256; ++i) {
-    s.first[i] = scale(wrap_shift_left(i - 128 - zero_a, p.left_shift), p.first);
-    s.second[i] = scale(wrap_shift_left(i - 128 - zero_b, p.left_shift), p.second);
+    s.first[i] = scale(wrap_shift_left(i - 128 - zero_a, p.left_shift), p.first, rounding);
+    s.second[i] = scale(wrap_shift_left(i - 128 - zero_b, p.left_shift), p.second, rounding);
   }
   return s;
 }
@@ -35,12 +36,12 @@ auto linear(LinearSum const& sum, int32_t a, int32_t b, proto::Clamp clamp) -> i
   return std::clamp(static_cast<int32_t>(high >> sum.shift), clamp.low, clamp.high);
 }
 
-auto holds(LinearSum const& sum, Summands const& s, proto::AddParams const& p, int32_t zero_out)
-    -> bool {
+auto holds(LinearSum const& sum, Summands const& s, proto::AddParams const& p, int32_t zero_out,
+           proto::Rounding rounding = proto::Rounding::twice) -> bool {
   for (int32_t a = 0; a < 256; ++a)
     for (int32_t b = 0; b < 256; ++b)
       if (linear(sum, a - 128, b - 128, p.clamp) !=
-          requantise(s.first[a] + s.second[b], p.output, zero_out, p.clamp))
+          requantise(s.first[a] + s.second[b], p.output, zero_out, p.clamp, rounding))
         return false;
   return true;
 }
@@ -51,11 +52,12 @@ TEST(LinearSum, IsTheSumOfTheReferenceForAllPairs) {
     RandomStep random(seed);
     int32_t const zero_out = random.zero_point();
     auto const p = random.add_params(zero_out);
-    auto const s = summands_of(p, random.zero_point(), random.zero_point());
-    auto const sum = find_linear_sum(s, p.output, zero_out, p.clamp);
+    auto const rounding = random.one_in(3) ? proto::Rounding::once : proto::Rounding::twice;
+    auto const s = summands_of(p, random.zero_point(), random.zero_point(), rounding);
+    auto const sum = find_linear_sum(s, {p.output, rounding}, {zero_out, p.clamp});
     if (!sum.exact) continue;
     ++exact;
-    ASSERT_TRUE(holds(sum, s, p, zero_out)) << "seed " << seed;
+    ASSERT_TRUE(holds(sum, s, p, zero_out, rounding)) << "seed " << seed;
   }
   EXPECT_GT(exact, 20);
 }
@@ -82,7 +84,7 @@ TEST(LinearSum, IsFoundForMostLayers) {
                              .output = quantised(2 * std::max(a, b) / (1 << 20) / out),
                              .clamp = {random.one_in(2) ? zero_out : -128, 127}};
     auto const s = summands_of(p, random.zero_point(), random.zero_point());
-    auto const sum = find_linear_sum(s, p.output, zero_out, p.clamp);
+    auto const sum = find_linear_sum(s, {p.output, proto::Rounding::twice}, {zero_out, p.clamp});
     if (!sum.exact) continue;
     ++exact;
     ASSERT_TRUE(holds(sum, s, p, zero_out)) << "seed " << seed;

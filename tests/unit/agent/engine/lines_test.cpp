@@ -23,10 +23,12 @@ auto output(Lines const& lines, int32_t sum, bool split, proto::Clamp clamp) -> 
 }
 
 /// Every sum within reach, or those around each step where there are too many.
-auto holds(Lines const& lines, proto::Multiplier m, int32_t reach, bool split, proto::Clamp clamp)
+auto holds(Lines const& lines, Stairs const& stairs, int32_t reach, bool split, proto::Clamp clamp)
     -> bool {
+  auto const m = stairs.multiplier;
   auto const right = [&](int32_t sum) {
-    return output(lines, sum, split, clamp) == std::clamp(scale(sum, m), clamp.low, clamp.high);
+    return output(lines, sum, split, clamp) ==
+           std::clamp(scale(sum, m, stairs.rounding), clamp.low, clamp.high);
   };
   constexpr int32_t kAll = 200'000;
   for (int32_t sum = -std::min(reach, kAll); sum <= std::min(reach, kAll); ++sum)
@@ -58,12 +60,13 @@ auto try_layers(uint32_t seeds, bool wild) -> Found {
     int32_t const zero = random.zero_point();
     auto clamp = random.clamp(zero);
     clamp = {clamp.low - zero, clamp.high - zero};
-    bool const split = clamp.low < 0;
-    auto const lines = find_lines(m, reach, clamp, split);
+    Stairs const stairs{m, random.one_in(3) ? proto::Rounding::once : proto::Rounding::twice};
+    bool const split = clamp.low < 0 && stairs.rounding == proto::Rounding::twice;
+    auto const lines = find_lines(stairs, reach, clamp, split);
     ++count.all;
     if (!lines.found) continue;
     ++count.found;
-    EXPECT_TRUE(holds(lines, m, reach, split, clamp)) << "seed " << seed;
+    EXPECT_TRUE(holds(lines, stairs, reach, split, clamp)) << "seed " << seed;
   }
   return count;
 }
@@ -79,10 +82,13 @@ TEST(Lines, AreFoundForMostChannels) {
 }
 
 TEST(Lines, AreNotFoundWhereSumsAreTooLargeForFloat32) {
-  EXPECT_TRUE(find_lines({1 << 30, -12}, (1 << 20), {0, 127}, false).found);
-  EXPECT_FALSE(find_lines({1 << 30, -12}, 1 << 24, {0, 127}, false).found);
-  EXPECT_FALSE(find_lines({1 << 30, 0}, 1 << 20, {0, 127}, false).found);  // of more than 16 bits
-  EXPECT_FALSE(find_lines({1 << 30, -31}, 1 << 20, {0, 127}, false).found);
+  auto const found = [](int32_t shift, int64_t reach) {
+    return find_lines({{1 << 30, shift}, proto::Rounding::twice}, reach, {0, 127}, false).found;
+  };
+  EXPECT_TRUE(found(-12, 1 << 20));
+  EXPECT_FALSE(found(-12, 1 << 24));
+  EXPECT_FALSE(found(0, 1 << 20));  // of more than 16 bits
+  EXPECT_FALSE(found(-31, 1 << 20));
 }
 
 }  // namespace
