@@ -134,7 +134,10 @@ struct Path {
   char const* name;
   bool (*runs_here)();
   std::span<Kernel const> kernels;
-  bool rounds_once = false;  // kernels also fit steps that do, if they can
+  // What kernels are also asked whether they fit: steps that round once, and weights with a zero
+  // point.
+  bool rounds_once = false;
+  bool shifts_weights = false;
 };
 
 /// Every path that this build has, the fastest first. The last is `kPortable`, which runs

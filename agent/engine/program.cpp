@@ -63,23 +63,22 @@ auto make_step(proto::ModelView const& model, proto::Operator const& op, Places 
   return {op, {inputs, op.input_count()}, {outputs, op.output_count()}};
 }
 
-/// Whether every path may run it. The portable one alone computes with int16, and knows weights
-/// with a zero point; not all round once.
-auto is_common(Path const& path, Step const& step) -> bool {
+/// Whether a path may run it at all. The portable one alone computes with int16.
+auto is_known(Path const& path, Step const& step) -> bool {
   if (step.op.rounding() == proto::Rounding::once && !path.rounds_once) return false;
   if (!step.outputs.empty() && step.output().type == proto::TensorType::int16) return false;
   switch (step.op.code()) {
     case proto::Opcode::conv_2d:
     case proto::Opcode::depthwise_conv_2d:
     case proto::Opcode::fully_connected:
-      return step.inputs[1].zero_point == 0;
+      return path.shifts_weights || step.inputs[1].zero_point == 0;
     default:
       return true;
   }
 }
 
 auto find_kernel(Path const& path, Step const& step) -> Kernel const* {
-  if (&path != &kPortable && !is_common(path, step)) return nullptr;
+  if (&path != &kPortable && !is_known(path, step)) return nullptr;
   for (auto const& kernel : path.kernels)
     if (kernel.code == step.op.code() && (!kernel.fits || kernel.fits(step))) return &kernel;
   return nullptr;

@@ -20,10 +20,10 @@ auto rows_of(Convolution const& conv) -> int32_t {
 
 /// Bytes that windows of three columns slide by from row to row, where a product may use it.
 auto slide(Convolution const& conv, Layout const& layout) -> int32_t {
-  bool const slides = layout.slides && !is_depthwise(conv.step) && conv.kernel_width == 3 &&
-                      conv.p.dilation_width == 1 && conv.p.window.stride_width == 1 &&
-                      conv.in[3] % kDepth == 0 && conv.out[3] > kLanes / 2 &&
-                      conv.out[3] <= 2 * kLanes;
+  bool const slides = layout.slides && weight_parts(conv.step) == 1 && !is_depthwise(conv.step) &&
+                      conv.kernel_width == 3 && conv.p.dilation_width == 1 &&
+                      conv.p.window.stride_width == 1 && conv.in[3] % kDepth == 0 &&
+                      conv.out[3] > kLanes / 2 && conv.out[3] <= 2 * kLanes;
   return slides ? conv.in[3] : 0;
 }
 
@@ -37,6 +37,8 @@ auto runs_of(Convolution const& conv, Layout const& layout) -> Runs {
     runs.channel_stride = 1;
     runs.depth_stride = conv.out[3];
   }
+  runs.parts = weight_parts(conv.step);
+  runs.count *= runs.parts;
   runs.even = rows_of(conv) > 1 && !slide(conv, layout) && ends_half(layout, conv.out[3], runs);
   return runs;
 }
@@ -82,7 +84,7 @@ struct alignas(kMemoryAlignment) Strips {
 auto conv_fits(Step const& step, Layout const& layout) -> bool {
   Convolution const conv(step);
   auto const runs = runs_of(conv, layout);
-  return (!is_depthwise(step) || conv.in[3] == 1) && runs.count <= kRunsMax &&
+  return (!is_depthwise(step) || conv.in[3] == 1) && runs.count <= kRunsMax && fits_weights(step) &&
          conv_scratch_bytes(step, layout) <= kCopyBytesMax &&
          fits_blocks(step, int64_t{runs.count} * runs.run_bytes);
 }
@@ -102,10 +104,12 @@ void conv_pack(Step const& step, Layout const& layout, uint8_t* packed) {
   strips.column_step = ptrdiff_t{layout.value_bytes()} * conv.p.window.stride_width * conv.in[3];
   strips.copy_at = kSumsBytes + pointers_bytes(conv);
   int32_t offsets[kRunsMax];
-  int32_t const per_line = runs.count / conv.kernel_height;
+  int32_t const once = runs.count / runs.parts;
+  int32_t const per_line = once / conv.kernel_height;
   for (int32_t i = 0; i < runs.count; ++i)
-    offsets[i] = static_cast<int32_t>(i / per_line * conv.p.dilation_height * pitch(conv, layout) +
-                                      ptrdiff_t{i % per_line} * conv.p.dilation_width * conv.in[3]);
+    offsets[i] =
+        static_cast<int32_t>(i % once / per_line * conv.p.dilation_height * pitch(conv, layout) +
+                             ptrdiff_t{i % once % per_line} * conv.p.dilation_width * conv.in[3]);
   pack_matrix(step, layout, finish_of(step, conv.p.clamp), runs, offsets, rows_of(conv),
               packed + sizeof(Strips));
   reinterpret_cast<Matrix*>(packed + sizeof(Strips))->slide = slide(conv, layout);

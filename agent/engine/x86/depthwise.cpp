@@ -16,8 +16,8 @@ auto round_up(uint64_t bytes) -> uint64_t {
 /// A window for which there is a kernel of its own, where bytes are multiplied.
 auto is_three_by_three(Convolution const& conv, Layout const& layout) -> bool {
   auto const& p = conv.p;
-  return !layout.words && conv.kernel_height == 3 && conv.kernel_width == 3 &&
-         p.dilation_height == 1 && p.dilation_width == 1 &&
+  return !layout.words && weight_parts(conv.step) == 1 && conv.kernel_height == 3 &&
+         conv.kernel_width == 3 && p.dilation_height == 1 && p.dilation_width == 1 &&
          p.window.stride_height == p.window.stride_width && p.window.stride_height <= 2;
 }
 
@@ -29,14 +29,15 @@ auto columns_of(Convolution const& conv, Layout const& layout) -> int32_t {
              : 1;
 }
 
+/// Taps of the window, once for each part of the weights.
 auto taps_of(Convolution const& conv) -> int32_t {
-  return conv.kernel_height * conv.kernel_width;
+  return conv.kernel_height * conv.kernel_width * weight_parts(conv.step);
 }
 
 /// Windows of one column that slide by one line: four of them see mostly the same lines.
 auto slides_down(Convolution const& conv, Layout const& layout) -> bool {
-  return !layout.words && conv.kernel_width == 1 && conv.p.window.stride_height == 1 &&
-         conv.p.dilation_height == 1 && conv.out[1] > 1;
+  return !layout.words && weight_parts(conv.step) == 1 && conv.kernel_width == 1 &&
+         conv.p.window.stride_height == 1 && conv.p.dilation_height == 1 && conv.out[1] > 1;
 }
 
 auto tap_groups_of(Convolution const& conv, Layout const& layout) -> int32_t {
@@ -91,11 +92,14 @@ auto channel_of(Depthwise const& d, Layout const& layout, int32_t b, int32_t lan
 void pack_block(Convolution const& conv, Layout const& layout, Depthwise const& d, int32_t b,
                 int8_t* weights, WeightSum* sums) {
   int8_t const* const from = conv.step.inputs[1].int8();
+  int32_t const parts = weight_parts(conv.step);
+  int32_t const once = taps_of(conv) / parts;
   for (int32_t lane = 0; lane < kLanes; ++lane) {
     int32_t const channel = channel_of(d, layout, b, lane);
     if (channel >= d.channels) continue;
     for (int32_t t = 0; t < taps_of(conv); ++t) {
-      int8_t const value = from[ptrdiff_t{t} * d.channels + channel];
+      int8_t const value = weight_part(from[ptrdiff_t{t % once} * d.channels + channel],
+                                       conv.step.inputs[1].zero_point, parts, t / once);
       for (int32_t shift = 0; shift < d.shifts; ++shift) {
         int8_t* const to = weights + place_of(d, layout, lane, t, shift);
         to[0] = value;
@@ -123,7 +127,7 @@ auto source_of(Convolution const& conv, int32_t columns, int32_t lane, int32_t t
 
 auto depthwise_fits(Step const& step, Layout const& layout) -> bool {
   Convolution const conv(step);
-  return conv.in[3] == conv.out[3] && taps_of(conv) <= kTapsMax &&
+  return conv.in[3] == conv.out[3] && taps_of(conv) <= kTapsMax && fits_weights(step) &&
          depthwise_scratch_bytes(step, layout) <= kCopyBytesMax && fits_blocks(step, taps_of(conv));
 }
 
@@ -153,10 +157,12 @@ void depthwise_pack(Step const& step, Layout const& layout, uint8_t* packed) {
       d.order[lane * kDepth + t] = source_of(conv, d.columns, lane, t);
   auto* const taps = reinterpret_cast<int32_t*>(packed + places.taps);
   // What fills the last group up has the weight 0 and is read from the first tap.
-  for (int32_t t = 0; t < taps_of(conv); ++t)
-    taps[d.three_by_three ? t / 3 * kDepth + t % 3 : t] =
-        static_cast<int32_t>(t / conv.kernel_width * conv.p.dilation_height * d.pitch +
-                             ptrdiff_t{t % conv.kernel_width} * conv.p.dilation_width * d.channels);
+  for (int32_t t = 0; t < taps_of(conv); ++t) {
+    int32_t const tap = t % (conv.kernel_height * conv.kernel_width);
+    taps[d.three_by_three ? t / 3 * kDepth + t % 3 : t] = static_cast<int32_t>(
+        tap / conv.kernel_width * conv.p.dilation_height * d.pitch +
+        ptrdiff_t{tap % conv.kernel_width} * conv.p.dilation_width * d.channels);
+  }
   auto* const blocks = reinterpret_cast<Block*>(packed + places.blocks);
   for (int32_t b = 0; b < d.blocks; ++b) {
     WeightSum sums[kLanes] = {};

@@ -11,12 +11,18 @@ namespace {
 
 /// Rows lie one after another; the last step of each may have to be filled up.
 struct Dense {
-  int32_t depth, rows;
+  int32_t depth, rows, parts;
 
   explicit Dense(Step const& step)
-      : depth(step.inputs[1].shape[1]), rows(step.inputs[0].shape.elements / depth) {}
+      : depth(step.inputs[1].shape[1]),
+        rows(step.inputs[0].shape.elements / depth),
+        parts(weight_parts(step)) {}
 
-  auto runs() const -> Runs { return {1, depth, depth, 1}; }
+  auto runs() const -> Runs {
+    Runs runs{parts, depth, depth, 1};
+    runs.parts = parts;
+    return runs;
+  }
   auto copies(Layout const& layout) const -> bool { return layout.words || depth % kDepth != 0; }
   auto pitch() const -> ptrdiff_t { return (depth + kDepth - 1) / kDepth * kDepth; }
 };
@@ -24,7 +30,9 @@ struct Dense {
 }  // namespace
 
 auto fully_connected_fits(Step const& step) -> bool {
-  return fits_blocks(step, Dense(step).depth) && !overlaps(step);
+  Dense const dense(step);
+  return fits_blocks(step, int64_t{dense.depth} * dense.parts) && fits_weights(step) &&
+         !overlaps(step);
 }
 
 auto fully_connected_packed_bytes(Step const& step) -> uint64_t {
@@ -33,9 +41,9 @@ auto fully_connected_packed_bytes(Step const& step) -> uint64_t {
 
 void fully_connected_pack(Step const& step, Layout const& layout, uint8_t* packed) {
   Dense const dense(step);
-  constexpr int32_t kStart = 0;
+  constexpr int32_t kStarts[2] = {};
   auto const clamp = step.op.params<proto::FullyConnectedParams>().clamp;
-  pack_matrix(step, layout, finish_of(step, clamp), dense.runs(), &kStart, dense.rows, packed);
+  pack_matrix(step, layout, finish_of(step, clamp), dense.runs(), kStarts, dense.rows, packed);
 }
 
 auto fully_connected_scratch_bytes(Step const& step, Layout const& layout) -> uint64_t {

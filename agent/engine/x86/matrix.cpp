@@ -40,7 +40,10 @@ struct Places {
 class StepWeights {
  public:
   StepWeights(Step const& step, Runs const& runs, int32_t depth_step) : runs_(runs) {
-    int32_t const run = depth_step / runs.steps_per_run();
+    int32_t const once = runs.count / runs.parts;
+    int32_t const run = depth_step / runs.steps_per_run() % once;
+    part_ = depth_step / runs.steps_per_run() / once;
+    zero_point_ = step.inputs[1].zero_point;
     int32_t const first = depth_step % runs.steps_per_run() * kDepth;
     values_ = std::clamp(runs.run_bytes - first, 0, kDepth);
     channels_ = static_cast<int32_t>(step.channels().size());
@@ -53,15 +56,15 @@ class StepWeights {
     if (channel >= channels_) return;
     auto const* weights = at_ + channel * runs_.channel_stride;
     for (int32_t i = 0; i < values_; ++i, weights += runs_.depth_stride) {
-      out[place(i)] = *weights;
-      sum.add(*weights);
+      out[place(i)] = weight_part(*weights, zero_point_, runs_.parts, part_);
+      sum.add(out[place(i)]);
     }
   }
 
  private:
   Runs const& runs_;
   int8_t const* at_;
-  int32_t values_, channels_;
+  int32_t values_, channels_, part_, zero_point_;
 };
 
 /// A group of whole blocks from block `first` on.
@@ -110,6 +113,19 @@ auto effective(proto::Multiplier m) -> proto::Multiplier {
 }
 
 }  // namespace
+
+auto weight_parts(Step const& step) -> int32_t {
+  return step.inputs[1].zero_point == 0 ? 1 : 2;
+}
+
+auto weight_part(int32_t weight, int32_t zero_point, int32_t parts, int32_t part) -> int8_t {
+  int32_t const first = (weight - zero_point) / parts;
+  return static_cast<int8_t>(part == 0 ? first : weight - zero_point - first);
+}
+
+auto fits_weights(Step const& step) -> bool {
+  return step.inputs[1].zero_point > -128;
+}
 
 auto fits_factor(proto::Multiplier multiplier, int64_t largest, proto::Rounding rounding) -> bool {
   int32_t const shift = effective(multiplier).shift;

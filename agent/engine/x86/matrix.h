@@ -105,6 +105,12 @@ void set_lanes(Step const& step, Layout const& layout, int32_t index, WeightSum 
 /// from 0.
 using Reaches = int64_t[kLanes];
 void straighten(Block& block, Reaches const& reaches, Finish const& finish);
+/// Weights less their zero point have nine bits. Where there is one they are the sum of two parts,
+/// each of which is multiplied by the same activations.
+auto weight_parts(Step const& step) -> int32_t;
+auto weight_part(int32_t weight, int32_t zero_point, int32_t parts, int32_t part) -> int8_t;
+/// Not with the one zero point of which a part can be too large for a byte.
+auto fits_weights(Step const& step) -> bool;
 auto reach_of(Step const& step, size_t channel, WeightSum const& weights) -> int64_t;
 auto finish_of(Step const& step, proto::Clamp clamp) -> Finish;
 
@@ -117,6 +123,7 @@ struct Runs {
   ptrdiff_t depth_stride;    // between those of neighbouring values
 
   bool even = false;  // steps go by twos: a run may be filled up by one more
+  int32_t parts = 1;  // all runs once for each part of the weights, one after another
 
   auto steps_per_run() const -> int32_t {
     int32_t const steps = (run_bytes + kDepth - 1) / kDepth;

@@ -80,7 +80,7 @@ constexpr Kernel kAvx512Kernels[] = {
     {Opcode::unidirectional_sequence_lstm, lstm_avx512, lstm_scratch_bytes, lstm_packed_bytes,
      lstm_pack, lstm_fits},
 };
-constexpr Path kAvx512 = {"avx512", has_avx512, kAvx512Kernels, true};
+constexpr Path kAvx512 = {"avx512", has_avx512, kAvx512Kernels, true, true};
 
 // What it does not have is taken from AVX2.
 constexpr Kernel kAvxVnniKernels[] = {
@@ -88,7 +88,7 @@ constexpr Kernel kAvxVnniKernels[] = {
     as_depthwise(kConv<kAvxVnniLayout, multiply_rows_avxvnni>),
     kFullyConnected<kAvxVnniLayout, multiply_rows_avxvnni>,
 };
-constexpr Path kAvxVnni = {"avxvnni", has_avxvnni, kAvxVnniKernels, true};
+constexpr Path kAvxVnni = {"avxvnni", has_avxvnni, kAvxVnniKernels, true, true};
 
 constexpr Kernel kAvx2Kernels[] = {
     kConv<kAvx2Layout, multiply_rows_avx2>,
@@ -97,7 +97,7 @@ constexpr Kernel kAvx2Kernels[] = {
     kFullyConnected<kAvx2Layout, multiply_rows_avx2>,
     {Opcode::add, add_avx2, nullptr, add_packed_bytes, add_pack, add_fits},
 };
-constexpr Path kAvx2 = {"avx2", has_avx2, kAvx2Kernels, true};
+constexpr Path kAvx2 = {"avx2", has_avx2, kAvx2Kernels, true, true};
 
 }  // namespace
 
