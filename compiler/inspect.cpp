@@ -6,8 +6,13 @@ namespace godwit::compiler {
 
 namespace {
 
+/// What an operator makes, or the state that it writes.
+auto made_by(proto::ModelView const& model, proto::Operator const& op) -> proto::Tensor {
+  return model.tensor(op.output_count() > 0 ? op.output(0) : op.input(op.input_count() - 1));
+}
+
 auto macs(proto::ModelView const& model, proto::Operator const& op) -> uint64_t {
-  uint64_t const outputs = model.tensor(op.output(0)).elements;
+  uint64_t const outputs = made_by(model, op).elements;
   switch (op.code()) {
     case proto::Opcode::conv_2d:
     case proto::Opcode::fully_connected: {
@@ -89,7 +94,7 @@ auto cost_of(proto::ModelView const& model) -> ModelCost {
   ModelCost cost;
   for (uint32_t i = 0; i < model.operator_count(); ++i) {
     auto const op = model.op(i);
-    auto const output = model.tensor(op.output(0));
+    auto const output = made_by(model, op);
     OperatorCost one{.name = std::string(to_string(op.code())),
                      .output = std::string(output.name),
                      .shape = {output.shape.begin(), output.shape.begin() + output.rank},

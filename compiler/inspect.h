@@ -7,7 +7,7 @@ namespace godwit::compiler {
 
 struct OperatorCost {
   std::string name;
-  std::string output;  // the tensor that it makes
+  std::string output;  // the tensor that it makes, or the state that it writes
   std::vector<uint32_t> shape;
   uint64_t macs = 0;
   uint64_t constant_bytes = 0;

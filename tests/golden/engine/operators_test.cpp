@@ -8,6 +8,7 @@
 #include "agent/engine/engine.h"
 #include "agent/engine/golden.h"
 #include "compiler/compile.h"
+#include "compiler/inspect.h"
 #include "proto/format/model.h"
 
 namespace godwit {
@@ -72,6 +73,17 @@ TEST_P(Operators, EveryRowIsEqual) {
     }
     EXPECT_EQ(equal, rows) << "on path " << path;
   }
+}
+
+TEST_P(Operators, CanBeInspected) {
+  auto const compiled =
+      compiler::compile_tflite(read_file(GetParam().name + ".tflite"), {.golden_rows = 0});
+  ASSERT_TRUE(compiled) << compiled.error().what;
+  auto const model = proto::parse_model(compiled->model);
+  auto const cost = compiler::cost_of(*model);
+  EXPECT_EQ(cost.operators.size(), model->operator_count());
+  EXPECT_EQ(compiler::draw_arena(*model, 64).size(), model->operator_count());
+  EXPECT_LT(compiler::peak_operator(*model), model->operator_count());
 }
 
 INSTANTIATE_TEST_SUITE_P(Generated, Operators, testing::ValuesIn(all_sets()),
