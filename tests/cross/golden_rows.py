@@ -5,11 +5,13 @@ path that it has, and compares each byte with what the reference kernels gave.
     tests/cross/golden_rows.py --godwit build/dev/bin/godwit [--macs-max N] NAME=COMMAND ...
 
 A COMMAND is split at spaces: "aarch64=qemu-aarch64 -cpu max build/engine-aarch64/bin/engine_rows". As many
-rows are run as stay below --macs-max multiplications for a model and path.
+rows are run as stay below --macs-max multiplications for a model and path. The generated sets of
+tests/data/golden/ops are run too, as far as their values are of one byte, which has no order.
 """
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,7 @@ from pathlib import Path
 DATA = Path(__file__).resolve().parents[1] / "data"
 # model (and its outputs), inputs, rows of the files, whether each pixel becomes three by three
 PAIRS = [("sww-1", "sww", 64, False), ("ic-1", "ic", 249, False), ("ic-2", "ic", 249, False),
-         ("ic-3", "ic", 249, False), ("vww-1", "ic", 249, True), ("vww-2", "ic", 249, True)]
+         ("ic-3", "ic", 249, False), ("kws-1", "kws", 1000, False), ("vww-1", "ic", 249, True), ("vww-2", "ic", 249, True)]
 PIXELS, CHANNELS, TIMES = 32, 3, 3
 
 
@@ -61,6 +63,66 @@ class Pair:
                    for at in range(0, len(actual), self.width))
 
 
+MASK = (1 << 64) - 1
+
+
+def golden_input(seed, row, size):
+    """fill_golden_input of agent/engine/golden.cpp (docs/format-model.md, "Golden section")."""
+    state = (seed + row * 0xD1342543DE82EF95) & MASK
+
+    def byte():
+        nonlocal state
+        state = (state + 0x9E3779B97F4A7C15) & MASK
+        z = ((state ^ state >> 30) * 0xBF58476D1CE4E5B9) & MASK
+        z = ((z ^ z >> 27) * 0x94D049BB133111EB) & MASK
+        return (z ^ z >> 31) >> 56
+
+    base = level = byte()
+    out = bytearray(size)
+    for i in range(size):
+        if row % 4 == 0:
+            out[i] = byte()
+        elif row % 4 == 1:
+            level = min(255, max(0, level + (byte() & 15) - 7))
+            out[i] = level
+        elif row % 4 == 2:
+            out[i] = (base + (byte() & 31)) & 255
+        else:
+            out[i] = byte() if byte() < 16 else base
+    return bytes(out)
+
+
+class Generated(Pair):
+    def __init__(self, godwit, folder, name, seed):
+        self.name, self.rows = name, 24
+        self.compiled = folder / f"{name}.gwm"
+        subprocess.run([godwit, "model", "compile", "-q", DATA / f"golden/ops/{name}.tflite", "-o", self.compiled],
+                       check=True)
+        shown = json.loads(subprocess.run([godwit, "model", "inspect", "--json", self.compiled], check=True,
+                                          capture_output=True).stdout)
+        inputs = shown["tensors"][:shown["inputs"]]
+        self.expected = (DATA / f"golden/ops/{name}.out.bin").read_bytes()
+        self.width = len(self.expected) // self.rows
+        edges = {tensor["type"] for tensor in inputs} | self.output_types(shown)
+        self.usable = edges <= {"int8", "uint8"} and "stream" not in name
+        self.inputs = folder / f"{name}.in.bin"
+        size = sum(math.prod(tensor["shape"]) for tensor in inputs)
+        if self.usable:
+            self.inputs.write_bytes(b"".join(golden_input(seed, row, size) for row in range(self.rows)))
+
+    @staticmethod
+    def output_types(shown):
+        """Of what the last operator makes."""
+        last = shown["operators"][-1]["output"]
+        return {tensor["type"] for tensor in shown["tensors"] if tensor["name"] == last}
+
+
+def generated_sets(godwit, folder):
+    lines = (DATA / "golden/ops/seeds.txt").read_text().splitlines()
+    sets = [Generated(godwit, folder, name, int(seed)) for name, seed in map(str.split, lines)]
+    return [one for one in sets if one.usable]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--godwit", required=True)
@@ -71,6 +133,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="godwit-rows-") as name:
         folder = Path(name)
         pairs = [Pair(args.godwit, folder, args.macs_max, *pair) for pair in PAIRS]
+        sets = generated_sets(args.godwit, folder)
         for runner in args.runners:
             processor, _, command = runner.partition("=")
             command = command.split()
@@ -80,6 +143,10 @@ def main():
                     equal = pair.equal_rows(command, path, folder)
                     good &= equal == pair.rows
                     print(f"{processor} {path} {pair.name}: {equal} of {pair.rows} rows equal", flush=True)
+            for path in listed.stdout.split():
+                equal = [one.name for one in sets if one.equal_rows(command, path, folder) == one.rows]
+                good &= len(equal) == len(sets)
+                print(f"{processor} {path}: all rows of {len(equal)} of {len(sets)} generated sets equal", flush=True)
     return 0 if good else 1
 
 
