@@ -15,14 +15,19 @@ constexpr uint64_t kStepsMax = 1u << 20;
 /// How many multiplications or comparisons an operator takes, at most.
 inline auto steps_of(proto::ModelView const& model, proto::Operator const& op) -> uint64_t {
   using proto::Opcode;
-  uint64_t const outputs = model.tensor(op.output(0)).elements;
+  uint64_t const outputs = op.output_count() > 0 ? model.tensor(op.output(0)).elements : 0;
   uint64_t const inputs = model.tensor(op.input(0)).elements;
   switch (op.code()) {
     case Opcode::conv_2d:
     case Opcode::depthwise_conv_2d:
     case Opcode::fully_connected:
-      return outputs * model.tensor(op.input(1)).elements;
+    case Opcode::transpose_conv:
+    case Opcode::batch_matmul:
+      return outputs * std::min<uint64_t>(model.tensor(op.input(1)).elements, kStepsMax);
+    case Opcode::detection_postprocess:  // every box beside every other, for each class
+      return inputs * std::min<uint64_t>(model.tensor(op.input(1)).elements, kStepsMax);
     case Opcode::average_pool_2d:
+    case Opcode::average_pool_2d_up:
     case Opcode::max_pool_2d:
       return outputs * std::min<uint64_t>(inputs, kStepsMax);
     default:
