@@ -5,6 +5,7 @@
 #include "cli/core/files.h"
 #include "cli/core/format.h"
 #include "cli/core/in_place_file.h"
+#include "cli/core/mapped_file.h"
 #include "cli/core/output.h"
 #include "cli/core/part_file.h"
 #include "cli/core/progress.h"
@@ -29,6 +30,7 @@ constexpr uint64_t kLayoutBytesMax = 8u << 20;
 
 auto profile_of(std::string const& name) -> proto::Profile {
   if (name == "bytes") return proto::Profile::bytes;
+  if (name == "fast") return proto::Profile::weights_fast;
   return name == "small" ? proto::Profile::weights_small : proto::Profile::weights_large;
 }
 
@@ -44,26 +46,35 @@ struct Paths {
   bool in_place = false;   // made for, or applied to, the only copy of the old file
 };
 
-auto find_tensors(Paths const& paths, ByteView old_file, ByteView new_file)
-    -> Result<delta::FoundPairs> {
-  if (paths.layout.empty()) return delta::find_pairs(old_file, new_file);
+auto find_tensors(Paths const& paths, ByteView old_file, ByteView new_file,
+                  std::function<void()> const& let_go) -> Result<delta::FoundPairs> {
+  if (paths.layout.empty()) return delta::find_pairs(old_file, new_file, let_go);
   TRY(Bytes const layout, read_file(paths.layout, kLayoutBytesMax));
   Bytes old_layout = layout;
   if (!paths.old_layout.empty()) {
     TRY(old_layout, read_file(paths.old_layout, kLayoutBytesMax));
   }
-  return delta::find_pairs_by_layout(old_file, as_text(old_layout), new_file, as_text(layout));
+  return delta::find_pairs_by_layout(old_file, as_text(old_layout), new_file, as_text(layout),
+                                     let_go);
 }
 
 auto create(Context& context, Paths const& paths) -> Result<> {
-  TRY(Bytes const old_file, read_file(paths.old_file, limits::kModelBytesMax));
-  TRY(Bytes const new_file, read_file(paths.new_file, limits::kModelBytesMax));
+  TRY(auto const old_mapped, MappedFile::open(paths.old_file, limits::kModelBytesMax));
+  TRY(auto const new_mapped, MappedFile::open(paths.new_file, limits::kModelBytesMax));
+  ByteView const old_file = old_mapped.bytes();
+  ByteView const new_file = new_mapped.bytes();
+  auto const let_go = [&] {
+    old_mapped.let_go();
+    new_mapped.let_go();
+  };
   Progress progress(context, "finding tensors", 0);
-  TRY(auto const found, find_tensors(paths, old_file, new_file));
+  TRY(auto const found, find_tensors(paths, old_file, new_file, let_go));
+  let_go();
   progress.rename("making the patch");
   delta::PatchOptions options{
       .format = paths.format == "bsdiff" ? proto::PatchFormat::bsdiff : proto::PatchFormat::godwit,
-      .profile = profile_of(paths.profile)};
+      .profile = profile_of(paths.profile),
+      .let_go = let_go};
   TRY(Bytes patch, delta::make_patch_of(old_file, new_file, found, options));
   if (paths.in_place) {
     TRY(patch, delta::order_in_place(old_file, new_file, patch));
@@ -233,9 +244,9 @@ void add_delta_commands(CLI::App& app, Context& context) {
       ->check(CLI::IsMember({"bsdiff", "godwit"}))
       ->capture_default_str();
   make->add_option("--profile", paths->profile,
-                   "what the device decodes: bytes; small: weights in 192 KiB; large: weights, "
-                   "smaller patches")
-      ->check(CLI::IsMember({"bytes", "small", "large"}))
+                   "what the device decodes: bytes; small: weights in 192 KiB; fast: as small, "
+                   "several times faster; large: weights, smaller patches")
+      ->check(CLI::IsMember({"bytes", "small", "fast", "large"}))
       ->capture_default_str();
   make->add_option("--layout", paths->layout,
                    "JSON with the tensors of raw files (docs/format-delta.md)")

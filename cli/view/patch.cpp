@@ -19,9 +19,10 @@ auto type_of(Element element) -> std::string {
 
 auto mode_of(Segment const& segment) -> std::string {
   if (segment.kind == SegmentKind::copy) return "copy";
-  if (segment.kind == SegmentKind::bytes) return "bytes";
-  if (!segment.from_old) return "self";
-  std::string mode = "residual";
+  std::string const tabled = segment.tabled ? ", tables" : "";
+  if (segment.kind == SegmentKind::bytes) return "bytes" + tabled;
+  if (!segment.from_old) return "self" + tabled;
+  std::string mode = "residual" + tabled;
   if (segment.scaled) mode += ", row scale";
   if (segment.ranked) mode += ", low rank";
   return mode;

@@ -52,8 +52,7 @@ auto BlockMaker::make(Block const& block, BlockPlace const& place, ByteSource& o
 auto BlockMaker::make_weights(Block const& block, BlockPlace const& place, ByteSource& old_file,
                               ByteSource& patch, std::span<uint8_t> out) -> Result<> {
   if (!decoder_) {
-    auto const size =
-        profile_ == Profile::weights_small ? weights::Size::small : weights::Size::large;
+    auto const size = decoder_size(profile_);
     size_t const bytes = weights::decoder_bytes(size);
     memory_ = std::make_unique<std::byte[]>(bytes);
     decoder_ = weights::place_decoder(size, {memory_.get(), bytes});

@@ -82,11 +82,22 @@ auto profile_ram_bytes(Profile profile) -> uint64_t {
     case Profile::bytes:
       return 1u << 20;
     case Profile::weights_small:
+    case Profile::weights_fast:
       return 192u << 10;
     case Profile::weights_large:
       return 3u << 20;
   }
   return 0;
+}
+
+auto is_known(Profile profile) -> bool {
+  return profile_ram_bytes(profile) > 0;
+}
+
+auto decoder_size(Profile profile) -> weights::Size {
+  return profile == Profile::weights_small  ? weights::Size::small
+         : profile == Profile::weights_fast ? weights::Size::fast
+                                            : weights::Size::large;
 }
 
 auto block_check(ByteView bytes) -> uint64_t {
@@ -151,8 +162,13 @@ auto write_container(Container const& container) -> Bytes {
   CHECK(writer.size() == kContainerHeaderBytes);
   writer.bytes(container.sections);
   writer.bytes(index.view());
-  for (Block const& block : container.blocks) writer.bytes(block.payload);
-  return std::move(writer).take();
+  auto patch = std::move(writer).take();
+  size_t bytes = patch.size();
+  for (Block const& block : container.blocks) bytes += block.payload.size();
+  patch.reserve(bytes);
+  for (Block const& block : container.blocks)
+    patch.insert(patch.end(), block.payload.begin(), block.payload.end());
+  return patch;
 }
 
 auto check_old_file(Container const& container, ByteView old_file) -> Result<> {

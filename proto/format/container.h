@@ -19,8 +19,12 @@ constexpr size_t kContainerHeaderBytes = 104;
 constexpr uint32_t kBlockBytesMax = 256u << 10;
 
 /// What a decoder must be able to do and the memory that it takes, beside the old file: the profile
-/// is this promise. `weights_small` needs no allocator (proto/format/stream_apply).
-enum class Profile : uint16_t { bytes = 1, weights_small = 2, weights_large = 3 };
+/// is this promise. `weights_small` and `weights_fast` need no allocator
+/// (proto/format/stream_apply): the smaller patch, or several times the speed.
+enum class Profile : uint16_t { bytes = 1, weights_small = 2, weights_large = 3, weights_fast = 4 };
+auto is_known(Profile profile) -> bool;
+/// The decoder of a profile that has weights blocks.
+auto decoder_size(Profile profile) -> weights::Size;
 auto profile_ram_bytes(Profile profile) -> uint64_t;
 
 enum class BlockOperation : uint8_t {

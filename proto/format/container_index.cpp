@@ -19,7 +19,7 @@ auto allows(Profile profile, uint8_t operation) -> bool {
     case BlockOperation::copy:
       return true;
     case BlockOperation::splice:
-      return profile != Profile::weights_small;
+      return profile == Profile::bytes || profile == Profile::weights_large;
     case BlockOperation::weights:
       return profile != Profile::bytes;
   }
@@ -35,8 +35,7 @@ auto read_header(Reader& reader, PatchLimits const& limits) -> Result<ContainerH
   if (version != kContainerVersion)
     return corrupt("patch format version " + std::to_string(version) + " is not known here");
   TRY(uint16_t const profile, reader.u16());
-  if (profile < static_cast<uint16_t>(Profile::bytes) ||
-      profile > static_cast<uint16_t>(Profile::weights_large))
+  if (!is_known(static_cast<Profile>(profile)))
     return corrupt("patch profile " + std::to_string(profile) + " is not known here");
   ContainerHeader header;
   header.container.profile = static_cast<Profile>(profile);

@@ -51,9 +51,10 @@ class DigestSink final : public ByteSink {
 
 auto StreamApplier::place(std::span<std::byte> memory) -> StreamApplier* {
   size_t const decoder_at = (sizeof(StreamApplier) + 15) / 16 * 16;
-  CHECK(memory.size() >= decoder_at + weights::decoder_bytes(weights::Size::small));
+  for (auto const size : {weights::Size::small, weights::Size::fast})
+    CHECK(memory.size() >= decoder_at + weights::decoder_bytes(size));
   auto* const applier = new (memory.data()) StreamApplier;
-  applier->decoder_ = weights::place_decoder(weights::Size::small, memory.subspan(decoder_at));
+  applier->decoder_memory_ = memory.subspan(decoder_at);
   return applier;
 }
 
@@ -64,8 +65,10 @@ auto StreamApplier::open(ByteSource& patch, uint64_t patch_bytes, PatchLimits co
   TRY_VOID(patch.read(0, bytes));
   Reader reader(bytes);
   TRY(ContainerHeader header, read_header(reader, limits));
-  if (header.container.profile != Profile::weights_small)
+  Profile const profile = header.container.profile;
+  if (profile != Profile::weights_small && profile != Profile::weights_fast)
     return corrupt("a patch that needs more memory");
+  decoder_ = weights::place_decoder(decoder_size(profile), decoder_memory_);
   uint64_t const index_at = kContainerHeaderBytes + uint64_t{header.section_bytes};
   if (index_at + header.index_bytes > patch_bytes) return corrupt("a patch that is cut off");
   header_ = std::move(header.container);

@@ -7,7 +7,8 @@
 
 namespace godwit::proto {
 
-/// Of the profile weights_small: what `place` needs, and what its calls need of the stack.
+/// Of the profiles weights_small and weights_fast: what `place` needs, and what its calls need of
+/// the stack.
 constexpr size_t kStreamBytes = 180u << 10;
 constexpr size_t kStreamStackBytes = 12u << 10;
 static_assert(kStreamBytes + kStreamStackBytes == 192u << 10);
@@ -44,6 +45,7 @@ class StreamApplier {
   uint32_t block_count_ = 0;
   uint32_t next_ = 0;
   uint64_t patch_bytes_ = 0;
+  std::span<std::byte> decoder_memory_;
   weights::Decoder* decoder_ = nullptr;
 };
 

@@ -6,6 +6,7 @@
 #include "server/delta/bsdiff_write.h"
 #include "server/delta/container_write.h"
 #include "server/delta/match.h"
+#include "server/delta/pages.h"
 #include "server/delta/weights/weights_write.h"
 
 namespace godwit::delta {
@@ -17,22 +18,26 @@ auto check_size(ByteView file, std::string_view name) -> Result<> {
                  std::to_string(limits::kModelBytesMax) + " bytes");
 }
 
-auto make_godwit(ByteView old_file, ByteView new_file, PatchOptions const& options) -> Bytes {
+auto make_godwit(ByteView old_file, ByteView new_file, PatchOptions const& options, Pages& pages)
+    -> Bytes {
   if (options.profile == proto::Profile::bytes)
     return make_container(old_file, new_file, find_matches(old_file, new_file));
   auto const pairs = usable_pairs(options.tensors, old_file.size(), new_file.size());
-  auto patch = make_weights_container(old_file, new_file, pairs, options.profile);
-  if (!pairs.empty() || options.profile == proto::Profile::weights_small) return patch;
+  auto patch = make_weights_container(old_file, new_file, pairs, options.profile, pages);
+  if (!pairs.empty() || options.profile != proto::Profile::weights_large) return patch;
   // Nothing is known of the files: they may be text, or weights that lie where they lay.
   auto other = make_container(old_file, new_file, find_matches(old_file, new_file));
   return other.size() < patch.size() ? other : patch;
 }
 
 /// Applies the patch block by block, which takes no memory for the whole new file.
-auto check_container(ByteView old_file, ByteView new_file, ByteView patch) -> Result<> {
+auto check_container(ByteView old_file, ByteView new_file, ByteView patch, Pages& pages)
+    -> Result<> {
   TRY(auto const container, proto::parse_container(patch, {}));
-  TRY_VOID(proto::check_old_file(container, old_file));
+  if (container.old_bytes != old_file.size() || container.old_sha256 != pages.sha256(old_file))
+    return internal("the new patch is for another old file");
   proto::BlockApplier applier(container, old_file);
+  proto::Sha256Stream digest;
   Bytes made;
   for (proto::Block const& block : container.blocks) {
     made.resize(block.new_bytes);
@@ -40,8 +45,10 @@ auto check_container(ByteView old_file, ByteView new_file, ByteView patch) -> Re
     if (!std::ranges::equal(
             made, new_file.subspan(static_cast<size_t>(block.new_offset), block.new_bytes)))
       return internal("the new patch does not make the new file");
+    digest.add(made);
+    pages.read(uint64_t{2} * block.new_bytes);
   }
-  if (container.new_bytes != new_file.size() || container.new_sha256 != proto::sha256(new_file))
+  if (container.new_bytes != new_file.size() || container.new_sha256 != digest.finish())
     return internal("the new patch is for another new file");
   return {};
 }
@@ -65,8 +72,9 @@ auto make_patch(ByteView old_file, ByteView new_file, PatchOptions const& option
     TRY_VOID(check_bsdiff(old_file, new_file, patch).within("applying the new patch"));
     return patch;
   }
-  auto patch = make_godwit(old_file, new_file, options);
-  TRY_VOID(check_container(old_file, new_file, patch).within("applying the new patch"));
+  Pages pages(options.let_go);
+  auto patch = make_godwit(old_file, new_file, options, pages);
+  TRY_VOID(check_container(old_file, new_file, patch, pages).within("applying the new patch"));
   return patch;
 }
 

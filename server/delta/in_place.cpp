@@ -131,7 +131,8 @@ auto block_alone(ByteView bytes, proto::Profile profile) -> Bytes {
     Match const literal{.old_offset = 0, .add = 0, .literal = bytes.size()};
     return make_container({}, bytes, {&literal, 1});
   }
-  return make_weights_container({}, bytes, {}, profile);
+  Pages pages({});
+  return make_weights_container({}, bytes, {}, profile, pages);
 }
 
 /// A file and its scratch area in memory.

@@ -70,6 +70,8 @@ auto mode_of(uint16_t profile) -> std::string {
       return "weights, small";
     case proto::Profile::weights_large:
       return "weights, large";
+    case proto::Profile::weights_fast:
+      return "weights, fast";
   }
   return "profile " + std::to_string(profile);
 }

@@ -33,11 +33,12 @@ auto old_file() -> Bytes const& {
 
 /// Decodes one block that claims to make `new_bytes`.
 void decode(proto::weights::Size size, ByteView sections, ByteView payload, uint32_t new_bytes) {
-  static std::array<std::byte*, 2> const memory = [] {
+  static std::array<std::byte*, 3> const memory = [] {
     auto const room = [](proto::weights::Size of) {
       return new std::byte[proto::weights::decoder_bytes(of)];
     };
-    return std::array{room(proto::weights::Size::small), room(proto::weights::Size::large)};
+    return std::array{room(proto::weights::Size::small), room(proto::weights::Size::fast),
+                      room(proto::weights::Size::large)};
   }();
   auto* const decoder = proto::weights::place_decoder(
       size, {memory[static_cast<size_t>(size)], proto::weights::decoder_bytes(size)});
@@ -75,7 +76,9 @@ extern "C" int LLVMFuzzerTestOneInput(uint8_t const* data, size_t size) {
   if (size < 4) return 0;
   ByteView const input(data, size);
   apply(input);
-  auto const choice = data[0] & 1 ? proto::weights::Size::large : proto::weights::Size::small;
+  auto const choice = data[0] & 1   ? proto::weights::Size::large
+                      : data[0] & 2 ? proto::weights::Size::fast
+                                    : proto::weights::Size::small;
   uint32_t const new_bytes = 1u + (data[1] | (data[2] & 15u) << 8);
   size_t const split = std::min<size_t>(data[3], size - 4);
   decode(choice, input.subspan(4, split), input.subspan(4 + split), new_bytes);

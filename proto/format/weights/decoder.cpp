@@ -5,6 +5,7 @@
 #include "proto/format/weights/binary_decoder.h"
 #include "proto/format/weights/sections.h"
 #include "proto/format/weights/segment_pass.h"
+#include "proto/format/weights/tabled_models.h"
 
 namespace godwit::proto::weights {
 namespace {
@@ -26,12 +27,34 @@ class DecodingIo final : public SegmentIo {
   ByteSink& sink_;
 };
 
-template <bool kLarge>
+/// What a decoder of each size keeps in its memory.
+template <Size kSize>
+struct Memory;
+template <>
+struct Memory<Size::small> {
+  Models<false> learnt;
+  Arena<kSmallArenaBytes> arena;
+};
+template <>
+struct Memory<Size::fast> {
+  TabledModels tabled;
+  SymbolTables tables;
+  Arena<kSmallArenaBytes> arena;
+};
+template <>
+struct Memory<Size::large> {
+  Models<true> learnt;
+  TabledModels tabled;
+  SymbolTables tables;
+  Arena<kLargeArenaBytes> arena;
+};
+
+template <Size kSize>
 class SizedDecoder final : public Decoder {
  public:
   auto decode(BlockTask const& task, ByteSource& old_file, ByteSource& patch, ByteSink& sink)
       -> Result<> override {
-    models_.reset();
+    if constexpr (kLearns) memory_.learnt.reset();
     DecodingIo io(old_file, sink);
     BufferedReader payload(patch, task.payload.offset, task.payload.bytes);
     uint64_t expected = task.old_offset;
@@ -48,6 +71,9 @@ class SizedDecoder final : public Decoder {
   }
 
  private:
+  static constexpr bool kLearns = kSize != Size::fast;
+  static constexpr bool kTabled = kSize != Size::small;
+
   auto decode_segment(Segment const& segment, BlockTask const& task, BufferedReader& payload,
                       ByteSource& patch, DecodingIo& io) -> Result<> {
     if (segment.kind == SegmentKind::copy) return copy(segment, io);
@@ -55,8 +81,40 @@ class SizedDecoder final : public Decoder {
     if (segment.kind == SegmentKind::tensor) {
       TRY(factors, factors_of(segment, task, patch));
     }
-    BinaryDecoder coder(payload, segment.coded_bytes);
-    SegmentPass<kLarge, BinaryDecoder> pass(coder, models_, segment, io);
+    if constexpr (kTabled) {
+      if (segment.tabled) return decode_tabled(segment, task, factors, payload, io);
+    }
+    if constexpr (kLearns) {
+      if (!segment.tabled) {
+        BinaryDecoder coder(payload, segment.coded_bytes);
+        return pass(coder, memory_.learnt, segment, task, factors, io);
+      }
+    }
+    return corrupt("a way of coding that the profile of the patch has not");
+  }
+
+  auto decode_tabled(Segment const& segment, BlockTask const& task, Factors const& factors,
+                     BufferedReader& payload, DecodingIo& io) -> Result<> {
+    uint32_t const low = payload.next();
+    uint32_t const table_bytes = low | uint32_t{payload.next()} << 8;
+    if (segment.coded_bytes < 2 || table_bytes > segment.coded_bytes - 2)
+      return corrupt("tables longer than their segment");
+    memory_.arena.rewind();  // what the columns of the segment before took
+    auto const models = memory_.arena.template take<ShareModel>(kShareModels);
+    if (models.empty()) return corrupt("factors too large for the profile of the patch");
+    TabledShares shares;
+    BinaryDecoder tables(payload, table_bytes);
+    if (!code_shares(tables, models, shares) || !tables.at_end()) return corrupt("damaged tables");
+    memory_.tables.build(shares);
+    memory_.arena.rewind();
+    TabledDecoder coder(payload, segment.coded_bytes - 2 - table_bytes, memory_.tables);
+    return pass(coder, memory_.tabled, segment, task, factors, io);
+  }
+
+  template <typename Coder, typename Models>
+  auto pass(Coder& coder, Models& models, Segment const& segment, BlockTask const& task,
+            Factors const& factors, DecodingIo& io) -> Result<> {
+    SegmentPass pass(coder, models, memory_.arena, segment, io);
     TRY_VOID(segment.kind == SegmentKind::tensor ? pass.tensor(factors)
                                                  : pass.bytes(task.old_bytes));
     if (!coder.at_end()) return corrupt("coded bytes that nothing uses");
@@ -79,11 +137,11 @@ class SizedDecoder final : public Decoder {
       -> Result<Factors> {
     if (!segment.ranked) {
       has_factors_ = false;
-      models_.arena.clear();
+      memory_.arena.clear();
       return Factors{};
     }
     if (has_factors_ && factor_ == segment.factor && sections_at_ == task.sections.offset) {
-      models_.arena.rewind();
+      memory_.arena.rewind();
     } else {
       has_factors_ = false;
       TRY_VOID(load_factors(segment.factor, task, patch));
@@ -97,12 +155,12 @@ class SizedDecoder final : public Decoder {
   }
 
   auto load_factors(uint32_t index, BlockTask const& task, ByteSource& patch) -> Result<> {
-    models_.arena.clear();
+    memory_.arena.clear();
     TRY(Range body, find_factors(patch, task.sections, index));
     TRY(FactorHeader const header, read_factor_header(patch, body));
-    auto const multipliers = models_.arena.template take<uint32_t>(header.rank);
-    auto const columns = models_.arena.template take<int8_t>(size_t{header.cols} * header.rank);
-    auto const model = models_.arena.template take<EntryModel>(1);
+    auto const multipliers = memory_.arena.template take<uint32_t>(header.rank);
+    auto const columns = memory_.arena.template take<int8_t>(size_t{header.cols} * header.rank);
+    auto const model = memory_.arena.template take<EntryModel>(1);
     if (header.cols > kColumnsMax || multipliers.empty() || columns.empty() || model.empty())
       return corrupt("factors too large for the profile of the patch");
     for (uint32_t& multiplier : multipliers) {
@@ -110,16 +168,15 @@ class SizedDecoder final : public Decoder {
     }
     BufferedReader coded(patch, body.offset, body.bytes);
     BinaryDecoder coder(coded, body.bytes);
-    for (size_t k = 0; k < header.rank; ++k)
-      code_component(coder, model[0], columns, k, header.rank);
+    code_columns(coder, model[0], columns, header.rank);
     if (!coder.at_end() || coded.failed()) return corrupt("damaged factors");
-    models_.arena.keep();
+    memory_.arena.keep();
     factors_ = {
         .fraction_bits = header.fraction_bits, .multipliers = multipliers, .columns = columns};
     return {};
   }
 
-  Models<kLarge> models_;
+  Memory<kSize> memory_;
   Factors factors_;
   bool has_factors_ = false;
   uint32_t factor_ = 0;
@@ -129,13 +186,28 @@ class SizedDecoder final : public Decoder {
 }  // namespace
 
 auto decoder_bytes(Size size) -> size_t {
-  return size == Size::small ? sizeof(SizedDecoder<false>) : sizeof(SizedDecoder<true>);
+  switch (size) {
+    case Size::small:
+      return sizeof(SizedDecoder<Size::small>);
+    case Size::fast:
+      return sizeof(SizedDecoder<Size::fast>);
+    case Size::large:
+      return sizeof(SizedDecoder<Size::large>);
+  }
+  return 0;
 }
 
 auto place_decoder(Size size, std::span<std::byte> memory) -> Decoder* {
   CHECK(memory.size() >= decoder_bytes(size));
-  if (size == Size::small) return new (memory.data()) SizedDecoder<false>;
-  return new (memory.data()) SizedDecoder<true>;
+  switch (size) {
+    case Size::small:
+      return new (memory.data()) SizedDecoder<Size::small>;
+    case Size::fast:
+      return new (memory.data()) SizedDecoder<Size::fast>;
+    case Size::large:
+      return new (memory.data()) SizedDecoder<Size::large>;
+  }
+  return nullptr;
 }
 
 }  // namespace godwit::proto::weights

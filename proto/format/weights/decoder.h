@@ -28,7 +28,8 @@ class Decoder {
                       ByteSink& sink) -> Result<> = 0;
 };
 
-enum class Size : uint8_t { small, large };
+/// `fast` knows tabled segments only, `small` none, `large` both kinds.
+enum class Size : uint8_t { small, fast, large };
 /// The memory that a decoder lives in.
 auto decoder_bytes(Size size) -> size_t;
 /// A decoder in `memory`, which is aligned to 8 and holds decoder_bytes; it need not be destroyed.

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "proto/format/byte_source.h"
+#include "proto/format/weights/mixing_math.h"
 #include "proto/format/weights/number_model.h"
 
 namespace godwit::proto::weights {
@@ -28,27 +29,33 @@ inline auto row_weight(int64_t entry, uint32_t multiplier) -> int16_t {
   return static_cast<int16_t>(std::clamp<int64_t>(weight, -32767, 32767));
 }
 
-/// What a row adds to the predictions from column `first` on, in 1/65536.
+/// What a row adds to the predictions from column `first` on, in 1/65536. Of `columns` each
+/// component lies by itself.
 inline void add_products(std::span<int16_t const> weights, std::span<int8_t const> columns,
                          size_t first, uint32_t fraction_bits, std::span<int32_t> out) {
   size_t const rank = weights.size();
-  for (size_t j = 0; j < out.size(); ++j) {
-    int8_t const* const entries = &columns[(first + j) * rank];
-    int32_t sum = 0;
-    for (size_t k = 0; k < rank; ++k) sum += int32_t{weights[k]} * entries[k];
-    // Sums stay below 2^28: more than kRankMax factors are refused.
-    out[j] = static_cast<int32_t>(std::clamp<int64_t>(
-        int64_t{sum} * (int64_t{1} << (16 - fraction_bits)), -(1 << 28), 1 << 28));
+  size_t const cols = columns.size() / rank;
+  std::fill(out.begin(), out.end(), 0);
+  for (size_t k = 0; k < rank; k += 2) {
+    // Two components at a time; behind the last of an odd number comes nothing.
+    size_t const other = std::min(k + 1, rank - 1);
+    add_two_products(weights[k], &columns[k * cols + first],
+                     other > k ? weights[other] : int16_t{0}, &columns[other * cols + first], out);
   }
+  // Sums stay below 2^28: more than kRankMax factors are refused.
+  for (int32_t& sum : out)
+    sum = static_cast<int32_t>(std::clamp<int64_t>(
+        int64_t{sum} * (int64_t{1} << (16 - fraction_bits)), -(1 << 28), 1 << 28));
 }
 
-/// One component of the columns' factor, all columns of it.
+/// The columns' factor, one component after the other.
 template <typename Coder>
-void code_component(Coder& coder, EntryModel& model, std::span<int8_t> columns, size_t component,
-                    size_t rank) {
-  model.reset();
-  for (size_t at = component; at < columns.size(); at += rank)
+void code_columns(Coder& coder, EntryModel& model, std::span<int8_t> columns, size_t rank) {
+  size_t const cols = columns.size() / rank;
+  for (size_t at = 0; at < columns.size(); ++at) {
+    if (at % cols == 0) model.reset();
     columns[at] = static_cast<int8_t>(unfold(model.code(coder, fold(columns[at]))));
+  }
 }
 
 }  // namespace godwit::proto::weights

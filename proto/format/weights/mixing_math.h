@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "proto/format/weights/logistic.h"
 
@@ -56,6 +57,28 @@ void learn(int16_t* weights, Logits<kInputs> const& logits, int32_t error) {
     int32_t const moved = weights[i] + ((logits.each[i] * error + 0x8000) >> 16);
     weights[i] = static_cast<int16_t>(std::clamp(moved, -32767, 32767));
   }
+}
+
+/// Adds v * a[j] + w * b[j] to each of `sums`. Products of 16 and 8 bits; the sums must not
+/// overflow.
+inline void add_two_products(int16_t v, int8_t const* a, int16_t w, int8_t const* b,
+                             std::span<int32_t> sums) {
+  size_t j = 0;
+#ifdef __SSE2__
+  __m128i const both = _mm_set1_epi32(static_cast<int32_t>(static_cast<uint16_t>(v)) | w * 65536);
+  auto const load = [](int8_t const* from) {
+    return _mm_loadl_epi64(reinterpret_cast<__m128i const*>(from));
+  };
+  for (; j + 8 <= sums.size(); j += 8) {
+    __m128i const pairs = _mm_unpacklo_epi8(load(a + j), load(b + j));
+    auto* const at = reinterpret_cast<__m128i*>(&sums[j]);
+    __m128i const low = _mm_srai_epi16(_mm_unpacklo_epi8(pairs, pairs), 8);
+    __m128i const high = _mm_srai_epi16(_mm_unpackhi_epi8(pairs, pairs), 8);
+    _mm_storeu_si128(at, _mm_add_epi32(_mm_loadu_si128(at), _mm_madd_epi16(low, both)));
+    _mm_storeu_si128(at + 1, _mm_add_epi32(_mm_loadu_si128(at + 1), _mm_madd_epi16(high, both)));
+  }
+#endif
+  for (; j < sums.size(); ++j) sums[j] += int32_t{v} * a[j] + int32_t{w} * b[j];
 }
 
 #ifdef __SSE2__

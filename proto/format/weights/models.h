@@ -35,6 +35,20 @@ class Arena {
   size_t kept_ = 0;
 };
 
+/// The rows' entries of factors, each component with a model of its own.
+struct LearntEntries {
+  template <typename Arena>
+  auto begin(Arena& arena, size_t count) -> bool {
+    each = arena.template take<EntryModel>(count);
+    return each.size() == count;
+  }
+  template <typename Coder>
+  auto code(Coder& coder, size_t component, uint64_t value) -> uint64_t {
+    return each[component].code(coder, value);
+  }
+  std::span<EntryModel> each{};
+};
+
 constexpr size_t kSmallArenaBytes = 50u << 10;
 constexpr size_t kLargeArenaBytes = 320u << 10;
 
@@ -44,7 +58,7 @@ struct Models {
   NumberRowModel<kLarge> numbers;
   BytesModel<kLarge ? 2048 : 40> bytes;
   RatioModel ratio;
-  Arena<kLarge ? kLargeArenaBytes : kSmallArenaBytes> arena;
+  LearntEntries entries;
 
   void reset() {
     residual.reset();

@@ -6,42 +6,31 @@
 #include <span>
 
 #include "proto/format/weights/mixing.h"
-#include "proto/format/weights/scaled_float.h"
+#include "proto/format/weights/number_rates.h"
 
 namespace godwit::proto::weights {
-
-/// Running statistics of one column of numbers.
-struct NumberColumn {
-  uint16_t mean = 0;
-  uint8_t above = 0;
-};
 
 template <bool kLarge>
 class NumberRowModel {
  public:
   void reset() { mixing_.reset(kWeight); }
-  void begin_segment() { row_mean_ = 0; }
+  void begin_segment() { rates_.begin_segment(); }
   void begin_row() {
-    left_ = {};
+    rates_.begin_row();
     above_left_ = 0;
   }
 
-  /// The number, coded as its difference to `predicted`. `form.mantissa_bits` 0: an integer.
+  /// The number, coded as its difference to `predicted`.
   template <typename Coder>
   auto code(Coder& coder, FloatForm const& form, uint32_t predicted, uint32_t number,
             std::span<NumberColumn> columns) -> uint32_t {
-    bool const integer = form.mantissa_bits == 0;
-    uint32_t const base = integer ? 1u << (form.bits - 1) : 0;
-    uint32_t const from = integer ? predicted ^ base : to_ordered(predicted, form.bits);
-    uint32_t const to = integer ? number ^ base : to_ordered(number, form.bits);
-    uint32_t const level = level_of(form, predicted);
+    OrderedPair const pair = order(form, predicted, number);
+    uint32_t const level = NumberRates::level_of(form, predicted);
     int32_t const expected = contexts(form, level, predicted, columns);
-    Difference coded{.negative = to < from, .size = to < from ? from - to : to - from};
-    coded = code_difference(coder, coded, expected, static_cast<int32_t>(form.bits));
-    learn(coded, static_cast<int32_t>(level), columns);
-    uint32_t const mask = form.bits == 32 ? ~0u : (1u << form.bits) - 1;
-    uint32_t const made = (coded.negative ? from - coded.size : from + coded.size) & mask;
-    return integer ? made ^ base : from_ordered(made, form.bits);
+    auto const coded =
+        code_difference(coder, difference(pair), expected, static_cast<int32_t>(form.bits));
+    rates_.learn(form, coded, level, columns);
+    return differing(form, pair.from, coded);
   }
 
   /// The number by itself.
@@ -56,16 +45,12 @@ class NumberRowModel {
     bool const negative = coder.bit((number & form.sign_bit()) != 0, kHalf);
     uint32_t const mantissa =
         code_bits(coder, number & ((1u << form.mantissa_bits) - 1), form.mantissa_bits);
-    learn_alone(made, columns);
+    rates_.learn_alone(made, columns);
     return (negative ? form.sign_bit() : 0) | static_cast<uint32_t>(made) << form.mantissa_bits |
            mantissa;
   }
 
  private:
-  struct Difference {
-    bool negative = false;
-    uint32_t size = 0;
-  };
   static constexpr uint32_t kHalf = 32768;
   static constexpr size_t kNodes = 34;
   static constexpr size_t kDown = 14;
@@ -83,13 +68,6 @@ class NumberRowModel {
   }
   static auto sign3(uint32_t cls) -> uint32_t { return cls == 0 ? 0 : 1 + (cls & 1); }
 
-  /// The exponent, moved so that those of weights are near 0..39.
-  static auto level_of(FloatForm const& form, uint32_t v) -> uint32_t {
-    if (form.mantissa_bits == 0) return 0;
-    auto const exponent = static_cast<int32_t>(form.exponent(v));
-    return form.exponent_max() == 31 ? at_most(exponent, 31) : at_most(exponent - 96, 39);
-  }
-
   class Selector {
    public:
     explicit Selector(NumberRowModel& model) : model_(model) {}
@@ -106,21 +84,19 @@ class NumberRowModel {
 
   auto contexts(FloatForm const& form, uint32_t level, uint32_t predicted,
                 std::span<NumberColumn> columns) -> int32_t {
-    bool const wide = form.mantissa_bits > 10 || form.mantissa_bits == 0;
+    bool const wide = NumberRates::is_wide(form);
     int32_t const drop = wide ? 6 : 0;
     uint32_t const above = columns.empty() ? 0 : columns[0].above;
     int32_t const column_mean = columns.empty() ? 0 : columns[0].mean;
-    int32_t const mean = columns.empty() ? row_mean_ : (row_mean_ + column_mean) / 2;
-    int32_t const offset = wide ? 19 : 11;
-    int32_t const length = std::clamp(((mean + 8) >> 4) - static_cast<int32_t>(level) + offset, 0,
-                                      static_cast<int32_t>(form.bits));
-    level_offset_ = offset;
+    int32_t const row_mean = rates_.row_mean();
+    uint32_t const left = rates_.left()[0];
+    int32_t const length = rates_.expected(form, level, columns);
     uint32_t const pq = at_most(length - drop, 19);
-    uint32_t const lq = at_most(static_cast<int32_t>(left_[0] >> 1) - drop, 19);
+    uint32_t const lq = at_most(static_cast<int32_t>(left >> 1) - drop, 19);
     uint32_t const uq = at_most(static_cast<int32_t>(above >> 1) - drop, 19);
-    uint32_t const row = at_most((row_mean_ + 8) >> 4, 33);
+    uint32_t const row = at_most((row_mean + 8) >> 4, 33);
     uint32_t const column = at_most((column_mean + 8) >> 4, 33);
-    uint32_t const signs = sign3(left_[0]) * 9 + sign3(above) * 3 + sign3(above_left_);
+    uint32_t const signs = sign3(left) * 9 + sign3(above) * 3 + sign3(above_left_);
     uint32_t const high = form.mantissa_bits >= 3 ? (predicted >> (form.mantissa_bits - 3)) & 7
                                                   : at_most(static_cast<int32_t>(predicted & 7), 7);
     uint32_t const xq = wide ? at_most((static_cast<int32_t>(level) - 8) >> 1, 15) : level >> 1;
@@ -147,13 +123,14 @@ class NumberRowModel {
   }
 
   auto contexts_alone(std::span<NumberColumn> columns) -> int32_t {
+    int32_t const row_mean = rates_.row_mean();
     int32_t const above = columns.empty() ? 0 : columns[0].above;
-    int32_t const column_mean = columns.empty() ? row_mean_ : columns[0].mean;
-    int32_t const expected = std::max((row_mean_ + 8) >> 4, 1);
+    int32_t const column_mean = columns.empty() ? row_mean : columns[0].mean;
+    int32_t const expected = std::max((row_mean + 8) >> 4, 1);
     // By how much the neighbours' exponents differ from what is expected.
     auto const near = [&](int32_t exponent) { return at_most(exponent - expected + 12, 19); };
-    uint32_t const left = near(static_cast<int32_t>(left_[0]));
-    uint32_t const before = near(static_cast<int32_t>(left_[1]));
+    uint32_t const left = near(static_cast<int32_t>(rates_.left()[0]));
+    uint32_t const before = near(static_cast<int32_t>(rates_.left()[1]));
     uint32_t const up = near(above);
     uint32_t const column = near((column_mean + 8) >> 4);
     uint32_t const level = at_most(expected & 31, 31);
@@ -162,10 +139,10 @@ class NumberRowModel {
       select(left, 320);
       select(left * 20 + before, 400);
       select(up * 20 + left, 400);
-      select(static_cast<uint32_t>(row_mean_ & 15), 27);
+      select(static_cast<uint32_t>(row_mean & 15), 27);
       select(level, 34);
       select(column, 34);
-      select(column * 8 + static_cast<uint32_t>((row_mean_ >> 1) & 7), 272);
+      select(column * 8 + static_cast<uint32_t>((row_mean >> 1) & 7), 272);
       select(column * 20 + up, 400);
       set_ = 0;
     } else {
@@ -228,31 +205,9 @@ class NumberRowModel {
     return {.negative = negative, .size = high | low};
   }
 
-  void learn(Difference const& d, int32_t level, std::span<NumberColumn> columns) {
-    auto const length = static_cast<int32_t>(std::bit_width(d.size));
-    auto const cls = static_cast<uint8_t>(length == 0 ? 0 : length * 2 + d.negative);
-    remember(cls, std::max(length + level - level_offset_, 0) * 16, columns);
-  }
-  void learn_alone(int32_t exponent, std::span<NumberColumn> columns) {
-    if (row_mean_ == 0) row_mean_ = exponent * 16;
-    if (!columns.empty() && columns[0].mean == 0)
-      columns[0].mean = static_cast<uint16_t>(exponent * 16);
-    remember(static_cast<uint8_t>(exponent), exponent * 16, columns);
-  }
-  void remember(uint8_t cls, int32_t size, std::span<NumberColumn> columns) {
-    left_ = {cls, left_[0]};
-    if (!columns.empty()) {
-      columns[0].above = cls;
-      columns[0].mean = static_cast<uint16_t>(columns[0].mean + (size - columns[0].mean) / 4);
-    }
-    row_mean_ += (size - row_mean_) / 8;
-  }
-
   Mixing<kInputs, kNodes, kSlots, kSets> mixing_;
-  std::array<uint32_t, 2> left_{};
+  NumberRates rates_;
   uint32_t above_left_ = 0;
-  int32_t row_mean_ = 0;
-  int32_t level_offset_ = 0;
   size_t set_ = 0;
 };
 

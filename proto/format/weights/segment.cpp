@@ -12,7 +12,8 @@ constexpr uint8_t kFromOld = 1 << 2;
 constexpr uint8_t kScaled = 1 << 3;
 constexpr uint8_t kRanked = 1 << 4;
 constexpr uint8_t kWide = 1 << 5;
-constexpr uint8_t kUnused = 3 << 6;
+constexpr uint8_t kTabled = 1 << 6;
+constexpr uint8_t kUnused = 1 << 7;
 
 auto read_number(BufferedReader& reader) -> Result<uint64_t> {
   uint64_t value = 0;
@@ -91,10 +92,13 @@ auto read_segment(BufferedReader& reader, uint64_t expected, uint64_t old_bytes,
   if ((head & kUnused) || (head & kKindMask) > static_cast<uint8_t>(SegmentKind::tensor))
     return corrupt("an unknown kind of segment");
   segment.kind = static_cast<SegmentKind>(head & kKindMask);
+  segment.tabled = head & kTabled;
+  if (segment.tabled && segment.kind == SegmentKind::copy) return corrupt("a mode of no copy");
   if (segment.kind == SegmentKind::tensor) {
     TRY_VOID(read_tensor(reader, head, left, segment));
   } else {
-    if (head != static_cast<uint8_t>(segment.kind)) return corrupt("a mode of no tensor");
+    if ((head & ~kTabled) != static_cast<uint8_t>(segment.kind))
+      return corrupt("a mode of no tensor");
     TRY(uint64_t const bytes, read_number(reader));
     if (bytes == 0 || bytes > left) return corrupt("a segment of a wrong size");
     segment.bytes = static_cast<uint32_t>(bytes);
@@ -118,7 +122,7 @@ void write_segment(Writer& writer, uint64_t expected, Segment const& segment) {
   if (tensor)
     head |= (segment.from_old ? kFromOld : 0u) | (segment.scaled ? kScaled : 0u) |
             (segment.ranked ? kRanked : 0u) | (segment.wide ? kWide : 0u);
-  writer.u8(static_cast<uint8_t>(head));
+  writer.u8(static_cast<uint8_t>(head | (segment.tabled ? kTabled : 0u)));
   if (tensor) {
     writer.u8(static_cast<uint8_t>(segment.element));
     write_varint(writer, segment.rows);

@@ -35,6 +35,7 @@ struct Segment {
   uint32_t bytes = 0;       // that it makes
   uint64_t old_offset = 0;  // where reading the old file starts
   uint32_t coded_bytes = 0;
+  bool tabled = false;  // by tables of its own instead of what was seen
 
   // Of a tensor:
   Element element = Element::int8;

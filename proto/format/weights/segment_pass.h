@@ -30,14 +30,15 @@ class SegmentIo {
 struct Factors {
   uint32_t fraction_bits = 0;
   std::span<uint32_t const> multipliers{};  // one for each component
-  std::span<int8_t const> columns{};        // cols * rank, the components of a column together
+  std::span<int8_t const> columns{};        // rank * cols, each component by itself
 };
 
-template <bool kLarge, typename Coder>
+/// `Models` either learn (models.h) or choose among the tables of the segment (tabled_models.h).
+template <typename Coder, typename Models, typename Arena>
 class SegmentPass {
  public:
-  SegmentPass(Coder& coder, Models<kLarge>& models, Segment const& segment, SegmentIo& io)
-      : coder_(coder), models_(models), segment_(segment), io_(io) {}
+  SegmentPass(Coder& coder, Models& models, Arena& arena, Segment const& segment, SegmentIo& io)
+      : coder_(coder), models_(models), arena_(arena), segment_(segment), io_(io) {}
 
   auto tensor(Factors const& factors) -> Result<> {
     return is_narrow(segment_.element) ? narrow(factors) : numbers();
@@ -75,23 +76,22 @@ class SegmentPass {
   auto narrow(Factors const& factors) -> Result<> {
     models_.residual.begin_segment(segment_.wide);
     auto const columns =
-        keep_columns() ? models_.arena.template take<Column>(segment_.cols) : std::span<Column>();
-    auto const entries = models_.arena.template take<EntryModel>(factors.multipliers.size());
-    if ((keep_columns() && columns.empty()) || entries.size() != factors.multipliers.size())
+        keep_columns() ? arena_.template take<Column>(segment_.cols) : std::span<Column>();
+    size_t const rank = factors.multipliers.size();
+    if ((keep_columns() && columns.empty()) || !models_.entries.begin(arena_, rank))
       return corrupt("a tensor too large for the profile of the patch");
     int32_t ratio = kRatioOne;
     uint64_t old_at = segment_.old_offset;
     for (uint32_t row = 0; row < segment_.rows; ++row) {
       if (segment_.scaled) ratio = code_ratio(coder_, models_.ratio, ratio, io_.ratio(row));
       std::array<int16_t, kRankMax> weights;
-      for (size_t k = 0; k < entries.size(); ++k) {
-        auto const known = io_.entry(row, static_cast<uint32_t>(k));
+      for (size_t k = 0; k < rank; ++k) {
+        auto const known = fold(io_.entry(row, static_cast<uint32_t>(k)));
         weights[k] =
-            row_weight(unfold(entries[k].code(coder_, fold(known))), factors.multipliers[k]);
+            row_weight(unfold(models_.entries.code(coder_, k, known)), factors.multipliers[k]);
       }
       models_.residual.begin_row();
-      TRY_VOID(
-          narrow_row(std::span(weights).first(entries.size()), factors, ratio, old_at, columns));
+      TRY_VOID(narrow_row(std::span(weights).first(rank), factors, ratio, old_at, columns));
       models_.residual.end_row();
       old_at += segment_.row_bytes();
     }
@@ -132,7 +132,7 @@ class SegmentPass {
 
   auto numbers() -> Result<> {
     models_.numbers.begin_segment();
-    auto const columns = keep_columns() ? models_.arena.template take<NumberColumn>(segment_.cols)
+    auto const columns = keep_columns() ? arena_.template take<NumberColumn>(segment_.cols)
                                         : std::span<NumberColumn>();
     if (keep_columns() && columns.empty())
       return corrupt("a tensor too large for the profile of the patch");
@@ -187,7 +187,8 @@ class SegmentPass {
   auto keep_columns() const -> bool { return segment_.cols <= kColumnsMax && segment_.rows > 1; }
 
   Coder& coder_;
-  Models<kLarge>& models_;
+  Models& models_;
+  Arena& arena_;
   Segment const& segment_;
   SegmentIo& io_;
 };

@@ -16,8 +16,8 @@ constexpr int32_t kRatioMax = 16 * kRatioOne;
 using RatioModel = NumberModel<18>;
 
 /// A row's scaling factor, as its difference to the row before; out of bounds it is clamped.
-template <typename Coder>
-auto code_ratio(Coder& coder, RatioModel& model, int32_t before, int32_t ratio) -> int32_t {
+template <typename Coder, typename Model>
+auto code_ratio(Coder& coder, Model& model, int32_t before, int32_t ratio) -> int32_t {
   auto const coded = unfold(model.code(coder, fold(int64_t{ratio} - before)));
   return static_cast<int32_t>(std::clamp<int64_t>(before + coded, 0, kRatioMax));
 }
@@ -29,24 +29,27 @@ struct RowPrediction {
   std::span<int32_t const> moves{};
 };
 
-/// The predictions of a piece of a row.
+/// The predictions of a piece of a row, and where between its neighbours each lay, in
+/// 1/2^(16 - kShift) from half below on.
+template <uint32_t kShift>
 struct Predictions {
   std::array<int8_t, kPieceElements> value;
   std::array<uint8_t, kPieceElements> fraction;
 };
-inline void predict(RowPrediction const& row, std::span<int8_t const> old, Predictions& out) {
+template <uint32_t kShift>
+void predict(RowPrediction const& row, std::span<int8_t const> old, Predictions<kShift>& out) {
   bool const exactly = !row.from_old || (row.ratio == kRatioOne && row.moves.empty());
   for (size_t j = 0; j < old.size(); ++j) {
     if (exactly) {
       out.value[j] = row.from_old ? old[j] : int8_t{0};
-      out.fraction[j] = 8;
+      out.fraction[j] = 0x8000 >> kShift;
       continue;
     }
     // Below 2^27 and 2^28: no overflow.
     int32_t const exact = old[j] * row.ratio * 32 + (row.moves.empty() ? 0 : row.moves[j]);
     int32_t const rounded = (exact + 32768) >> 16;
     out.value[j] = static_cast<int8_t>(std::clamp(rounded, -127, 127));
-    out.fraction[j] = static_cast<uint8_t>((exact - rounded * 65536 + 32768) >> 12);
+    out.fraction[j] = static_cast<uint8_t>((exact - rounded * 65536 + 32768) >> kShift);
   }
 }
 
@@ -55,7 +58,7 @@ inline void predict(RowPrediction const& row, std::span<int8_t const> old, Predi
 template <typename Coder>
 void code_narrow(Coder& coder, ResidualModel& model, RowPrediction const& row,
                  std::span<int8_t const> old, std::span<int8_t> made, std::span<Column> columns) {
-  Predictions predictions;
+  Predictions<12> predictions;
   predict(row, old, predictions);
   Column* column = columns.data();
   size_t left = columns.size();
@@ -97,10 +100,9 @@ inline void store(uint32_t v, std::span<uint8_t> bytes) {
 }
 
 /// Like code_narrow, for elements of two or four bytes.
-template <typename Coder, bool kLarge>
-void code_numbers(Coder& coder, NumberRowModel<kLarge>& model, Segment const& segment,
-                  int32_t ratio, ByteView old, std::span<uint8_t> made,
-                  std::span<NumberColumn> columns) {
+template <typename Coder, typename Model>
+void code_numbers(Coder& coder, Model& model, Segment const& segment, int32_t ratio, ByteView old,
+                  std::span<uint8_t> made, std::span<NumberColumn> columns) {
   FloatForm const form = form_of(segment.element);
   size_t const width = form.bits / 8;
   for (size_t j = 0; j * width < made.size(); ++j) {

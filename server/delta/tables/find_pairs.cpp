@@ -12,12 +12,14 @@ constexpr std::string_view kGuessed = "guessed";
 
 }  // namespace
 
-auto find_pairs(ByteView old_file, ByteView new_file) -> FoundPairs {
+auto find_pairs(ByteView old_file, ByteView new_file, std::function<void()> const& let_go)
+    -> FoundPairs {
+  Pages pages(let_go);
   auto const to = read_tensor_table(new_file);
   if (!to.tensors.empty()) {
     // Of an old file of another kind (a .tflite before, compiled now) the weights are the same.
     auto const from = read_tensor_table(old_file);
-    return {std::string(to.kind), pair_tensors({old_file, from}, {new_file, to})};
+    return {std::string(to.kind), pair_tensors({old_file, from, pages}, {new_file, to, pages})};
   }
   auto guessed = guess_pairs(old_file, new_file);
   if (guessed.empty()) return {"bytes", {}};
@@ -25,10 +27,12 @@ auto find_pairs(ByteView old_file, ByteView new_file) -> FoundPairs {
 }
 
 auto find_pairs_by_layout(ByteView old_file, std::string_view old_layout, ByteView new_file,
-                          std::string_view new_layout) -> Result<FoundPairs> {
+                          std::string_view new_layout, std::function<void()> const& let_go)
+    -> Result<FoundPairs> {
+  Pages pages(let_go);
   TRY(auto const from, read_layout(old_layout, old_file).within("layout of the old file"));
   TRY(auto const to, read_layout(new_layout, new_file).within("layout of the new file"));
-  return FoundPairs{"layout", pair_tensors({old_file, from}, {new_file, to})};
+  return FoundPairs{"layout", pair_tensors({old_file, from, pages}, {new_file, to, pages})};
 }
 
 auto make_patch_of(ByteView old_file, ByteView new_file, FoundPairs const& found,

@@ -15,12 +15,14 @@ struct FoundPairs {
 };
 
 /// By the files' own tables where both have one of the same kind; else what their bytes look like.
-/// Nothing for files that have no weights.
-auto find_pairs(ByteView old_file, ByteView new_file) -> FoundPairs;
+/// Nothing for files that have no weights. `let_go` as in PatchOptions.
+auto find_pairs(ByteView old_file, ByteView new_file, std::function<void()> const& let_go = {})
+    -> FoundPairs;
 
 /// By layouts of an operator's (tables/readers.h): `invalid` when one does not fit its file.
 auto find_pairs_by_layout(ByteView old_file, std::string_view old_layout, ByteView new_file,
-                          std::string_view new_layout) -> Result<FoundPairs>;
+                          std::string_view new_layout, std::function<void()> const& let_go = {})
+    -> Result<FoundPairs>;
 
 /// make_patch with these tensors. What was only guessed must pay: the smaller of the patches with
 /// and without it.

@@ -75,12 +75,11 @@ class Pairing {
 
   auto compare(Indices const& from, Indices const& to) const -> std::vector<Candidate> {
     std::vector<std::vector<float>> old_samples;
-    for (size_t const i : from)
-      old_samples.push_back(sample_weights(from_.bytes, from_.table.tensors[i].span(), kSamples));
+    for (size_t const i : from) old_samples.push_back(samples_of(from_, i));
     std::vector<Candidate> candidates;
     for (size_t k = 0; k < to.size(); ++k) {
       auto const& tensor = to_.table.tensors[to[k]];
-      auto const samples = sample_weights(to_.bytes, tensor.span(), kSamples);
+      auto const samples = samples_of(to_, to[k]);
       for (size_t i = 0; i < from.size(); ++i) {
         double score = correlation(old_samples[i], samples);
         if (from_.table.tensors[from[i]].name == tensor.name)
@@ -90,6 +89,13 @@ class Pairing {
       }
     }
     return candidates;
+  }
+
+  static auto samples_of(TabledFile const& file, size_t index) -> std::vector<float> {
+    auto const span = file.table.tensors[index].span();
+    auto samples = sample_weights(file.bytes, span, kSamples);
+    file.pages.read(size_bytes(span));
+    return samples;
   }
 
   auto by_name_or_place(Indices const& from, Indices const& to) const -> std::vector<Candidate> {

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "server/delta/pages.h"
 #include "server/delta/tables/tensor_table.h"
 
 namespace godwit::delta {
@@ -12,6 +13,7 @@ namespace godwit::delta {
 struct TabledFile {
   ByteView bytes;
   TensorTable const& table;
+  Pages& pages;
 };
 
 /// Every tensor of the new file once (one that gained or lost rows in pieces), in the order of the

@@ -110,7 +110,7 @@ auto decompose(Matrix const& matrix) -> Decomposition {
   for (int i = 0; i < kIterations; ++i) {
     std::vector<Direction> next(matrix.cols, Direction{});
     // The first iteration only has to point roughly where the large components are.
-    uint32_t const step = i == 0 && matrix.rows > 512 ? 3 : 1;
+    uint32_t const step = i == 0 && matrix.rows > 512 ? 4 : 1;
     for (uint32_t r = 0; r < matrix.rows; r += step) {
       matrix.row(r, row);
       Direction const at = times(row, d.right);
@@ -207,8 +207,8 @@ auto find_ranked_move(Matrix const& matrix, uint32_t rank_max) -> RankedMove {
     move.multipliers.push_back(static_cast<uint32_t>(std::lround(std::min(
         row_steps[k] * d.lengths[k] * col_steps[k] * std::ldexp(1.0, int(move.fraction_bits) + 8),
         4e9))));
-  for (auto const& each : d.right)
-    for (uint32_t k = 0; k < move.rank; ++k)
+  for (uint32_t k = 0; k < move.rank; ++k)
+    for (auto const& each : d.right)
       move.columns.push_back(
           static_cast<int8_t>(std::clamp(std::lround(each[k] / col_steps[k]), -127l, 127l)));
   for (auto const& each : d.left)

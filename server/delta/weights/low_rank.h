@@ -16,7 +16,7 @@ struct RankedMove {
   uint32_t rank = 0;
   uint32_t fraction_bits = 0;
   std::vector<uint32_t> multipliers;  // one for each component
-  std::vector<int8_t> columns;        // cols * rank, the components of a column together
+  std::vector<int8_t> columns;        // rank * cols, each component by itself
   std::vector<int16_t> entries;       // rows * rank
 };
 

@@ -3,6 +3,7 @@
 
 #include "proto/format/weights/models.h"
 #include "proto/format/weights/segment_pass.h"
+#include "proto/format/weights/tabled_models.h"
 #include "server/delta/weights/binary_encoder.h"
 #include "server/delta/weights/low_rank.h"
 
@@ -34,13 +35,24 @@ class EncodingIo final : public proto::weights::SegmentIo {
   SegmentSide const& side_;
 };
 
-template <bool kLarge, typename Coder>
-void code_segment(Coder& coder, proto::weights::Models<kLarge>& models,
+/// All that an encoder keeps from segment to segment.
+template <bool kLarge>
+struct CodingMemory {
+  proto::weights::Models<kLarge> learnt;
+  proto::weights::TabledModels tabled;
+  proto::weights::Arena<kLarge ? proto::weights::kLargeArenaBytes
+                               : proto::weights::kSmallArenaBytes>
+      arena;
+};
+
+/// `models` are those of the memory that `coder` goes with.
+template <bool kLarge, typename Coder, typename Models>
+void code_segment(Coder& coder, CodingMemory<kLarge>& memory, Models& models,
                   proto::weights::Segment const& segment, ByteView old_file, ByteView made,
                   SegmentSide const& side) {
   EncodingIo io(old_file, made, side);
-  proto::weights::SegmentPass<kLarge, Coder> pass(coder, models, segment, io);
-  models.arena.clear();
+  proto::weights::SegmentPass pass(coder, models, memory.arena, segment, io);
+  memory.arena.clear();
   proto::weights::Factors factors;
   if (segment.ranked)
     factors = {.fraction_bits = side.move->fraction_bits,

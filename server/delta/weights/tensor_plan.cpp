@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "server/delta/weights/element_value.h"
+#include "server/delta/weights/tabled_encoder.h"
 
 namespace godwit::delta {
 namespace {
@@ -14,6 +15,9 @@ constexpr uint32_t kTrialElements = 32u << 10;
 constexpr uint32_t kTrialGroups = 4;
 /// Below this many elements a row's factor costs more than it can save.
 constexpr uint32_t kScaledColsMin = 8;
+/// From this size on int8 is coded by tables, also where the device could do more: a per cent or
+/// two larger, in a fifth of the time.
+constexpr uint32_t kTabledBytesMin = 256u << 10;
 
 auto element_of(ElementType type) -> weights::Element {
   switch (type) {
@@ -47,20 +51,42 @@ auto scale(ByteView file, ScaleSpan const& scales, uint32_t row) -> float {
   return std::bit_cast<float>(weights::load(file.subspan(static_cast<size_t>(at), 4)));
 }
 
+struct TrialRows {
+  uint32_t groups;
+  uint32_t rows;  // of each
+};
+auto trial_rows(TensorSpan const& tensor) -> TrialRows {
+  uint32_t const wanted = std::max(kTrialElements / tensor.cols, 1u);
+  if (tensor.rows <= wanted) return {.groups = 1, .rows = tensor.rows};
+  uint32_t const groups = std::min(kTrialGroups, wanted);
+  return {.groups = groups, .rows = std::max(wanted / groups, 1u)};
+}
+
 auto to_ratio(double ratio) -> int32_t {
   double const scaled = ratio * weights::kRatioOne;
   return scaled > 0 && scaled < weights::kRatioMax ? static_cast<int32_t>(std::lround(scaled))
                                                    : weights::kRatioOne;
 }
 
+void keep_cheaper(TensorPlan& best, double& best_cost, TensorPlan other, double other_cost) {
+  if (other_cost >= best_cost) return;
+  best_cost = other_cost;
+  best = std::move(other);
+}
+
 }  // namespace
 
 struct TensorPlanner::Trial {
-  weights::Models<true> models;
+  CodingMemory<true> memory;
 };
 
-TensorPlanner::TensorPlanner(ByteView old_file, ByteView new_file, proto::Profile profile)
-    : old_(old_file), new_(new_file), profile_(profile), trial_(std::make_unique<Trial>()) {}
+TensorPlanner::TensorPlanner(ByteView old_file, ByteView new_file, proto::Profile profile,
+                             Pages& pages)
+    : old_(old_file),
+      new_(new_file),
+      profile_(profile),
+      pages_(pages),
+      trial_(std::make_unique<Trial>()) {}
 TensorPlanner::~TensorPlanner() = default;
 
 auto TensorPlanner::plan(TensorPair const& pair) -> TensorPlan {
@@ -72,11 +98,12 @@ auto TensorPlanner::plan(TensorPair const& pair) -> TensorPlan {
                   .rows = to.rows,
                   .cols = to.cols};
   bool const narrow = weights::is_narrow(best.segment.element);
+  best.segment.tabled = is_tabled(best.segment);
   TensorPlan alone = best;
   alone.segment.wide = narrow && to.type != ElementType::int4;
   if (!pair.from) return alone;
   auto const bytes = static_cast<size_t>(size_bytes(to));
-  if (std::ranges::equal(old_.subspan(pair.from->offset, bytes), new_.subspan(to.offset, bytes))) {
+  if (pages_.same(old_.subspan(pair.from->offset, bytes), new_.subspan(to.offset, bytes))) {
     best.copy = true;
     return best;
   }
@@ -84,31 +111,69 @@ auto TensorPlanner::plan(TensorPair const& pair) -> TensorPlan {
   best.segment.old_offset = pair.from->offset;
   double best_cost = cost(best);
   bool const integer = to.type == ElementType::int16 || to.type == ElementType::int32;
+  TensorPlan base = best;
   if (to.cols >= kScaledColsMin && !integer) {
-    try_scaled(best, best_cost, fitted_ratios(pair));
-    if (pair.from->scales && to.scales && narrow) try_scaled(best, best_cost, file_ratios(pair));
+    TensorPlan scaled = best;
+    scaled.segment.scaled = true;
+    scaled.ratios = fitted_ratios(pair);
+    double const scaled_cost = cost(scaled);
+    // Factors of rows pay where products of factors follow, even when they hardly do by themselves.
+    if (scaled_cost < best_cost * 1.03) base = scaled;
+    keep_cheaper(best, best_cost, std::move(scaled), scaled_cost);
+    if (pair.from->scales && to.scales && narrow) {
+      scaled = best;
+      scaled.segment.scaled = true;
+      scaled.ratios = file_ratios(pair);
+      double const file_cost = cost(scaled);
+      if (file_cost < best_cost * 1.03) base = scaled;
+      keep_cheaper(best, best_cost, std::move(scaled), file_cost);
+    }
   }
-  if (narrow) try_ranked(best, best_cost);
+  if (narrow) try_ranked(best, best_cost, base);
   if (narrow) {
     TensorPlan wide = best;
     wide.segment.wide = true;
     double const wide_cost = cost(wide);
-    if (wide_cost < best_cost * 0.99) {
-      best_cost = wide_cost;
-      best = std::move(wide);
-    }
+    keep_cheaper(best, best_cost, std::move(wide), wide_cost / 0.99);
   }
   // Even when little moved: sparse weights are small alone.
   return cost(alone) < best_cost ? alone : best;
 }
 
+auto TensorPlanner::is_tabled(weights::Segment const& segment) const -> bool {
+  if (profile_ == proto::Profile::weights_fast) return true;
+  return profile_ == proto::Profile::weights_large && weights::is_narrow(segment.element) &&
+         segment.bytes >= kTabledBytesMin;
+}
+
 auto TensorPlanner::cost(TensorPlan const& plan) -> double {
+  double cost = 0;
+  if (plan.segment.tabled) {
+    TabledCounter counter;
+    try_rows(counter, trial_->memory.tabled, plan);
+    cost = counter.bytes();
+  } else {
+    CostCounter counter;
+    trial_->memory.learnt.reset();
+    try_rows(counter, trial_->memory.learnt, plan);
+    cost = counter.bytes();
+  }
+  auto const trial = trial_rows(plan.pair.to);
+  cost *= static_cast<double>(plan.pair.to.rows) / (trial.groups * trial.rows);
+  if (plan.segment.ranked) {
+    CostCounter factors;
+    weights::EntryModel model;
+    auto columns = plan.move.columns;
+    weights::code_columns(factors, model, std::span(columns), plan.move.rank);
+    cost += factors.bytes() + plan.move.rank * 4 + 16;
+  }
+  return cost;
+}
+
+template <typename Coder, typename Models>
+void TensorPlanner::try_rows(Coder& coder, Models& models, TensorPlan const& plan) {
   TensorSpan const& to = plan.pair.to;
-  uint32_t const wanted = std::max(kTrialElements / to.cols, 1u);
-  uint32_t const groups = to.rows <= wanted ? 1 : std::min(kTrialGroups, wanted);
-  uint32_t const rows = to.rows <= wanted ? to.rows : std::max(wanted / groups, 1u);
-  CostCounter counter;
-  trial_->models.reset();
+  auto const [groups, rows] = trial_rows(to);
   for (uint32_t group = 0; group < groups; ++group) {
     auto const first =
         static_cast<uint32_t>(uint64_t{to.rows - rows} * group / std::max(groups - 1, 1u));
@@ -121,60 +186,41 @@ auto TensorPlanner::cost(TensorPlan const& plan) -> double {
                                                     : std::span<int32_t const>(),
                            .move = &plan.move,
                            .first_row = first};
-    code_segment(counter, trial_->models, segment, old_,
+    code_segment(coder, trial_->memory, models, segment, old_,
                  new_.subspan(static_cast<size_t>(to.offset) + size_t{first} * row_bytes), side);
   }
-  double const part = static_cast<double>(groups) * rows / to.rows;
-  double cost = counter.bytes() / part;
-  if (plan.segment.ranked) {
-    CostCounter factors;
-    weights::EntryModel model;
-    auto columns = plan.move.columns;
-    for (uint32_t k = 0; k < plan.move.rank; ++k)
-      weights::code_component(factors, model, std::span(columns), k, plan.move.rank);
-    cost += factors.bytes() + plan.move.rank * 4 + 16;
-  }
-  return cost;
 }
 
-void TensorPlanner::try_scaled(TensorPlan& best, double& best_cost, std::vector<int32_t> ratios) {
-  TensorPlan scaled = best;
-  scaled.segment.scaled = true;
-  scaled.ratios = std::move(ratios);
-  double const scaled_cost = cost(scaled);
-  if (scaled_cost >= best_cost) return;
-  best_cost = scaled_cost;
-  best = std::move(scaled);
-}
-
-void TensorPlanner::try_ranked(TensorPlan& best, double& best_cost) {
-  TensorSpan const& to = best.pair.to;
-  TensorSpan const& from = *best.pair.from;
+void TensorPlanner::try_ranked(TensorPlan& best, double& best_cost, TensorPlan const& base) {
+  TensorSpan const& to = base.pair.to;
+  TensorSpan const& from = *base.pair.from;
   std::vector<float> old_row(to.cols);
   Matrix const matrix{
       .rows = to.rows, .cols = to.cols, .row = [&](uint32_t row, std::span<float> out) {
         read_values(from.type, row_of(old_, from, row), old_row);
         read_values(to.type, row_of(new_, to, row), out);
-        float const ratio = best.segment.scaled ? static_cast<float>(best.ratios[row]) /
+        float const ratio = base.segment.scaled ? static_cast<float>(base.ratios[row]) /
                                                       static_cast<float>(weights::kRatioOne)
                                                 : 1.0f;
         for (size_t j = 0; j < out.size(); ++j) out[j] -= old_row[j] * ratio;
+        pages_.read(2 * size_bytes(to) / to.rows);
       }};
-  TensorPlan ranked = best;
+  TensorPlan ranked = base;
   ranked.move = find_ranked_move(matrix, rank_max(to));
   if (ranked.move.rank == 0) return;
   ranked.segment.ranked = true;
   double const ranked_cost = cost(ranked);
-  if (ranked_cost >= best_cost) return;
-  best_cost = ranked_cost;
-  best = std::move(ranked);
+  keep_cheaper(best, best_cost, std::move(ranked), ranked_cost);
 }
 
 auto TensorPlanner::rank_max(TensorSpan const& tensor) const -> uint32_t {
   if (tensor.cols > weights::kColumnsMax || tensor.rows < 8) return 0;
-  size_t const arena = profile_ == proto::Profile::weights_small ? weights::kSmallArenaBytes
-                                                                 : weights::kLargeArenaBytes;
-  size_t const fixed = tensor.cols * sizeof(weights::Column) + sizeof(weights::EntryModel) + 64;
+  size_t const arena = profile_ == proto::Profile::weights_large ? weights::kLargeArenaBytes
+                                                                 : weights::kSmallArenaBytes;
+  // What is read before the columns' statistics takes their room: the models of tables.
+  size_t const shared = std::max(tensor.cols * sizeof(weights::Column),
+                                 weights::kShareModels * sizeof(weights::ShareModel));
+  size_t const fixed = shared + sizeof(weights::EntryModel) + 64;
   if (arena <= fixed) return 0;
   size_t const each = tensor.cols + sizeof(weights::EntryModel) + sizeof(uint32_t);
   return static_cast<uint32_t>(std::min<size_t>((arena - fixed) / each, weights::kRankMax));
@@ -201,6 +247,7 @@ auto TensorPlanner::fitted_ratios(TensorPair const& pair) const -> std::vector<i
       products += double{from[j]} * to[j];
       squares += double{from[j]} * from[j];
     }
+    pages_.read(2 * size_bytes(pair.to) / pair.to.rows);
     ratios[row] = squares > 0 ? to_ratio(products / squares) : weights::kRatioOne;
   }
   return ratios;

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "proto/format/container.h"
+#include "server/delta/pages.h"
 #include "server/delta/tensor_map.h"
 #include "server/delta/weights/segment_code.h"
 
@@ -20,15 +21,17 @@ struct TensorPlan {
 /// Chooses for one tensor after another; keeps what choosing needs.
 class TensorPlanner {
  public:
-  TensorPlanner(ByteView old_file, ByteView new_file, proto::Profile profile);
+  TensorPlanner(ByteView old_file, ByteView new_file, proto::Profile profile, Pages& pages);
   ~TensorPlanner();
   auto plan(TensorPair const& pair) -> TensorPlan;
 
  private:
   struct Trial;
+  auto is_tabled(proto::weights::Segment const& segment) const -> bool;
   auto cost(TensorPlan const& plan) -> double;
-  void try_scaled(TensorPlan& best, double& best_cost, std::vector<int32_t> ratios);
-  void try_ranked(TensorPlan& best, double& best_cost);
+  template <typename Coder, typename Models>
+  void try_rows(Coder& coder, Models& models, TensorPlan const& plan);
+  void try_ranked(TensorPlan& best, double& best_cost, TensorPlan const& base);
   auto rank_max(TensorSpan const& tensor) const -> uint32_t;
   auto file_ratios(TensorPair const& pair) const -> std::vector<int32_t>;
   auto fitted_ratios(TensorPair const& pair) const -> std::vector<int32_t>;
@@ -36,6 +39,7 @@ class TensorPlanner {
   ByteView old_;
   ByteView new_;
   proto::Profile profile_;
+  Pages& pages_;
   std::unique_ptr<Trial> trial_;
 };
 

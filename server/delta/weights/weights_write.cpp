@@ -5,6 +5,7 @@
 #include "proto/format/weights/sections.h"
 #include "proto/trust/digest.h"
 #include "server/delta/weights/gap_match.h"
+#include "server/delta/weights/tabled_encoder.h"
 #include "server/delta/weights/tensor_plan.h"
 
 namespace godwit::delta {
@@ -27,7 +28,8 @@ struct Planned {
 /// Fills blocks one after the other.
 class BlockPlanner {
  public:
-  BlockPlanner(ByteView old_file, ByteView new_file) : old_(old_file), new_(new_file) {}
+  BlockPlanner(ByteView old_file, ByteView new_file, bool tabled, Pages& pages)
+      : old_(old_file), new_(new_file), tabled_(tabled), pages_(pages) {}
 
   void add_match(Match match) {
     while (match.add + match.literal > 0) {
@@ -84,10 +86,9 @@ class BlockPlanner {
 
   void add_piece(Match const& piece) {
     auto const bytes = static_cast<uint32_t>(piece.add + piece.literal);
-    bool const same =
-        piece.literal == 0 &&
-        std::ranges::equal(old_.subspan(static_cast<size_t>(piece.old_offset), piece.add),
-                           new_.subspan(static_cast<size_t>(at_), piece.add));
+    bool const same = piece.literal == 0 &&
+                      pages_.same(old_.subspan(static_cast<size_t>(piece.old_offset), piece.add),
+                                  new_.subspan(static_cast<size_t>(at_), piece.add));
     bool const copies = !block_.empty() && block_.back().segment.kind == weights::SegmentKind::copy;
     if (same && copies && weights::old_end(block_.back().segment) == piece.old_offset) {
       block_.back().segment.bytes += bytes;
@@ -102,9 +103,10 @@ class BlockPlanner {
       return;
     }
     if (block_.empty() || block_.back().segment.kind != weights::SegmentKind::bytes) {
-      append(
-          {.segment = {
-               .kind = weights::SegmentKind::bytes, .bytes = 0, .old_offset = piece.old_offset}});
+      append({.segment = {.kind = weights::SegmentKind::bytes,
+                          .bytes = 0,
+                          .old_offset = piece.old_offset,
+                          .tabled = tabled_}});
       old_at_ = piece.old_offset;
     }
     Planned& into = block_.back();
@@ -149,28 +151,27 @@ class BlockPlanner {
   uint64_t at_ = 0;      // in the new file
   uint64_t old_at_ = 0;  // where the last step stopped
   uint32_t used_ = 0;    // of the current block
+  bool const tabled_;    // how bytes are coded
+  Pages& pages_;
 };
 
 template <bool kLarge>
 class BlockCoder {
  public:
   BlockCoder(ByteView old_file, ByteView new_file)
-      : old_(old_file), new_(new_file), models_(std::make_unique<weights::Models<kLarge>>()) {}
+      : old_(old_file), new_(new_file), memory_(std::make_unique<CodingMemory<kLarge>>()) {}
 
   auto code(std::vector<Planned> const& planned) -> Bytes {
     Writer writer;
-    models_->reset();
+    memory_->learnt.reset();
     uint64_t expected = start_of(planned);
     for (Planned const& each : planned) {
       weights::Segment segment = each.segment;
       if (!reads_old(segment)) segment.old_offset = expected;
       Bytes coded;
-      if (segment.kind != weights::SegmentKind::copy) {
-        BinaryEncoder encoder;
-        code_segment(encoder, *models_, segment, old_,
-                     new_.subspan(static_cast<size_t>(each.new_offset)), side_of(each));
-        coded = encoder.finish();
-      }
+      if (segment.kind != weights::SegmentKind::copy)
+        coded = segment.tabled ? code_by<TabledRecorder>(memory_->tabled, segment, each)
+                               : code_by<BinaryEncoder>(memory_->learnt, segment, each);
       segment.coded_bytes = static_cast<uint32_t>(coded.size());
       weights::write_segment(writer, expected, segment);
       writer.bytes(coded);
@@ -186,6 +187,13 @@ class BlockCoder {
   }
 
  private:
+  template <typename Coder, typename Models>
+  auto code_by(Models& models, weights::Segment const& segment, Planned const& planned) -> Bytes {
+    Coder coder;
+    code_segment(coder, *memory_, models, segment, old_,
+                 new_.subspan(static_cast<size_t>(planned.new_offset)), side_of(planned));
+    return coder.finish();
+  }
   static auto reads_old(weights::Segment const& segment) -> bool {
     return segment.kind != weights::SegmentKind::tensor || segment.from_old;
   }
@@ -199,7 +207,7 @@ class BlockCoder {
 
   ByteView old_;
   ByteView new_;
-  std::unique_ptr<weights::Models<kLarge>> models_;
+  std::unique_ptr<CodingMemory<kLarge>> memory_;
 };
 
 /// A section with the columns' factor of a move.
@@ -212,8 +220,7 @@ void write_factors(Writer& sections, RankedMove const& move, uint32_t cols) {
   BinaryEncoder encoder;
   weights::EntryModel model;
   auto columns = move.columns;
-  for (uint32_t k = 0; k < move.rank; ++k)
-    weights::code_component(encoder, model, std::span(columns), k, move.rank);
+  weights::code_columns(encoder, model, std::span(columns), move.rank);
   body.bytes(encoder.finish());
   sections.u16(weights::kFactorsSection);
   sections.u16(weights::kSectionCritical);
@@ -222,8 +229,9 @@ void write_factors(Writer& sections, RankedMove const& move, uint32_t cols) {
 }
 
 auto plan_tensors(ByteView old_file, ByteView new_file, std::span<TensorPair const> pairs,
-                  proto::Profile profile, Writer& sections) -> std::vector<TensorPlan> {
-  TensorPlanner planner(old_file, new_file, profile);
+                  proto::Profile profile, Writer& sections, Pages& pages)
+    -> std::vector<TensorPlan> {
+  TensorPlanner planner(old_file, new_file, profile, pages);
   std::vector<TensorPlan> plans;
   plans.reserve(pairs.size());
   uint32_t factors = 0;
@@ -237,8 +245,9 @@ auto plan_tensors(ByteView old_file, ByteView new_file, std::span<TensorPair con
 }
 
 auto plan_blocks(ByteView old_file, ByteView new_file, std::vector<TensorPlan> const& plans,
-                 std::span<Match const> gaps) -> std::vector<std::vector<Planned>> {
-  BlockPlanner planner(old_file, new_file);
+                 std::span<Match const> gaps, bool tabled, Pages& pages)
+    -> std::vector<std::vector<Planned>> {
+  BlockPlanner planner(old_file, new_file, tabled, pages);
   uint64_t at = 0;
   auto const add_gap = [&](uint64_t end) {
     for (; at < end; gaps = gaps.subspan(1)) {
@@ -257,14 +266,14 @@ auto plan_blocks(ByteView old_file, ByteView new_file, std::vector<TensorPlan> c
 
 template <bool kLarge>
 auto write(ByteView old_file, ByteView new_file, std::vector<std::vector<Planned>> const& planned,
-           proto::Profile profile, ByteView sections) -> Bytes {
+           proto::Profile profile, ByteView sections, Pages& pages) -> Bytes {
   BlockCoder<kLarge> coder(old_file, new_file);
   std::vector<Bytes> payloads;
   proto::Container container{.profile = profile,
                              .old_bytes = old_file.size(),
                              .new_bytes = new_file.size(),
-                             .old_sha256 = proto::sha256(old_file),
-                             .new_sha256 = proto::sha256(new_file),
+                             .old_sha256 = pages.sha256(old_file),
+                             .new_sha256 = pages.sha256(new_file),
                              .sections = sections,
                              .blocks = {}};
   payloads.reserve(planned.size());
@@ -281,6 +290,7 @@ auto write(ByteView old_file, ByteView new_file, std::vector<std::vector<Planned
          .old_offset = BlockCoder<kLarge>::start_of(block),
          .payload = payloads.back(),
          .check = proto::block_check(new_file.subspan(static_cast<size_t>(at), bytes))});
+    pages.read(uint64_t{2} * bytes);
   }
   return write_container(container);
 }
@@ -288,14 +298,16 @@ auto write(ByteView old_file, ByteView new_file, std::vector<std::vector<Planned
 }  // namespace
 
 auto make_weights_container(ByteView old_file, ByteView new_file, std::span<TensorPair const> pairs,
-                            proto::Profile profile) -> Bytes {
+                            proto::Profile profile, Pages& pages) -> Bytes {
   Writer sections;
-  auto const plans = plan_tensors(old_file, new_file, pairs, profile, sections);
+  auto const plans = plan_tensors(old_file, new_file, pairs, profile, sections, pages);
   auto const gaps = match_gaps(old_file, new_file, pairs);
-  auto const blocks = plan_blocks(old_file, new_file, plans, gaps);
-  return profile == proto::Profile::weights_small
-             ? write<false>(old_file, new_file, blocks, profile, sections.view())
-             : write<true>(old_file, new_file, blocks, profile, sections.view());
+  pages.done();
+  auto const blocks =
+      plan_blocks(old_file, new_file, plans, gaps, profile == proto::Profile::weights_fast, pages);
+  return profile == proto::Profile::weights_large
+             ? write<true>(old_file, new_file, blocks, profile, sections.view(), pages)
+             : write<false>(old_file, new_file, blocks, profile, sections.view(), pages);
 }
 
 }  // namespace godwit::delta

@@ -2,12 +2,13 @@
 #pragma once
 
 #include "proto/format/container.h"
+#include "server/delta/pages.h"
 #include "server/delta/tensor_map.h"
 
 namespace godwit::delta {
 
 /// `pairs` as usable_pairs gives them; `profile` is one of the weights profiles.
 auto make_weights_container(ByteView old_file, ByteView new_file, std::span<TensorPair const> pairs,
-                            proto::Profile profile) -> Bytes;
+                            proto::Profile profile, Pages& pages) -> Bytes;
 
 }  // namespace godwit::delta

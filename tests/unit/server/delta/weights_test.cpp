@@ -112,11 +112,14 @@ class EachType : public testing::TestWithParam<std::tuple<ElementType, Profile>>
 INSTANTIATE_TEST_SUITE_P(Weights, EachType,
                          testing::Combine(testing::ValuesIn(kTypes),
                                           testing::Values(Profile::weights_small,
-                                                          Profile::weights_large)),
+                                                          Profile::weights_large,
+                                                          Profile::weights_fast)),
                          [](auto const& each) {
+                           auto const profile = std::get<1>(each.param);
                            return std::string(to_string(std::get<0>(each.param))) +
-                                  (std::get<1>(each.param) == Profile::weights_small ? "Small"
-                                                                                     : "Large");
+                                  (profile == Profile::weights_small   ? "Small"
+                                   : profile == Profile::weights_large ? "Large"
+                                                                       : "Fast");
                          });
 
 TEST_P(EachType, ComesBackInEveryShape) {

@@ -71,10 +71,9 @@ struct Pair {
       new_file.push_back(static_cast<uint8_t>(i % 4 ? old_file.back() : random()));
     }
   }
-  auto patch() const -> Bytes {
+  auto patch(proto::Profile profile) const -> Bytes {
     auto made =
-        make_patch(old_file, new_file,
-                   PatchOptions{.profile = proto::Profile::weights_small, .tensors = tensors});
+        make_patch(old_file, new_file, PatchOptions{.profile = profile, .tensors = tensors});
     EXPECT_TRUE(made) << made.error().what;
     return made ? *std::move(made) : Bytes();
   }
@@ -97,6 +96,14 @@ struct Job {
 Job* job = nullptr;
 ucontext_t caller;
 
+class StreamApply : public testing::TestWithParam<proto::Profile> {};
+INSTANTIATE_TEST_SUITE_P(Profiles, StreamApply,
+                         testing::Values(proto::Profile::weights_small,
+                                         proto::Profile::weights_fast),
+                         [](auto const& profile) {
+                           return profile.param == proto::Profile::weights_small ? "Small" : "Fast";
+                         });
+
 void apply_all() {
   StreamApplier& applier = *StreamApplier::place(job->block->memory);
   proto::ViewSource old_file(job->pair->old_file);
@@ -113,9 +120,9 @@ void apply_all() {
   setcontext(&caller);
 }
 
-TEST(StreamApply, KeepsAllStateInOneBlockOf192KiBWithoutTheAllocator) {
+TEST_P(StreamApply, KeepsAllStateInOneBlockOf192KiBWithoutTheAllocator) {
   Pair const pair;
-  auto const patch = pair.patch();
+  auto const patch = pair.patch(GetParam());
   auto const container = proto::parse_container(patch, {});
   ASSERT_TRUE(container);
   ASSERT_FALSE(container->sections.empty()) << "no factors: the arena is not put to the test";
@@ -149,9 +156,9 @@ TEST(StreamApply, KeepsAllStateInOneBlockOf192KiBWithoutTheAllocator) {
   EXPECT_TRUE(out == pair.new_file);
 }
 
-TEST(StreamApply, GoesOnAtEveryBlock) {
+TEST_P(StreamApply, GoesOnAtEveryBlock) {
   Pair const pair;
-  auto const patch = pair.patch();
+  auto const patch = pair.patch(GetParam());
   proto::ViewSource old_file(pair.old_file);
   proto::ViewSource source(patch);
   auto block = std::make_unique<Block192>();
@@ -172,9 +179,9 @@ TEST(StreamApply, GoesOnAtEveryBlock) {
   }
 }
 
-TEST(StreamApply, RefusesWhatDoesNotHold) {
+TEST_P(StreamApply, RefusesWhatDoesNotHold) {
   Pair const pair;
-  auto const patch = pair.patch();
+  auto const patch = pair.patch(GetParam());
   auto block = std::make_unique<Block192>();
   StreamApplier& applier = *StreamApplier::place(block->memory);
   for (size_t const bytes : {size_t{0}, size_t{50}, size_t{104}, size_t{400}, patch.size() - 1}) {

@@ -1,0 +1,29 @@
+// Files that are read where the operating system keeps them.
+#pragma once
+
+#include <string>
+
+#include "proto/base/bytes.h"
+
+namespace godwit::cli {
+
+/// A file in memory without a copy, as long as this lives. What is no regular file is read.
+class MappedFile {
+ public:
+  /// `invalid` when the file is larger than `bytes_max`.
+  static auto open(std::string const& path, uint64_t bytes_max) -> Result<MappedFile>;
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&&) = delete;
+  ~MappedFile();
+  auto bytes() const -> ByteView;
+  /// Pages that were read leave memory; reading them again brings them back.
+  void let_go() const;
+
+ private:
+  MappedFile() = default;
+  void* mapped_ = nullptr;
+  size_t size_ = 0;
+  Bytes read_;  // where it could not be mapped
+};
+
+}  // namespace godwit::cli

@@ -1,0 +1,283 @@
+// The contexts of tabled segments (docs/format-delta.md, "Tabled segments"), beside those that
+// learn: what came before chooses among the tables of the segment, and the tables stay.
+#pragma once
+
+#include "proto/format/weights/number_rates.h"
+#include "proto/format/weights/tabled_decoder.h"
+#include "proto/format/weights/tensor_rows.h"
+
+namespace godwit::proto::weights {
+
+/// Differences of int8 weights: by how large they were in the column and the row, and by where
+/// between its neighbours the prediction lay, on whose side the difference is likely to be.
+class TabledResiduals {
+ public:
+  void begin_segment(bool wide) {
+    wide_ = wide;
+    rate_ = 256;
+    step_ = step_of(rate_);
+    row_ = 0;
+  }
+  void begin_row() {}
+  void end_row() { ++row_; }
+
+  /// A piece of a row; `columns` of this and all further columns of the row, or empty.
+  template <typename Coder>
+  void code(Coder& coder, RowPrediction const& row, std::span<int8_t const> old,
+            std::span<int8_t> made, std::span<Column> columns) {
+    Predictions<10> predictions;
+    predict(row, old, predictions);
+    if (wide_)
+      code_piece<true>(coder, predictions, made, columns);
+    else
+      code_piece<false>(coder, predictions, made, columns);
+  }
+
+ private:
+  static auto step_of(uint32_t rate) -> uint32_t { return std::min(log_step(rate), kLevels - 1); }
+
+  template <bool kWide, typename Coder>
+  void code_piece(Coder& coder, Predictions<10> const& predictions, std::span<int8_t> made,
+                  std::span<Column> columns) {
+    auto state = coder.state();
+    uint32_t rate = rate_;
+    uint32_t step = step_;
+    int const shift = row_ < 4 ? 1 : row_ < 16 ? 3 : 4;
+    Column* const column = columns.data();
+    bool const keep = !columns.empty();
+    for (size_t j = 0; j < made.size(); ++j) {
+      int32_t const value = predictions.value[j];
+      uint32_t const fraction = predictions.fraction[j];  // in 1/64
+      uint32_t const near = ((fraction < 32 ? 31 - fraction : fraction - 32) >> 3) * kLevels;
+      uint32_t const context = near + ((keep ? column[j].rate_step + step : 2 * step) >> 1);
+      auto const known = static_cast<int8_t>(static_cast<uint8_t>(made[j] - value));
+      // One step late, so that the next context does not wait for this symbol.
+      step = step_of(rate);
+      int8_t const residual = kWide ? code_wide(coder, state, context, known)
+                                    : code_near(coder, state, context, known, fraction < 32);
+      made[j] = static_cast<int8_t>(static_cast<uint8_t>(value + residual));
+      auto const seen = static_cast<int8_t>(kWide ? residual / 4 : residual);
+      int32_t const size = kSeen[static_cast<uint8_t>(seen)].rate;
+      rate = static_cast<uint32_t>(static_cast<int32_t>(rate) +
+                                   ((size - static_cast<int32_t>(rate)) >> 5));
+      if (!keep) continue;
+      column[j].rate = static_cast<uint16_t>(column[j].rate + ((size - column[j].rate) >> shift));
+      column[j].rate_step = static_cast<uint8_t>(step_of(column[j].rate));
+    }
+    rate_ = rate;
+    step_ = step;
+    coder.keep(state);
+  }
+
+  /// Folded so that the likelier sign comes first; from 15 on with eight bits more.
+  template <typename Coder>
+  [[gnu::always_inline]] static auto code_near(Coder& coder, typename Coder::State& state,
+                                               uint32_t context, int32_t residual, bool flip)
+      -> int8_t {
+    constexpr uint32_t kLarge = kSymbols - 1;
+    int32_t const turned = flip ? -residual : residual;
+    auto const known = static_cast<uint32_t>(turned <= 0 ? -2 * turned : 2 * turned - 1);
+    uint32_t folded = coder.symbol(state, context, std::min(known, kLarge));
+    if (folded == kLarge) folded += coder.raw(state, 8, (known - kLarge) & 255);
+    auto const size = static_cast<int32_t>((folded + 1) >> 1);
+    bool const negative = ((folded & 1) == 0) != flip;
+    return static_cast<int8_t>(static_cast<uint8_t>(negative ? -size : size));
+  }
+
+  /// By its two halves.
+  template <typename Coder>
+  [[gnu::always_inline]] static auto code_wide(Coder& coder, typename Coder::State& state,
+                                               uint32_t context, int32_t residual) -> int8_t {
+    auto const known = static_cast<uint32_t>(residual + 128);
+    uint32_t const high = coder.symbol(state, context, known >> 4);
+    uint32_t const low = coder.symbol(state, kLowContexts + high, known & 15);
+    return static_cast<int8_t>(static_cast<int32_t>(high * 16 + low) - 128);
+  }
+
+  bool wide_ = false;
+  uint32_t rate_ = 0;
+  uint32_t step_ = 0;
+  uint32_t row_ = 0;
+};
+
+template <typename Coder>
+void code_narrow(Coder& coder, TabledResiduals& model, RowPrediction const& row,
+                 std::span<int8_t const> old, std::span<int8_t> made, std::span<Column> columns) {
+  model.code(coder, row, old, made, columns);
+}
+
+/// Numbers of 16 and 32 bits: the length of the difference, or the exponent, as it differs from
+/// what is expected; all else as it is.
+class TabledNumbers {
+ public:
+  void begin_segment() { rates_.begin_segment(); }
+  void begin_row() { rates_.begin_row(); }
+
+  template <typename Coder>
+  auto code(Coder& coder, FloatForm const& form, uint32_t predicted, uint32_t number,
+            std::span<NumberColumn> columns) -> uint32_t {
+    OrderedPair const pair = order(form, predicted, number);
+    uint32_t const level = NumberRates::level_of(form, predicted);
+    int32_t const expected = std::max(rates_.expected(form, level, columns), 1);
+    auto const left = static_cast<int32_t>(rates_.left()[0] >> 1);
+    uint32_t const near = left == 0 ? 0 : left < expected ? 1 : left == expected ? 2 : 3;
+    auto const wanted = static_cast<uint32_t>(expected);
+    uint32_t const context = near * kLevels + (form.bits == 16 ? wanted : wanted * 11 / 16);
+    Difference const known = difference(pair);
+    auto state = coder.state();
+    auto const length = code_near(coder, state, context, expected,
+                                  static_cast<int32_t>(std::bit_width(known.size)), form.bits, 0);
+    Difference made;
+    if (length > 0) {
+      // The sign above the bits below the highest.
+      uint32_t const high = 1u << (length - 1);
+      uint64_t const bits = (known.negative ? uint64_t{high} : 0) | (known.size & (high - 1));
+      uint64_t const coded = code_raw(coder, state, static_cast<uint32_t>(length), bits);
+      made = {.negative = (coded & high) != 0,
+              .size = high | (static_cast<uint32_t>(coded) & (high - 1))};
+    }
+    coder.keep(state);
+    rates_.learn(form, made, level, columns);
+    return differing(form, pair.from, made);
+  }
+
+  template <typename Coder>
+  auto code_alone(Coder& coder, FloatForm const& form, uint32_t number,
+                  std::span<NumberColumn> columns) -> uint32_t {
+    if (form.mantissa_bits == 0) return code(coder, form, 0, number, columns);
+    int32_t const expected = std::max((rates_.row_mean() + 8) >> 4, 1);
+    auto const nearness = [&](int32_t exponent, int32_t steps) {
+      return static_cast<uint32_t>(std::clamp(exponent - expected + steps / 2, 0, steps - 1));
+    };
+    int32_t const column = columns.empty() ? rates_.row_mean() : columns[0].mean;
+    uint32_t const context = nearness(static_cast<int32_t>(rates_.left()[0]), 4) * kLevels +
+                             nearness((column + 8) >> 4, kLevels);
+    auto state = coder.state();
+    int32_t const exponent =
+        code_near(coder, state, context, expected, static_cast<int32_t>(form.exponent(number)),
+                  form.exponent_max(), 1);
+    uint32_t const mantissa = (1u << form.mantissa_bits) - 1;
+    uint64_t const bits = (number & mantissa) | (number & form.sign_bit() ? mantissa + 1 : 0);
+    auto const coded = static_cast<uint32_t>(code_raw(coder, state, form.mantissa_bits + 1, bits));
+    coder.keep(state);
+    rates_.learn_alone(exponent, columns);
+    return (coded > mantissa ? form.sign_bit() : 0) |
+           static_cast<uint32_t>(exponent) << form.mantissa_bits | (coded & mantissa);
+  }
+
+ private:
+  /// A number of [0, `most`]: symbols 0 (only for 0, if `first` is 0) to 14 are how far it is from
+  /// the expected one; 15 comes with eight bits of it.
+  template <typename Coder>
+  static auto code_near(Coder& coder, typename Coder::State& state, uint32_t context,
+                        int32_t expected, int32_t number, uint32_t most, int32_t first) -> int32_t {
+    constexpr int32_t kFar = kSymbols - 1;
+    constexpr int32_t kMiddle = 8;
+    int32_t const away = number - expected + kMiddle;
+    bool const is_near = away > -first && away < kFar && (number > 0 || first > 0);
+    int32_t const known = number == 0 && first == 0 ? 0 : is_near ? away : kFar;
+    auto const symbol =
+        static_cast<int32_t>(coder.symbol(state, context, static_cast<uint32_t>(known)));
+    if (symbol == 0 && first == 0) return 0;
+    if (symbol < kFar)
+      return std::clamp(symbol + expected - kMiddle, 0, static_cast<int32_t>(most));
+    uint32_t const far = coder.raw(state, 8, static_cast<uint32_t>(number));
+    return static_cast<int32_t>(std::min(far, most));
+  }
+
+  NumberRates rates_;
+};
+
+/// Any bytes: differences to those of the old file by how many before were the same, others by the
+/// byte before and the place; each by its halves.
+class TabledBytes {
+ public:
+  void begin_segment() {
+    before_ = 0;
+    same_ = 0;
+    place_ = 0;
+  }
+  template <typename Coder>
+  auto code_add(Coder& coder, uint64_t count) -> uint64_t {
+    return code_number(coder, kListContexts, count);
+  }
+  template <typename Coder>
+  auto code_literal(Coder& coder, uint64_t count) -> uint64_t {
+    return code_number(coder, kListContexts + 1, count);
+  }
+  template <typename Coder>
+  auto code_seek(Coder& coder, int64_t distance) -> int64_t {
+    return unfold(code_number(coder, kListContexts + 2, fold(distance)));
+  }
+
+  template <typename Coder>
+  void code_beside(Coder& coder, ByteView old, std::span<uint8_t> made) {
+    auto state = coder.state();
+    for (size_t i = 0; i < made.size(); ++i) {
+      // Differences near zero have one high half.
+      auto const known = static_cast<uint8_t>(made[i] - old[i] + 8);
+      auto const near = static_cast<uint32_t>(std::popcount(same_ & 7));
+      uint32_t const high = coder.symbol(state, near * kLevels + (same_ & 1), known >> 4);
+      uint32_t const low = coder.symbol(state, kLowContexts + high, known & 15);
+      auto const byte = static_cast<uint8_t>(old[i] + high * 16 + low - 8);
+      remember(byte, byte == old[i]);
+      made[i] = byte;
+    }
+    coder.keep(state);
+  }
+  template <typename Coder>
+  void code_alone(Coder& coder, std::span<uint8_t> made) {
+    constexpr uint32_t kAloneLevel = 2;
+    constexpr uint32_t kAloneLow = kListContexts + 16;
+    auto state = coder.state();
+    for (uint8_t& byte : made) {
+      uint32_t const context = (place_ & 3) * kLevels + kAloneLevel + (before_ >> 4);
+      uint32_t const high = coder.symbol(state, context, byte >> 4);
+      uint32_t const low = coder.symbol(state, kAloneLow + high, byte & 15);
+      byte = static_cast<uint8_t>(high * 16 + low);
+      remember(byte, false);
+    }
+    coder.keep(state);
+  }
+
+ private:
+  void remember(uint8_t byte, bool same) {
+    before_ = byte;
+    same_ = same_ << 1 | static_cast<uint32_t>(same);
+    ++place_;
+  }
+  uint32_t before_ = 0;
+  uint32_t same_ = 0;
+  uint32_t place_ = 0;
+};
+
+struct TabledRatio {
+  template <typename Coder>
+  auto code(Coder& coder, uint64_t value) -> uint64_t {
+    return std::min(code_number(coder, kRatioContext, value), uint64_t{1} << 32);
+  }
+};
+
+/// The rows' entries of factors, each component in a context of its own.
+struct TabledEntries {
+  template <typename Arena>
+  auto begin(Arena& /*unused*/, size_t /*count*/) -> bool {
+    return true;
+  }
+  template <typename Coder>
+  auto code(Coder& coder, size_t component, uint64_t value) -> uint64_t {
+    return std::min(code_number(coder, kListContexts + static_cast<uint32_t>(component), value),
+                    uint64_t{1} << kEntryBits);
+  }
+};
+
+/// All of them, and the tables, as one object in memory of the caller. Segments share nothing.
+struct TabledModels {
+  TabledResiduals residual;
+  TabledNumbers numbers;
+  TabledBytes bytes;
+  TabledRatio ratio;
+  TabledEntries entries;
+};
+
+}  // namespace godwit::proto::weights
