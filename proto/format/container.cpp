@@ -77,29 +77,6 @@ auto find_section(ByteSource& patch, weights::Range sections, uint16_t type)
   return std::optional<weights::Range>();
 }
 
-auto profile_ram_bytes(Profile profile) -> uint64_t {
-  switch (profile) {
-    case Profile::bytes:
-      return 1u << 20;
-    case Profile::weights_small:
-    case Profile::weights_fast:
-      return 192u << 10;
-    case Profile::weights_large:
-      return 3u << 20;
-  }
-  return 0;
-}
-
-auto is_known(Profile profile) -> bool {
-  return profile_ram_bytes(profile) > 0;
-}
-
-auto decoder_size(Profile profile) -> weights::Size {
-  return profile == Profile::weights_small  ? weights::Size::small
-         : profile == Profile::weights_fast ? weights::Size::fast
-                                            : weights::Size::large;
-}
-
 auto block_check(ByteView bytes) -> uint64_t {
   return first_bytes(sha256(bytes));
 }

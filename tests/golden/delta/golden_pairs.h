@@ -1,0 +1,205 @@
+// The files that golden patches were made for, from whole numbers only: the same on every machine.
+// For the test beside it, and for tests/cross/delta_rows on other processors.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+
+#include "proto/format/container.h"
+#include "server/delta/tensor_map.h"
+
+namespace godwit::delta {
+
+using proto::Profile;
+
+class Dice {
+ public:
+  explicit Dice(uint32_t seed) : state_(seed) {}
+  auto next() -> uint32_t {
+    state_ = state_ * 1664525 + 1013904223;
+    return state_ >> 16;
+  }
+  /// About normal, of standard deviation `spread`.
+  auto bell(int32_t spread) -> int32_t {
+    int32_t sum = 0;
+    for (int i = 0; i < 12; ++i) sum += static_cast<int32_t>(next() & 1023);
+    return (sum - 6 * 1023) * spread / 1024;
+  }
+
+ private:
+  uint32_t state_;
+};
+
+struct Golden {
+  char const* name;
+  ElementType type = ElementType::int8;
+  uint32_t rows = 48;
+  uint32_t cols = 64;
+  int32_t moved = 1;     // spread of what is added to the old number
+  int32_t ranked = 0;    // spread of an outer product that is added
+  bool scaled = false;   // rows grow by up to a quarter
+  bool from_old = true;  // false: coded by itself
+  Profile profile = Profile::weights_large;
+  bool (*shows)(proto::weights::Segment const&);  // that the patch uses the mode
+};
+
+using proto::weights::Segment;
+inline constexpr Golden kGolden[] = {
+    {.name = "int8_residual", .shows = [](Segment const& s) { return s.from_old; }},
+    {.name = "int8_scaled", .scaled = true, .shows = [](Segment const& s) { return s.scaled; }},
+    {.name = "int8_ranked",
+     .rows = 128,
+     .cols = 128,
+     .ranked = 10,
+     .shows = [](Segment const& s) { return s.ranked; }},
+    {.name = "int8_ranked_small",
+     .rows = 128,
+     .cols = 128,
+     .ranked = 10,
+     .profile = Profile::weights_small,
+     .shows = [](Segment const& s) { return s.ranked; }},
+    {.name = "int8_alone", .from_old = false, .shows = [](Segment const& s) { return s.wide; }},
+    {.name = "uint8_residual",
+     .type = ElementType::uint8,
+     .shows = [](Segment const& s) { return s.from_old; }},
+    {.name = "int4_residual",
+     .type = ElementType::int4,
+     .shows = [](Segment const& s) { return s.from_old; }},
+    {.name = "int16_residual",
+     .type = ElementType::int16,
+     .shows = [](Segment const& s) { return s.from_old; }},
+    {.name = "int32_small",
+     .type = ElementType::int32,
+     .rows = 1,
+     .profile = Profile::weights_small,
+     .shows = [](Segment const& s) { return s.from_old; }},
+    {.name = "fp16_scaled",
+     .type = ElementType::fp16,
+     .scaled = true,
+     .shows = [](Segment const& s) { return s.scaled; }},
+    {.name = "fp16_alone",
+     .type = ElementType::fp16,
+     .from_old = false,
+     .shows = [](Segment const& s) { return !s.from_old; }},
+    {.name = "bf16_residual",
+     .type = ElementType::bf16,
+     .moved = 400,
+     .shows = [](Segment const& s) { return s.from_old; }},
+    {.name = "fp32_scaled",
+     .type = ElementType::fp32,
+     .scaled = true,
+     .shows = [](Segment const& s) { return s.scaled; }},
+    {.name = "fp32_alone",
+     .type = ElementType::fp32,
+     .from_old = false,
+     .shows = [](Segment const& s) { return !s.from_old; }},
+    {.name = "int8_ranked_fast",
+     .rows = 128,
+     .cols = 128,
+     .ranked = 10,
+     .profile = Profile::weights_fast,
+     .shows = [](Segment const& s) { return s.tabled && s.ranked && !s.wide; }},
+    {.name = "int8_tabled",
+     .rows = 520,
+     .cols = 520,
+     .moved = 1,
+     .scaled = true,
+     .shows = [](Segment const& s) { return s.tabled && s.scaled; }},
+    {.name = "int8_alone_fast",
+     .from_old = false,
+     .profile = Profile::weights_fast,
+     .shows = [](Segment const& s) { return s.tabled && s.wide; }},
+    {.name = "int32_fast",
+     .type = ElementType::int32,
+     .profile = Profile::weights_fast,
+     .shows = [](Segment const& s) { return s.tabled && s.from_old; }},
+    {.name = "fp16_fast",
+     .type = ElementType::fp16,
+     .scaled = true,
+     .profile = Profile::weights_fast,
+     .shows = [](Segment const& s) { return s.tabled && s.from_old; }},
+    {.name = "fp32_alone_fast",
+     .type = ElementType::fp32,
+     .from_old = false,
+     .profile = Profile::weights_fast,
+     .shows = [](Segment const& s) { return s.tabled && !s.from_old; }},
+};
+
+/// value / 4096 as a float32; the conversions to the shorter forms cut off.
+inline auto float_bits(int32_t value) -> uint32_t {
+  if (value == 0) return 0;
+  uint32_t const sign = value < 0 ? 1u << 31 : 0;
+  auto const size = static_cast<uint32_t>(value < 0 ? -value : value);
+  auto const top = static_cast<uint32_t>(std::bit_width(size)) - 1;
+  return sign | (127 + top - 12) << 23 | ((size << (23 - top)) & 0x7fffff);
+}
+
+inline void append(Bytes& file, ElementType type, int32_t value) {
+  auto const put = [&](uint32_t v, int bytes) {
+    for (int i = 0; i < bytes; ++i) file.push_back(static_cast<uint8_t>(v >> (8 * i)));
+  };
+  int32_t const code = std::clamp(value, -127, 127);
+  uint32_t const bits = float_bits(value);
+  switch (type) {
+    case ElementType::int8:
+      return put(static_cast<uint32_t>(code), 1);
+    case ElementType::uint8:
+      return put(static_cast<uint32_t>(code + 128), 1);
+    case ElementType::int4:
+      return put(static_cast<uint32_t>((code / 16 & 15) | (code / 20 & 15) << 4), 1);
+    case ElementType::int16:
+      return put(static_cast<uint32_t>(value * 50), 2);
+    case ElementType::int32:
+      return put(static_cast<uint32_t>(value * 5000), 4);
+    case ElementType::bf16:
+      return put(bits >> 16, 2);
+    case ElementType::fp16: {
+      uint32_t const exponent = (bits >> 23) & 255;
+      uint32_t const half = exponent < 113 ? 0 : (exponent - 112) << 10 | ((bits >> 13) & 1023);
+      return put(half | (bits >> 16 & 0x8000), 2);
+    }
+    case ElementType::fp32:
+      return put(bits, 4);
+  }
+}
+
+struct Pair {
+  Bytes old_file;
+  Bytes new_file;
+  std::vector<TensorPair> pairs;
+};
+
+inline auto make_pair_of(Golden const& golden) -> Pair {
+  Pair made;
+  Dice dice(golden.rows * 31 + golden.cols);
+  TensorSpan const span{.name = golden.name,
+                        .type = golden.type,
+                        .offset = 5,
+                        .rows = golden.rows,
+                        .cols = golden.cols};
+  made.pairs = {{.to = span, .from = golden.from_old ? std::optional(span) : std::nullopt}};
+  for (char const c : std::string_view("head:")) {
+    made.old_file.push_back(static_cast<uint8_t>(c));
+    made.new_file.push_back(static_cast<uint8_t>(c - (c == ':')));
+  }
+  std::vector<int32_t> across(golden.cols);
+  for (auto& v : across) v = dice.bell(golden.ranked);
+  // Floating-point numbers have more to lose than their highest bits.
+  bool const fine = golden.type == ElementType::fp16 || golden.type == ElementType::bf16 ||
+                    golden.type == ElementType::fp32;
+  int32_t const spread = fine ? 40 * 256 : 40;
+  uint32_t const count = golden.type == ElementType::int4 ? golden.cols / 2 : golden.cols;
+  for (uint32_t row = 0; row < golden.rows; ++row) {
+    int32_t const along = dice.bell(16);
+    auto const grow = static_cast<int32_t>(golden.scaled ? dice.next() % 64 : 0);
+    for (uint32_t j = 0; j < count; ++j) {
+      int32_t const old = dice.bell(spread);
+      append(made.old_file, golden.type, old);
+      append(made.new_file, golden.type,
+             old + old * grow / 256 + along * across[j] / 16 + dice.bell(golden.moved));
+    }
+  }
+  return made;
+}
+
+}  // namespace godwit::delta
