@@ -1,6 +1,7 @@
 #include "agent/engine/engine.h"
 
 #include <algorithm>
+#include <map>
 #include <new>
 
 #include "agent/engine/golden.h"
@@ -124,6 +125,31 @@ auto Engine::state_bytes() const -> size_t {
 }
 auto Engine::memory_bytes() const -> size_t {
   return state_->memory_bytes;
+}
+auto Engine::unread() const -> std::vector<ByteView> {
+  // Constants lie at multiples of 16, and several may name the same bytes.
+  constexpr size_t kUnit = 16;
+  auto const& model = state_->program.model();
+  std::vector<bool> read(model.constants().size() / kUnit + 1);
+  std::map<uint32_t, ByteView> packed;  // by offset
+  auto const steps = state_->program.steps();
+  for (uint32_t i = 0; i < steps.size(); ++i)
+    for (uint32_t input = 0; input < steps[i].inputs.size(); ++input) {
+      auto const tensor = model.tensor(model.op(i).input(input));
+      if (tensor.place != proto::Place::constant) continue;
+      if (!steps[i].inputs[input].data)
+        packed[tensor.offset] = model.constants().subspan(tensor.offset, tensor.size_bytes);
+      else
+        for (size_t at = tensor.offset; at < tensor.offset + tensor.size_bytes; at += kUnit)
+          read[at / kUnit] = true;
+    }
+  std::vector<ByteView> unread;
+  for (auto const& [offset, bytes] : packed) {
+    bool touched = false;
+    for (size_t at = offset; at < offset + bytes.size(); at += kUnit) touched |= read[at / kUnit];
+    if (!touched) unread.push_back(bytes);
+  }
+  return unread;
 }
 auto Engine::path() const -> std::string_view {
   return state_->program.path();

@@ -51,6 +51,9 @@ class Engine {
   auto arena_bytes() const -> size_t;
   auto state_bytes() const -> size_t;
   auto memory_bytes() const -> size_t;  // all that was allocated, beside the model
+  /// Parts of the model that were packed, and that nothing reads from now on: who owns them may use
+  /// their memory for something else.
+  auto unread() const -> std::vector<ByteView>;
   /// The path that was chosen. Steps that its kernels leave run on the paths below it.
   auto path() const -> std::string_view;
   /// One row: exactly input_bytes() in, output_bytes() out.

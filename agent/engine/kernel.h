@@ -127,7 +127,10 @@ struct Kernel {
   void (*pack)(Step const& step, uint8_t* packed) = nullptr;
   /// Whether it can run this step; where it cannot, the next path can. nullptr: it always can.
   bool (*fits)(Step const& step) = nullptr;
+  /// Bit `i`: `pack` takes input `i`, a constant, over whole, and `run` reads it no more.
+  uint32_t packs_inputs = 0;
 };
+constexpr uint32_t kPacksWeights = 1u << 1;  // of matrix operators
 
 /// The kernels of an instruction set.
 struct Path {

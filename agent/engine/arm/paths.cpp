@@ -31,18 +31,22 @@ void pack_connected(Step const& step, uint8_t* packed) {
 }
 
 template <MultiplyRows kMultiply, Order kOrder>
-constexpr Kernel kConv = {Opcode::conv_2d, conv<kMultiply>, conv_scratch_bytes, conv_packed_bytes,
-                          pack_conv<kOrder>};
+constexpr Kernel kConv = {Opcode::conv_2d,   conv<kMultiply>, conv_scratch_bytes, conv_packed_bytes,
+                          pack_conv<kOrder>, nullptr,         kPacksWeights};
 template <MultiplyRows kMultiply, Order kOrder>
-constexpr Kernel kConnected = {Opcode::fully_connected,       connected<kMultiply>,
-                               fully_connected_scratch_bytes, fully_connected_packed_bytes,
-                               pack_connected<kOrder>,        fully_connected_fits};
+constexpr Kernel kConnected = {Opcode::fully_connected,
+                               connected<kMultiply>,
+                               fully_connected_scratch_bytes,
+                               fully_connected_packed_bytes,
+                               pack_connected<kOrder>,
+                               fully_connected_fits,
+                               kPacksWeights};
 
 constexpr Kernel kNeonKernels[] = {
     kConv<multiply_rows_neon, Order::channels>,
     kConnected<multiply_rows_neon, Order::channels>,
     {Opcode::depthwise_conv_2d, depthwise_run, nullptr, depthwise_packed_bytes, depthwise_pack,
-     depthwise_fits},
+     depthwise_fits, kPacksWeights},
 };
 constexpr Path kNeon = {"neon", [] { return true; }, kNeonKernels};
 

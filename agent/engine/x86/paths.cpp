@@ -40,7 +40,8 @@ constexpr Kernel kConv = {
     [](Step const& step) { return conv_scratch_bytes(step, kLayout); },
     [](Step const& step) { return conv_packed_bytes(step, kLayout); },
     [](Step const& step, uint8_t* packed) { conv_pack(step, kLayout, packed); },
-    [](Step const& step) { return conv_fits(step, kLayout); }};
+    [](Step const& step) { return conv_fits(step, kLayout); },
+    kPacksWeights};
 
 /// A depthwise convolution of one input channel is a matrix product.
 constexpr auto as_depthwise(Kernel kernel) -> Kernel {
@@ -55,7 +56,8 @@ constexpr Kernel kDepthwise = {
     [](Step const& step) { return depthwise_scratch_bytes(step, kLayout); },
     [](Step const& step) { return depthwise_packed_bytes(step, kLayout); },
     [](Step const& step, uint8_t* packed) { depthwise_pack(step, kLayout, packed); },
-    [](Step const& step) { return depthwise_fits(step, kLayout); }};
+    [](Step const& step) { return depthwise_fits(step, kLayout); },
+    kPacksWeights};
 
 template <Layout kLayout, MultiplyRows kMultiply>
 constexpr Kernel kFullyConnected = {
@@ -64,7 +66,8 @@ constexpr Kernel kFullyConnected = {
     [](Step const& step) { return fully_connected_scratch_bytes(step, kLayout); },
     fully_connected_packed_bytes,
     [](Step const& step, uint8_t* packed) { fully_connected_pack(step, kLayout, packed); },
-    fully_connected_fits};
+    fully_connected_fits,
+    kPacksWeights};
 
 // The first kernel of an operator that fits a step is taken.
 constexpr Kernel kAvx512Kernels[] = {
@@ -78,7 +81,7 @@ constexpr Kernel kAvx512Kernels[] = {
     {Opcode::mean, mean_avx512, nullptr, mean_packed_bytes, mean_pack, mean_fits},
     {Opcode::lookup, lookup_avx512, nullptr, nullptr, nullptr, lookup_fits},
     {Opcode::unidirectional_sequence_lstm, lstm_avx512, lstm_scratch_bytes, lstm_packed_bytes,
-     lstm_pack, lstm_fits},
+     lstm_pack, lstm_fits, 1u << 1 | 1u << 2},  // of the input and of the hidden state
 };
 constexpr Path kAvx512 = {"avx512", has_avx512, kAvx512Kernels, true, true};
 
