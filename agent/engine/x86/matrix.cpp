@@ -55,7 +55,6 @@ class StepWeights {
   void put(int32_t channel, int8_t* out, Place place, WeightSum& sum) const {
     if (channel >= channels_) return;
     auto const* weights = at_ + channel * runs_.channel_stride;
-    if (values_ == kDepth && runs_.depth_stride == 1) return put_four(weights, out, place, sum);
     for (int32_t i = 0; i < values_; ++i, weights += runs_.depth_stride) {
       out[place(i)] = weight_part(*weights, zero_point_, runs_.parts, part_);
       sum.add(out[place(i)]);
@@ -63,19 +62,6 @@ class StepWeights {
   }
 
  private:
-  /// Nearly all, and most of the time that loading takes.
-  template <typename Place>
-  static void put_four(int8_t const* weights, int8_t* out, Place place, WeightSum& sum) {
-    static_assert(kDepth == 4);
-    int32_t const a = weights[0], b = weights[1], c = weights[2], d = weights[3];
-    out[place(0)] = weights[0];
-    out[place(1)] = weights[1];
-    out[place(2)] = weights[2];
-    out[place(3)] = weights[3];
-    sum.sum += static_cast<uint32_t>(a + b + c + d);
-    sum.magnitudes += static_cast<uint32_t>(std::abs(a) + std::abs(b) + std::abs(c) + std::abs(d));
-  }
-
   Runs const& runs_;
   int8_t const* at_;
   int32_t values_, channels_, part_, zero_point_;

@@ -160,7 +160,8 @@ class NumberRowModel {
     return mixing_.code(coder, y, node, set_, 0);
   }
 
-  /// A length in [0, length_max], by how it differs from the expected one, which is at least 1.
+  /// A length in [0, length_max], by how it differs from the expected one, which is at least 1 and,
+  /// in a damaged patch, may be past the largest.
   template <typename Coder>
   auto code_length(Coder& coder, int32_t length, int32_t expected, int32_t length_max) -> int32_t {
     if (!decide(coder, length != 0, 0)) return 0;
@@ -169,13 +170,13 @@ class NumberRowModel {
       while (k < length_max &&
              decide(coder, length > k, static_cast<size_t>(2 + std::min(k - expected - 1, kSteps))))
         ++k;
-      return k;
+      return std::min(k, length_max);
     }
     int32_t k = expected;
     while (k > 1 &&
            decide(coder, length < k, kDown + static_cast<size_t>(std::min(expected - k, kSteps))))
       --k;
-    return k;
+    return std::min(k, length_max);
   }
 
   /// `count` bits, highest first; the first three are modelled.
