@@ -67,7 +67,8 @@ class Move {
     if (index < 0) return false;
     auto const& tensor = model_.tensors[static_cast<size_t>(index)];
     return tensor.type == TfliteType::uint8 && tensor.scales.size() == 1 &&
-           tensor.zero_points.size() == 1;
+           tensor.zero_points.size() == 1 && tensor.zero_points[0] >= 0 &&
+           tensor.zero_points[0] <= 255;
   }
   auto moved(int32_t index) const -> bool {
     return index >= 0 && model_.tensors[static_cast<size_t>(index)].moved;

@@ -1,6 +1,6 @@
 // The compiled model: whatever parse_model lets through loads (or is refused with a reason) and
 // runs inside its bounds; the same row gives the same outputs, on every instruction set unless an
-// operator's output lies over its input.
+// operator's output lies over its input, or two of its states share bytes.
 #include "tests/fuzz/bounded_run.h"
 
 namespace {
@@ -37,9 +37,20 @@ auto overlaps_itself(proto::ModelView const& model, proto::Operator const& op) -
   return false;
 }
 
+/// Whether an operator keeps two states in one place.
+auto states_overlap(proto::ModelView const& model, proto::Operator const& op) -> bool {
+  for (uint32_t i = 0; i < op.input_count(); ++i)
+    for (uint32_t other = 0; other < i; ++other) {
+      auto const a = model.tensor(op.input(i));
+      auto const b = model.tensor(op.input(other));
+      if (a.place == proto::Place::state && share_bytes(a, b)) return true;
+    }
+  return false;
+}
+
 auto order_matters(proto::ModelView const& model) -> bool {
   for (uint32_t i = 0; i < model.operator_count(); ++i)
-    if (overlaps_itself(model, model.op(i))) return true;
+    if (overlaps_itself(model, model.op(i)) || states_overlap(model, model.op(i))) return true;
   return false;
 }
 
