@@ -27,7 +27,7 @@ void gather(Step const& step, void*) {
   for (ptrdiff_t row = 0; row < batches * outer; ++row)
     for (ptrdiff_t i = 0; i < chosen; ++i, to += inner) {
       int32_t const index = std::clamp(indices.int32()[row / outer * chosen + i], 0, extent - 1);
-      std::memcpy(to, input.data + (row * extent + index) * inner, static_cast<size_t>(inner));
+      std::memmove(to, input.data + (row * extent + index) * inner, static_cast<size_t>(inner));
     }
 }
 
