@@ -32,7 +32,7 @@ auto make_new(ByteView old_file, ByteView patch) -> Result<Bytes> {
   uint64_t const index_at = proto::kContainerHeaderBytes + uint64_t{header.section_bytes};
   uint64_t payload_at = index_at + header.index_bytes;
   if (payload_at > patch.size()) return corrupt("a patch that is cut off");
-  Reader index(patch.subspan(index_at, header.index_bytes));
+  Reader index(patch.subspan(static_cast<size_t>(index_at), header.index_bytes));
   auto const size = proto::decoder_size(header.container.profile);
   size_t const bytes = proto::weights::decoder_bytes(size);
   auto const memory = std::make_unique<std::byte[]>(bytes);
