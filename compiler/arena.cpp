@@ -12,7 +12,9 @@ namespace {
 
 constexpr uint32_t kRoundsMax = 4000;
 constexpr uint32_t kPlacementsMax = 400'000;  // over all rounds: bounds the time for large graphs
+constexpr uint64_t kNeighboursMax = UINT64_C(50'000'000);  // likewise
 constexpr uint32_t kAlignment = proto::kTensorAlignment;
+constexpr uint32_t kNowhere = UINT32_MAX;
 
 auto aligned(uint32_t size_bytes) -> uint32_t {
   return (size_bytes + kAlignment - 1) / kAlignment * kAlignment;
@@ -58,7 +60,8 @@ class Planner {
     if (values_.size() < 2) return plan;
     std::minstd_rand random(1);
     auto const count = static_cast<uint32_t>(values_.size());
-    uint32_t const rounds = std::min(kRoundsMax, kPlacementsMax / count);
+    uint32_t const rounds = std::min({kRoundsMax, kPlacementsMax / count,
+                                      static_cast<uint32_t>(kNeighboursMax / (1 + neighbours()))});
     for (uint32_t round = 0; round < rounds; ++round) {
       auto moved = order;
       auto const from = moved.begin() + random() % count;
@@ -105,34 +108,54 @@ class Planner {
   }
 
   auto place(Order const& order) const -> ArenaPlan {
-    constexpr uint32_t kNowhere = UINT32_MAX;
     ArenaPlan plan{.offsets = std::vector<uint32_t>(values_.size(), kNowhere), .size_bytes = 0};
     for (uint32_t value : order) {
-      uint32_t best = kNowhere;
-      auto const consider = [&](uint32_t offset) {
-        if (offset < best && allowed(value, offset, plan.offsets)) best = offset;
-      };
-      consider(0);
-      for (auto const& n : neighbours_[value]) {
-        uint32_t const other = plan.offsets[n.value];
-        if (other == kNowhere) continue;
-        consider(other + n.after);
-        if (n.same_place) consider(other);
-      }
-      plan.offsets[value] = best;
-      plan.size_bytes = std::max(plan.size_bytes, best + aligned(values_[value].size_bytes));
+      uint32_t const offset = lowest(value, plan.offsets);
+      plan.offsets[value] = offset;
+      plan.size_bytes = std::max(plan.size_bytes, offset + aligned(values_[value].size_bytes));
     }
     return plan;
+  }
+
+  /// The lowest allowed offset, in one walk over what neighbours forbid.
+  auto lowest(uint32_t value, std::vector<uint32_t> const& offsets) const -> uint32_t {
+    struct Forbidden {
+      int64_t low, high;  // both excluded
+    };
+    std::vector<Forbidden> forbidden;
+    uint32_t same = kNowhere;  // the lowest place that an overlap allows
+    for (auto const& n : neighbours_[value]) {
+      int64_t const other = offsets[n.value];
+      if (other == kNowhere) continue;
+      forbidden.push_back({other - n.before, other + n.after});
+      if (n.same_place && allowed(value, offsets[n.value], offsets))
+        same = std::min(same, offsets[n.value]);
+    }
+    std::sort(forbidden.begin(), forbidden.end(),
+              [](Forbidden const& a, Forbidden const& b) { return a.low < b.low; });
+    int64_t offset = 0;
+    for (auto const& f : forbidden) {
+      if (f.low >= offset) break;
+      offset = std::max(offset, f.high);
+    }
+    return std::min(same, static_cast<uint32_t>(offset));
   }
 
   auto allowed(uint32_t value, uint32_t offset, std::vector<uint32_t> const& offsets) const
       -> bool {
     for (auto const& n : neighbours_[value]) {
       uint64_t const other = offsets[n.value];
-      if (other == UINT32_MAX || (n.same_place && other == offset)) continue;
+      if (other == kNowhere || (n.same_place && other == offset)) continue;
       if (uint64_t{offset} + n.before > other && offset < other + n.after) return false;
     }
     return true;
+  }
+
+  /// How many of all values together.
+  auto neighbours() const -> uint64_t {
+    uint64_t count = 0;
+    for (auto const& of_one : neighbours_) count += of_one.size();
+    return count;
   }
 
   std::vector<Lifetime> const& values_;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "proto/base/limits.h"
+
 namespace godwit::compiler {
 
 namespace {
@@ -196,7 +198,11 @@ class GraphLowering {
 
   auto add_operator(TfliteOperator const& op) -> Result<> {
     Lowering lowering(model_, op, lowered_);
-    return find_row(op.code)->lower(lowering);
+    TRY_VOID(find_row(op.code)->lower(lowering));
+    // Operators may share a constant of the file; in a compiled model each has its own.
+    if (lowered_.constant_bytes > limits::kModelBytesMax)
+      return invalid("the constants up to here are larger than any compiled model may be");
+    return {};
   }
 
   auto unsupported(TfliteOperator const& op) const -> Error {

@@ -33,6 +33,7 @@ struct Lowered {
   Graph graph;
   std::vector<uint32_t> values;              // of each tensor of the file, its number in the graph
   std::vector<proto::TensorSpec> constants;  // and states
+  uint64_t constant_bytes = 0;
   std::vector<std::string> handles;  // of each tensor of the file, the variable that it names
   std::vector<Variable> variables;
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "compiler/lower.h"
+#include "compiler/rearrange.h"
 
 namespace godwit::compiler {
 
@@ -80,6 +81,9 @@ auto lower_resize_bilinear(Lowering& lowering) -> Result<> {
   TRY_VOID(lowering.check_same_quantisation(0, *output));
   if (input->shape.size() != 4 || output->shape.size() != 4)
     return lowering.fail(0, "does not have four dimensions, or the output does not");
+  for (size_t axis : {1, 2})
+    if (std::max(input->shape[axis], output->shape[axis]) > kMovedMax)
+      return lowering.fail(0, "or the output is too long along one axis");
   TRY(auto const align_corners, lowering.option_byte(2));
   TRY(auto const half_pixel, lowering.option_byte(3));
   if (align_corners != 0 && half_pixel != 0)

@@ -244,6 +244,7 @@ auto Lowering::computed_value(size_t i) -> Result<uint32_t> {
 }
 
 auto Lowering::add_constant(proto::TensorSpec tensor) -> uint32_t {
+  if (tensor.data) lowered_.constant_bytes += tensor.data->size();
   lowered_.constants.push_back(std::move(tensor));
   return kConstantBase + static_cast<uint32_t>(lowered_.constants.size() - 1);
 }

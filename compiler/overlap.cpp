@@ -11,13 +11,17 @@ namespace {
 using proto::Opcode;
 
 /// Windows slide over lines: the values of a line of output that may be written, and the line of
-/// input that is still needed, at each moment.
+/// input that is still needed, at each moment. Linear in the line but where windows enter and leave
+/// the input, so that these lines and the ends are all that must be looked at.
 auto sliding_distance(std::vector<uint32_t> const& in, std::vector<uint32_t> const& out,
                       proto::Window const& window) -> uint32_t {
   int64_t const in_line = int64_t{in[2]} * in[3];
   int64_t const out_line = int64_t{out[2]} * out[3];
+  int64_t const enter = window.pad_top / window.stride_height;
+  int64_t const leave = (int64_t{in[1]} + window.pad_top) / window.stride_height;
   int64_t distance = 0;
-  for (int64_t y = 0; y < out[1]; ++y) {
+  for (int64_t line : {INT64_C(0), enter, enter + 1, leave, leave + 1, int64_t{out[1]} - 1}) {
+    int64_t const y = std::min(line, int64_t{out[1]} - 1);
     int64_t const top =
         std::clamp<int64_t>(y * window.stride_height - window.pad_top, 0, int64_t{in[1]});
     distance = std::max(distance, (y + 1) * out_line - top * in_line);

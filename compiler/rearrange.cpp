@@ -11,12 +11,6 @@ std::vector<TfliteType> const& all_types() {
   return types;
 }
 
-namespace {
-
-constexpr uint32_t kMovedMax = 1 << 22;  // indices of an axis: its table stays small
-
-}  // namespace
-
 auto strides_of(std::vector<uint32_t> const& shape) -> std::vector<uint32_t> {
   std::vector<uint32_t> strides(shape.size(), 1);
   for (size_t d = shape.size(); d-- > 1;) strides[d - 1] = strides[d] * shape[d];

@@ -6,6 +6,8 @@
 
 namespace godwit::compiler {
 
+constexpr uint32_t kMovedMax = 1 << 22;  // indices of an axis: its table stays small
+
 /// Types that values may have where no operator computes with them.
 std::vector<TfliteType> const& all_types();
 

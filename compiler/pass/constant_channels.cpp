@@ -219,11 +219,40 @@ auto matrix_channels(Graph const& graph) -> uint32_t {
   return count;
 }
 
+// Bounds the memory and the time of the pass, whatever the graph: what is left when they are used
+// up stays as it is. Networks in use have some thousands of channels, and are done after a few
+// rounds.
+constexpr uint64_t kChannelsMax = 1u << 22;
+constexpr uint64_t kVisitsMax = 1u << 30;
+
+auto all_channels(Graph const& graph) -> uint64_t {
+  uint64_t count = 0;
+  for (auto const& tensor : graph.tensors)
+    if (is_activation(tensor)) count += channel_count(tensor);
+  return count;
+}
+
+/// How many channels and weights a round looks at.
+auto visits(Graph const& graph) -> uint64_t {
+  uint64_t count = all_channels(graph);
+  for (auto const& op : graph.operators)
+    for (uint32_t input : op.inputs)
+      count += is_activation(graph.tensors[input]) ? channel_count(graph.tensors[input])
+                                                   : element_count(graph.tensors[input]);
+  return count;
+}
+
 }  // namespace
 
 auto remove_constant_channels(Graph& graph) -> RemovedChannels {
   RemovedChannels result{.all = matrix_channels(graph)};
-  while (uint32_t const removed = Removal(graph).run()) result.removed += removed;
+  if (all_channels(graph) > kChannelsMax) return result;
+  for (uint64_t left = kVisitsMax, round = visits(graph); round <= left; round = visits(graph)) {
+    left -= round;
+    uint32_t const removed = Removal(graph).run();
+    if (removed == 0) break;
+    result.removed += removed;
+  }
   return result;
 }
 

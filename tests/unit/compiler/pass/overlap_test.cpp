@@ -99,5 +99,19 @@ TEST(Arena, IsTheBoundWhereNothingMayOverlapAndLessWhereItMay) {
   EXPECT_EQ(plan_arena(sum, {{2, 0, 1024, true}}).size_bytes, 2048u);
 }
 
+TEST(Arena, PlacesThousandsOfValuesThatAreAliveAtOnce) {
+  std::vector<Lifetime> const values(3000, {16, 0, 1});
+  EXPECT_EQ(plan_arena(values, {}).size_bytes, 48'000u);
+}
+
+TEST(Memory, GraphsThatAreTooLargeToPlanAreRefused) {
+  Graph many{.tensors = {}, .operators = {}, .input_count = 6000, .outputs = {}};
+  for (uint32_t i = 0; i < many.input_count; ++i) {
+    many.tensors.push_back({.name = "in", .shape = {1}, .scales = {0.1f}});
+    many.outputs.push_back(i);
+  }
+  EXPECT_FALSE(plan_memory(many));
+}
+
 }  // namespace
 }  // namespace godwit::compiler

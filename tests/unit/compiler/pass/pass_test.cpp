@@ -100,6 +100,13 @@ TEST(ConstantChannels, KeepsOneChannelOfATensorThatIsAllConstant) {
   EXPECT_EQ(outputs_of(graph, 1, kRows), before);
 }
 
+TEST(ConstantChannels, StayWhereThereAreTooManyToLookAt) {
+  SmallGraph builder(3);
+  auto const value = builder.input({1, 1, 1, 1u << 24});
+  auto graph = builder.finish({builder.average_pool(value)});
+  EXPECT_EQ(remove_constant_channels(graph).removed, 0u);
+}
+
 TEST(ConstantChannels, OutputsOfTheGraphAreNeverCut) {
   SmallGraph builder(3);
   auto const value =
