@@ -113,7 +113,7 @@ auto Attempt::move(Journal next, Event event) -> Result<> {
     trial_runs_ = false;
     // Only space is lost if it stays: the next attempt discards it.
     auto discarded = discard_download(ports_.files);
-    if (discarded) discarded = Patching::discard(ports_.files);
+    if (discarded) discarded = Patching::discard(ports_);
     if (!discarded) last_error_ = discarded.error().what;
   }
   return {};
@@ -226,8 +226,9 @@ auto Attempt::take(proto::Agreed agreed) -> Result<> {
 /// Whether a cut while installing left the release whole where it was made, or in the slot that it
 /// was going to: nothing is made twice.
 auto Attempt::kept_patched(Image const& image) -> Result<bool> {
-  auto const made = ports_.files.read(kPatchedFile, 0, image.length + 1);
+  auto const made = ports_.models.read(kPatchedFile, 0, image.length + 1);
   if (made) return proto::sha256(*made) == image.sha256;
+  if (made.error().code == Code::corrupt) return false;
   if (made.error().code != Code::not_found) return made.error();
   auto const intact = ports_.installer.verify(image);
   if (!intact && intact.error().code != Code::corrupt) return intact.error();
@@ -253,7 +254,7 @@ auto Attempt::start_download(Journal next, Event event) -> Result<> {
   if (next.artifact != wanted.id()) {
     // Gone before the journal says whose bytes come next.
     TRY_VOID(discard_download(ports_.files));
-    TRY_VOID(Patching::discard(ports_.files));
+    TRY_VOID(Patching::discard(ports_));
     next.artifact = wanted.id();
     next.bytes_before = next.report.bytes_received;
   }

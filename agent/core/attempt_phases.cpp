@@ -178,8 +178,9 @@ auto Attempt::patch(Artifact wanted) -> Result<> {
   if (!whole) return refuse_artifact(codes::kDeltaBase, whole.error().what);
   journal_.report.percent = patching_->percent();
   if (!*whole) return {};
-  TRY(auto const size, ports_.files.size(kPatchedFile));
-  TRY(auto plain, ports_.files.read(kPatchedFile, 0, size));
+  auto read = ports_.models.read(kPatchedFile, 0, release.plain_length + 1);
+  if (!read && read.error().code != Code::corrupt) return read.error();
+  auto plain = read ? *std::move(read) : Bytes();
   if (plain.size() != release.plain_length || proto::sha256(plain) != release.plain_sha256)
     return refuse_artifact(codes::kPlaintextHash, "the plaintext is not the one that was signed");
   return check_plain(std::move(plain), /*patched=*/true);
@@ -201,7 +202,7 @@ auto Attempt::install() -> Result<> {
   TRY_VOID(ports_.installer.back_up(image.component));
   if (journal_.patched) {
     // Gone when this is repeated: then the slot has it.
-    if (ports_.files.size(kPatchedFile)) TRY_VOID(ports_.installer.adopt(image, kPatchedFile));
+    if (ports_.models.size(kPatchedFile)) TRY_VOID(ports_.installer.adopt(image, kPatchedFile));
   } else if (plain_.empty() && held_in_slot(image.sha256) != Slot::other) {
     // The same bytes run already, as another release.
     TRY(plain_, ports_.installer.read(image.component, Slot::running));

@@ -33,17 +33,19 @@ auto read_from(Files const& files, std::string name) -> WindowSource::Read {
 /// The growing result and the journal beside it.
 class FolderStore final : public proto::BlockStore {
  public:
-  FolderStore(Files& files, std::string name, StorageError& error)
-      : files_(files), name_(std::move(name)), error_(error) {}
+  FolderStore(Files& records, Files& models, std::string name, StorageError& error)
+      : files_(records), models_(models), name_(std::move(name)), error_(error) {}
 
   auto write_block(uint64_t offset, ByteView bytes) -> Result<> override {
-    auto written = files_.write(name_, offset, bytes);
-    if (written) written = files_.sync(name_);
-    if (written && offset == 0) written = files_.sync_folder();
+    auto written = models_.write(name_, offset, bytes);
+    if (written) written = models_.sync(name_);
+    if (written && offset == 0) written = models_.sync_folder();
     return kept(std::move(written));
   }
   auto read_block(uint64_t offset, std::span<uint8_t> out) -> Result<> override {
-    auto bytes = files_.read(name_, offset, out.size());
+    auto bytes = models_.read(name_, offset, out.size());
+    // What was torn is not there: the block is made again.
+    if (!bytes && bytes.error().code == Code::corrupt) return not_found(bytes.error().what);
     if (!bytes && bytes.error().code != Code::not_found) return kept(bytes.error());
     if (!bytes || bytes->size() < out.size()) return not_found(name_ + " holds less");
     std::copy(bytes->begin(), bytes->end(), out.begin());
@@ -66,6 +68,7 @@ class FolderStore final : public proto::BlockStore {
   }
 
   Files& files_;
+  Files& models_;
   std::string name_;
   StorageError& error_;
 };
@@ -74,11 +77,11 @@ class FolderStore final : public proto::BlockStore {
 
 /// Everything that one delta needs stays where it is: parts refer to one another.
 struct Patching::Stage {
-  Stage(Files& files, size_t number, std::string name, WindowSource::Read read_base)
+  Stage(Ports const& ports, size_t number, std::string name, WindowSource::Read read_base)
       : part(number),
         file(std::move(name)),
         old_file(std::move(read_base), error),
-        store(files, file, error) {}
+        store(ports.files, ports.models, file, error) {}
   size_t part;
   std::string file;
   StorageError error;
@@ -98,17 +101,24 @@ Patching::Patching(Ports const& ports, ModelName component, Artifact wanted, Slo
       new_bytes_max_(new_bytes_max) {}
 Patching::~Patching() = default;
 
-auto Patching::discard(Files& files) -> Result<> {
-  std::vector<std::string> names = {std::string(kPatchedFile), std::string(kJournalRecord)};
-  for (size_t part = 0; part + 1 < proto::kDeltaStepsMax; ++part)
+auto Patching::result_files() -> std::vector<std::string> {
+  std::vector<std::string> names;
+  for (size_t part = 0; part < proto::kDeltaStepsMax; ++part)
     names.push_back(result_file(part, proto::kDeltaStepsMax));
+  return names;
+}
+
+auto Patching::discard(Ports const& ports) -> Result<> {
   bool removed = false;
-  for (auto const& name : names) {
-    if (!files.size(name)) continue;
-    TRY_VOID(files.remove(name));
+  auto const remove = [&](Files& files, std::string_view name) -> Result<> {
+    if (auto const size = files.size(name); !size && size.error().code == Code::not_found)
+      return {};
     removed = true;
-  }
-  return removed ? files.sync_folder() : Result<>();
+    return files.remove(name);
+  };
+  TRY_VOID(remove(ports.files, kJournalRecord));
+  for (auto const& name : result_files()) TRY_VOID(remove(ports.models, name));
+  return removed ? ports.files.sync_folder() : Result<>();
 }
 
 auto Patching::percent() const -> uint32_t {
@@ -162,11 +172,10 @@ auto Patching::open_stage(size_t part) -> Result<> {
   auto read_base = part == 0 ? WindowSource::Read([this](uint64_t offset, uint64_t size_max) {
     return ports_.installer.read_part(component_, base_, offset, size_max);
   })
-                             : read_from(ports_.files, base_file);
-  stage_ =
-      std::make_unique<Stage>(ports_.files, part, result_file(part, parts), std::move(read_base));
+                             : read_from(ports_.models, base_file);
+  stage_ = std::make_unique<Stage>(ports_, part, result_file(part, parts), std::move(read_base));
   auto const old_bytes =
-      part == 0 ? installer.length(component_, base_) : ports_.files.size(base_file);
+      part == 0 ? installer.length(component_, base_) : ports_.models.size(base_file);
   if (!old_bytes) return conflict("the delta's base is gone: " + old_bytes.error().what);
   stage_->old_bytes = *old_bytes;
 
@@ -203,7 +212,7 @@ auto Patching::begin_container() -> Result<> {
     return corrupt("the delta makes something else than its offer says");
   // What another attempt left may be longer.
   if (apply.resumed().block == 0) {
-    if (auto removed = ports_.files.remove(stage.file); !removed) return storage(removed.error());
+    if (auto removed = ports_.models.remove(stage.file); !removed) return storage(removed.error());
   }
   stage.apply.emplace(std::move(apply));
   return {};
@@ -217,12 +226,12 @@ auto Patching::apply_bsdiff_whole() -> Result<> {
   if (base != sealed.base) return conflict("the delta was made for another base");
   Bytes patch(static_cast<size_t>(stage.patch->plain_bytes()));
   TRY_VOID(stage.patch->read(0, patch));
-  if (auto removed = ports_.files.remove(stage.file); !removed) return storage(removed.error());
+  if (auto removed = ports_.models.remove(stage.file); !removed) return storage(removed.error());
   Bytes piece;
   uint64_t written = 0;
   proto::Sha256Stream digest;
   auto const flush = [&]() -> Result<> {
-    if (auto done = ports_.files.write(stage.file, written, piece); !done)
+    if (auto done = ports_.models.write(stage.file, written, piece); !done)
       return storage(done.error());
     digest.add(piece);
     written += piece.size();
@@ -235,8 +244,8 @@ auto Patching::apply_bsdiff_whole() -> Result<> {
                                  return piece.size() < kPieceBytes ? Result<>() : flush();
                                }));
   TRY_VOID(flush());
-  auto synced = ports_.files.sync(stage.file);
-  if (synced) synced = ports_.files.sync_folder();
+  auto synced = ports_.models.sync(stage.file);
+  if (synced) synced = ports_.models.sync_folder();
   if (!synced) return storage(synced.error());
   if (digest.finish() == sealed.result) return {};
   return corrupt("the delta makes something else than its offer says");

@@ -28,7 +28,9 @@ class Patching {
   auto percent() const -> uint32_t;
 
   /// Removes everything that applying leaves behind.
-  static auto discard(Files& files) -> Result<>;
+  static auto discard(Ports const& ports) -> Result<>;
+  /// Every file that deltas may have made.
+  static auto result_files() -> std::vector<std::string>;
 
  private:
   struct Stage;  // one delta under way

@@ -19,7 +19,7 @@ namespace godwit::agent {
 /// One flat folder of files, with the durability of POSIX and no more: what was written is durable
 /// after `sync` of the file, a name that was made, renamed or removed after `sync_folder`.
 /// Names are of [a-z0-9._-]. Files are private to the agent (mode 0600). Errors: `not_found`,
-/// `retry` (no space), `internal` (anything else).
+/// `retry` (no space), `corrupt` (a seal does not hold), `internal` (anything else).
 class Files {
  public:
   virtual ~Files() = default;
@@ -57,13 +57,21 @@ class Link {
   virtual void publish(proto::Up what, std::string const& payload) = 0;
 };
 
-/// The device's private key for receiving content keys.
+/// The device's own keys: files now, a PKCS#11 token or a TPM where there is one. They never leave
+/// it; what comes out are keys of single artifacts and single files.
 class KeyStore {
  public:
   virtual ~KeyStore() = default;
+  /// A content key that was wrapped to this device.
   virtual auto unwrap(proto::WrappedKey const& wrapped, Sha256 const& artifact)
       -> Result<proto::ContentKey> = 0;
+  /// The key of a file on this device, in a form that may lie beside what it seals: at most
+  /// kLockedKeyBytesMax.
+  virtual auto lock(proto::ContentKey const& key) -> Result<Bytes> = 0;
+  /// `denied` when it was not locked by this store, or by one whose key is lost.
+  virtual auto unlock(ByteView locked) -> Result<proto::ContentKey> = 0;
 };
+constexpr size_t kLockedKeyBytesMax = 4096;
 
 /// Runs the golden check of a model in a child process with limits.
 class SelfTest {
@@ -151,7 +159,8 @@ class Installer {
 
 /// All of them; the caller owns them and they outlive the updater.
 struct Ports {
-  Files& files;
+  Files& files;   // records, and what lies sealed by who made it
+  Files& models;  // in the same folder: plaintext of models, sealed at rest (model_files.h)
   Fetcher& fetcher;
   Link& link;
   Clock& clock;

@@ -26,6 +26,7 @@ auto WindowSource::read(uint64_t offset, std::span<uint8_t> out) -> Result<> {
     if (out.empty() || count > 0) continue;
     auto window = read_range_(offset, std::max<uint64_t>(kWindowBytes, out.size()));
     if (!window && window.error().code == Code::not_found) return corrupt("it is gone");
+    if (!window && window.error().code == Code::corrupt) return window.error();
     if (!window) {
       error_ = internal(window.error().what);
       return *error_;

@@ -92,9 +92,9 @@ auto component_of(Json const& json) -> Result<Component> {
 
 }  // namespace
 
-auto ModelSlots::open(Files& files, Check check) -> Result<ModelSlots> {
-  ModelSlots slots(files, std::move(check));
-  TRY(auto text, get_text_or_empty(files, kRecord));
+auto ModelSlots::open(Files& records, Files& models, Check check) -> Result<ModelSlots> {
+  ModelSlots slots(records, models, std::move(check));
+  TRY(auto text, get_text_or_empty(records, kRecord));
   if (text.empty()) return slots;
   TRY(auto json, Json::parse(text).within(kRecord));
   TRY(auto version, json.get_int("v"));
@@ -115,7 +115,7 @@ auto ModelSlots::store(ModelName const& name, Component changed) -> Result<> {
   components.set(name.str(), to_json(changed));
   auto const record =
       Json::object({{"v", kRecordVersion}, {"components", std::move(components)}}).dump();
-  TRY_VOID(put_record(*files_, kRecord, as_bytes(record)));
+  TRY_VOID(put_record(*records_, kRecord, as_bytes(record)));
   components_.insert_or_assign(name, std::move(changed));
   return {};
 }
@@ -128,13 +128,13 @@ auto ModelSlots::find(ModelName const& component) const -> Component {
 auto ModelSlots::intact(ModelName const& component, int slot, Content const& content) const
     -> Result<> {
   auto const file = slot_file(component, slot);
-  auto const size = files_->size(file);
+  auto const size = models_->size(file);
   if (!size && size.error().code == Code::not_found) return corrupt(file + " is gone");
   if (!size) return size.error();
   if (*size != content.length) return corrupt(file + " has another length");
   proto::Sha256Stream stream;
   for (uint64_t offset = 0; offset < content.length;) {
-    TRY(auto piece, files_->read(file, offset, kPieceBytes));
+    TRY(auto piece, models_->read(file, offset, kPieceBytes));
     if (piece.empty()) return internal(file + " became shorter");
     stream.add(piece);
     offset += piece.size();
@@ -146,6 +146,13 @@ auto ModelSlots::intact(ModelName const& component, int slot, Content const& con
 auto ModelSlots::components() const -> std::vector<ModelName> {
   std::vector<ModelName> names;
   for (auto const& [name, component] : components_) names.push_back(name);
+  return names;
+}
+
+auto ModelSlots::files() const -> std::vector<std::string> {
+  std::vector<std::string> names;
+  for (auto const& [name, component] : components_)
+    for (int slot : {0, 1}) names.push_back(slot_file(name, slot));
   return names;
 }
 
@@ -218,19 +225,19 @@ auto ModelSlots::void_other(ModelName const& name) -> Result<std::string> {
 
 auto ModelSlots::adopt(Image const& image, std::string_view file) -> Result<> {
   TRY(auto const slot_name, void_other(image.component));
-  TRY_VOID(files_->rename(file, slot_name));
-  return files_->sync_folder();
+  TRY_VOID(models_->rename(file, slot_name));
+  return models_->sync_folder();
 }
 
 auto ModelSlots::write(Image const& image, ByteView plain) -> Result<> {
   TRY(auto const file, void_other(image.component));
-  TRY_VOID(files_->remove(file));
+  TRY_VOID(models_->remove(file));
   for (uint64_t offset = 0; offset < plain.size(); offset += kPieceBytes)
-    TRY_VOID(files_->write(
+    TRY_VOID(models_->write(
         file, offset,
         plain.subspan(offset, std::min<uint64_t>(kPieceBytes, plain.size() - offset))));
-  TRY_VOID(files_->sync(file));
-  return files_->sync_folder();
+  TRY_VOID(models_->sync(file));
+  return models_->sync_folder();
 }
 
 auto ModelSlots::verify(Image const& image) -> Result<> {
@@ -261,12 +268,12 @@ auto ModelSlots::read_part(ModelName const& component, Slot slot, uint64_t offse
                            uint64_t size_max) const -> Result<Bytes> {
   TRY(auto const found, held(component, slot));
   auto const left = offset < found.content.length ? found.content.length - offset : 0;
-  return files_->read(found.file, offset, std::min(size_max, left));
+  return models_->read(found.file, offset, std::min(size_max, left));
 }
 
 auto ModelSlots::read(ModelName const& name, Slot slot) const -> Result<Bytes> {
   TRY(auto const found, held(name, slot));
-  TRY(auto bytes, files_->read(found.file, 0, found.content.length));
+  TRY(auto bytes, models_->read(found.file, 0, found.content.length));
   if (proto::sha256(bytes) != found.content.sha256) return corrupt(found.file + " is damaged");
   return bytes;
 }

@@ -14,8 +14,10 @@ class ModelSlots : public Installer {
   /// Whether this device's engine can run the model (loads it and drops it again).
   using Check = std::function<Result<>(ByteView model)>;
 
-  /// Reads the record; a device without one has no components.
-  static auto open(Files& files, Check check) -> Result<ModelSlots>;
+  /// Reads the record; a device without one has no components. `models`: where the slots lie.
+  static auto open(Files& records, Files& models, Check check) -> Result<ModelSlots>;
+  /// Every slot's file that may be there.
+  auto files() const -> std::vector<std::string>;
 
   auto components() const -> std::vector<ModelName> override;
   auto identify(ModelName const& component) const -> proto::ComponentReport override;
@@ -55,7 +57,8 @@ class ModelSlots : public Installer {
   };
 
  private:
-  ModelSlots(Files& files, Check check) : files_(&files), check_(std::move(check)) {}
+  ModelSlots(Files& records, Files& models, Check check)
+      : records_(&records), models_(&models), check_(std::move(check)) {}
   auto find(ModelName const& component) const -> Component;
   auto void_other(ModelName const& component) -> Result<std::string>;
   struct Held {
@@ -67,7 +70,8 @@ class ModelSlots : public Installer {
   auto intact(ModelName const& component, int slot, Content const& content) const -> Result<>;
   static void take_back(Component& component);
 
-  Files* files_;
+  Files* records_;
+  Files* models_;
   Check check_;
   std::map<ModelName, Component> components_;
 };

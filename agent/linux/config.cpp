@@ -24,8 +24,8 @@ void override_by_environment(Json& json) {
                                                 "image_root",      "director_root",
                                                 "hardware_id",     "log_level"};
   static constexpr std::string_view kOthers[] = {
-      "ram_bytes", "flash_bytes",     "patch_ram_bytes",   "attributes",
-      "replay",    "poll_interval_s", "report_interval_ms"};
+      "ram_bytes", "flash_bytes",     "patch_ram_bytes",    "attributes",
+      "replay",    "poll_interval_s", "report_interval_ms", "encrypt_at_rest"};
   auto const value_of = [](std::string_view key) -> char const* {
     std::string name = "GODWIT_AGENT_" + std::string(key);
     std::transform(name.begin(), name.end(), name.begin(), [](char c) {
@@ -128,6 +128,7 @@ auto read_config(Json const& json, std::string const& folder, uint32_t engine_ve
   if (poll_s < 1 || poll_s > 30 * 86400 || config.report_interval_ms < 0)
     return invalid("poll_interval_s is 1 s to 30 days, report_interval_ms at least 0");
   config.poll_interval_ms = poll_s * 1000;
+  TRY(config.encrypt_at_rest, json.get_bool_or("encrypt_at_rest", true));
   TRY(auto const level, json.get_string_or("log_level", "info"));
   TRY(config.log_level, parse_log_level(level));
   return config;

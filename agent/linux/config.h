@@ -33,6 +33,7 @@ struct AgentConfig {
   std::map<ModelName, ReplayConfig> replay = {};
   int64_t poll_interval_ms = 1'800'000;
   int64_t report_interval_ms = 500;
+  bool encrypt_at_rest = true;
   LogLevel log_level = LogLevel::info;
 };
 

@@ -1,4 +1,5 @@
-// The KeyStore port on the identity's sealing key (a file of mode 0600).
+// The KeyStore port on files of mode 0600: the identity's sealing key, and a storage key that is
+// made at the first start. A PKCS#11 token or a TPM would be another class beside this one.
 #pragma once
 
 #include "agent/core/ports.h"
@@ -8,21 +9,23 @@ namespace godwit::agent {
 
 class FileKeys : public KeyStore {
  public:
-  static auto open(Files const& identity, DeviceId const& device) -> Result<FileKeys> {
-    TRY(auto const pem, load_text(identity, identity_file::kSealingKey));
-    TRY(auto key, proto::SealingKey::from_pem(pem).within(identity_file::kSealingKey));
-    return FileKeys(std::move(key), device);
-  }
+  /// Makes the storage key where there is none that can be read.
+  static auto open(Files& identity, DeviceId const& device) -> Result<FileKeys>;
+  /// Whether this start made it: what another one sealed cannot be opened any more.
+  auto made_storage_key() const -> bool { return made_storage_key_; }
+
   auto unwrap(proto::WrappedKey const& wrapped, Sha256 const& artifact)
-      -> Result<proto::ContentKey> override {
-    return key_.unwrap(wrapped, device_.str(), artifact);
-  }
+      -> Result<proto::ContentKey> override;
+  auto lock(proto::ContentKey const& key) -> Result<Bytes> override;
+  auto unlock(ByteView locked) -> Result<proto::ContentKey> override;
 
  private:
-  FileKeys(proto::SealingKey key, DeviceId device)
-      : key_(std::move(key)), device_(std::move(device)) {}
-  proto::SealingKey key_;
+  FileKeys(proto::SealingKey sealing, proto::ContentKey storage, DeviceId device)
+      : sealing_(std::move(sealing)), storage_(std::move(storage)), device_(std::move(device)) {}
+  proto::SealingKey sealing_;
+  proto::ContentKey storage_;
   DeviceId device_;
+  bool made_storage_key_ = false;
 };
 
 }  // namespace godwit::agent

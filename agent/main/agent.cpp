@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "agent/core/updater.h"
-#include "agent/install/model_slots.h"
+#include "agent/install/bring_into_form.h"
 #include "agent/linux/enrol.h"
 #include "agent/linux/file_keys.h"
 #include "agent/linux/https_fetcher.h"
@@ -99,6 +99,22 @@ class StatusFile {
   int64_t next_ms_ = 0;
 };
 
+/// What earlier starts left at rest, in the form of this one.
+void settle_storage(ModelFiles& models, ModelSlots const& slots, FileKeys const& keys) {
+  if (keys.made_storage_key() && !slots.components().empty())
+    log(LogLevel::warning, "there was no storage key; a new one was made");
+  for (auto const& [file, result] : bring_into_form(models, slots)) {
+    if (result)
+      log(LogLevel::info, "stored model brought into the configured form", {{"file", file}});
+    else if (result.error().code == Code::corrupt)
+      log(LogLevel::error, "stored model cannot be opened; its release has to come again",
+          {{"file", file}, {"why", result.error().what}});
+    else
+      log(LogLevel::warning, "stored model stays in its form",
+          {{"file", file}, {"why", result.error().what}});
+  }
+}
+
 void deliver(MqttLink::Event const& event, Updater& updater) {
   if (std::holds_alternative<MqttLink::Connected>(event)) {
     log(LogLevel::info, "connected to the broker");
@@ -185,10 +201,13 @@ auto run_agent(AgentConfig const& config, engine::EngineOptions const& options, 
   TRY(auto client, HttpsClient::open(std::move(origin), tls_files(config), {}, stop_fd));
   HttpsFetcher fetcher(std::move(client));
   TRY(auto keys, FileKeys::open(identity, endpoints.device));
-  TRY(auto slots, ModelSlots::open(files, [&](ByteView model) -> Result<> {
+  ModelFiles models(files, keys,
+                    config.encrypt_at_rest ? ModelFiles::Form::sealed : ModelFiles::Form::plain);
+  TRY(auto slots, ModelSlots::open(files, models, [&](ByteView model) -> Result<> {
         auto engine = engine::Engine::load(model, options);
         return engine ? Result<>() : std::move(engine).error();
       }));
+  settle_storage(models, slots, keys);
   SystemClock clock;
   SelfTestChild self_test({});
   ReplayRunner runner(config.replay, options);
@@ -207,7 +226,8 @@ auto run_agent(AgentConfig const& config, engine::EngineOptions const& options, 
               .director_root = director_root,
               .poll_interval_ms = config.poll_interval_ms,
               .report_interval_ms = config.report_interval_ms};
-  Updater updater(std::move(core), {files, fetcher, late, clock, keys, self_test, runner, slots});
+  Updater updater(std::move(core),
+                  {files, models, fetcher, late, clock, keys, self_test, runner, slots});
   TRY_VOID(updater.start());
   TRY(late.link, MqttLink::open({endpoints.device, endpoints.mqtt_host, endpoints.mqtt_port,
                                  tls_files(config), updater.will()}));

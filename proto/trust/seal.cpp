@@ -144,4 +144,8 @@ auto delta_aad(std::string_view format, Sha256 const& base, Sha256 const& result
   return join_fields({"delta", format, base.hex(), result.hex()});
 }
 
+auto rest_aad(uint64_t offset, uint64_t length) -> Bytes {
+  return join_fields({"rest", std::to_string(offset), std::to_string(length)});
+}
+
 }  // namespace godwit::proto

@@ -101,6 +101,8 @@ class Sealer {
 auto release_aad(std::string_view path, Sha256 const& plain, uint64_t plain_length) -> Bytes;
 /// AAD of a delta: "delta", NUL, format, NUL, hex of base, NUL, hex of result.
 auto delta_aad(std::string_view format, Sha256 const& base, Sha256 const& result) -> Bytes;
+/// AAD of a part of a file that a device keeps: "rest", NUL, offset, NUL, length, in decimal.
+auto rest_aad(uint64_t offset, uint64_t length) -> Bytes;
 
 /// An X25519 key pair for receiving content keys. Private key stored as PKCS#8 PEM.
 class SealingKey {

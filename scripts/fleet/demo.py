@@ -79,6 +79,20 @@ class Demo:
         self.publish("1.0.0", self.compile("ic-1"), notes="first release")
         _, rows = self.roll_out("1.0.0")
         self.see_everywhere("1.0.0", rows, "full")
+        self.see("the model lies sealed in every device's storage", all(map(self.is_sealed, DEVICES)))
+
+    def is_sealed(self, device: str) -> bool:
+        """No file of the device holds any of the compiled model's weights as they are."""
+        model = (self.work / "ic-1.gwm").read_bytes()
+        pieces = [model[at:at + 32] for at in range(len(model) // 4, len(model) - 32, len(model) // 16)]
+        contents = {}
+        for path in (self.fleet.folder / "agents" / device / "state").rglob("*"):
+            try:
+                contents[path.name] = path.read_bytes() if path.is_file() else b""
+            except FileNotFoundError:  # the agent replaces its status as it pleases
+                pass
+        slots = [name for name in contents if name.startswith(f"slot.{MODEL}.")]
+        return bool(slots) and not any(piece in content for content in contents.values() for piece in pieces)
 
     def by_delta(self):
         self.publish("1.1.0", self.compile("ic-2"), parent="1.0.0", notes="retrained")

@@ -1,52 +1,13 @@
 // The agent's own records, read back after anything happened to the flash: what is read is written
 // as it was, anything else is an error. First byte: which record.
-#include <map>
-
 #include "agent/core/journal.h"
 #include "agent/install/model_slots.h"
+#include "tests/fuzz/memory_files.h"
 
 namespace {
 
 using namespace godwit;
 using namespace godwit::agent;
-
-/// Files in memory; the model slots' record is the input.
-class MemoryFiles : public Files {
- public:
-  explicit MemoryFiles(std::string_view record) { files_["slots"] = to_bytes(record); }
-  auto size(std::string_view name) const -> Result<uint64_t> override {
-    auto const found = files_.find(name);
-    if (found == files_.end()) return not_found("no such file");
-    return found->second.size();
-  }
-  auto read(std::string_view name, uint64_t offset, uint64_t size_max) const
-      -> Result<Bytes> override {
-    auto const found = files_.find(name);
-    if (found == files_.end()) return not_found("no such file");
-    auto const begin = std::min<uint64_t>(offset, found->second.size());
-    auto const end = std::min<uint64_t>(found->second.size() - begin, size_max) + begin;
-    return Bytes(found->second.begin() + static_cast<ptrdiff_t>(begin),
-                 found->second.begin() + static_cast<ptrdiff_t>(end));
-  }
-  auto write(std::string_view name, uint64_t, ByteView bytes) -> Result<> override {
-    files_[std::string(name)].assign(bytes.begin(), bytes.end());
-    return {};
-  }
-  auto truncate(std::string_view, uint64_t) -> Result<> override { return {}; }
-  auto sync(std::string_view) -> Result<> override { return {}; }
-  auto rename(std::string_view from, std::string_view to) -> Result<> override {
-    files_[std::string(to)] = files_[std::string(from)];
-    return {};
-  }
-  auto remove(std::string_view name) -> Result<> override {
-    files_.erase(std::string(name));
-    return {};
-  }
-  auto sync_folder() -> Result<> override { return {}; }
-
- private:
-  std::map<std::string, Bytes, std::less<>> files_;
-};
 
 void check_journal(std::string_view text) {
   auto const journal = decode_journal(text);
@@ -59,15 +20,15 @@ void check_journal(std::string_view text) {
 
 /// A start of the agent: every component is looked at, and no slot runs whose bytes are not there.
 void check_slots(std::string_view text) {
-  MemoryFiles files(text);
-  auto slots = ModelSlots::open(files, [](ByteView) -> Result<> { return {}; });
+  MemoryFiles files("slots", as_bytes(text));
+  auto slots = ModelSlots::open(files, files, [](ByteView) -> Result<> { return {}; });
   if (!slots) return;
   for (auto const& component : slots->components()) {
     auto const standing = slots->begin(component);
     auto const running = slots->read(component, Slot::running);
     // An empty model of length 0 may be named: nothing else can be intact here.
     if (standing && running) CHECK(running->empty());
-    CHECK(ModelSlots::open(files, [](ByteView) -> Result<> { return {}; }));
+    CHECK(ModelSlots::open(files, files, [](ByteView) -> Result<> { return {}; }));
   }
 }
 

@@ -7,11 +7,14 @@ namespace godwit::agent::sim {
 namespace {
 
 using proto::AttemptState;
+using Form = ModelFiles::Form;
 namespace codes = proto::codes;
 
 /// A device on which these releases were installed, one after another.
-auto device_with(std::vector<std::pair<std::string, Bytes>> const& releases) -> World {
+auto device_with(std::vector<std::pair<std::string, Bytes>> const& releases,
+                 Form form = Form::sealed) -> World {
   World world;
+  world.form = form;
   for (auto const& [version, plain] : releases) {
     world.server.publish(plain, {.version = version});
     world.server.assign(version);
@@ -41,6 +44,16 @@ auto update_to(Behaviour const& behaviour, SimServer::Delta delta = SimServer::D
   auto world = device_with({{"1.0.0", make_model("one", {})}});
   world.server.publish(make_model("two", behaviour), {.version = "1.1.0"});
   world.server.assign("1.1.0", delta, {"1.0.0"});
+  return shared(std::move(world));
+}
+
+/// The same, by blocks, from what another form of the agent left.
+auto changed_form(Form before, Form now) -> std::shared_ptr<World const> {
+  auto world =
+      device_with({{"0.9.0", make_model("none", {})}, {"1.0.0", make_model("one", {})}}, before);
+  world.server.publish(make_model("two", {}), {.version = "1.1.0"});
+  world.server.assign("1.1.0", SimServer::Delta::blocks, {"1.0.0"});
+  world.form = now;
   return shared(std::move(world));
 }
 
@@ -130,6 +143,12 @@ auto make_roads() -> std::vector<Road> {
              "full"),
       by_blocks(update("blocks", update_to({}, Delta::blocks), succeeded, 0, states_to(succeeded),
                        "delta")),
+      by_blocks(update("plain_blocks", changed_form(Form::plain, Form::plain), succeeded, 0,
+                       states_to(succeeded), "delta")),
+      update("sealed_now", changed_form(Form::plain, Form::sealed), succeeded, 0,
+             states_to(succeeded), "delta"),
+      update("opened_now", changed_form(Form::sealed, Form::plain), succeeded, 0,
+             states_to(succeeded), "delta"),
       update("blocks_damaged", update_to({}, Delta::blocks_damaged), succeeded, 0,
              {downloading, verifying, downloading, verifying, installing, trial, succeeded},
              "full"),
@@ -178,7 +197,7 @@ auto end_differs(Road const& road, World& world) -> std::string {
   if (attempt.state != road.end || attempt.last.code != road.code)
     return "ended " + std::string(to_string(attempt.state)) + ", code " +
            std::to_string(attempt.last.code) + ": " + attempt.last.message;
-  auto const held = slots_of(world).identify(the_model());
+  auto const held = SlotsOf(world)->identify(the_model());
   auto const running = held.running ? held.running->version : "";
   if (running != road.running) return "runs '" + running + "'";
   auto const reported = attempt.last.component->running;
@@ -192,19 +211,19 @@ auto end_differs(Road const& road, World& world) -> std::string {
 }
 
 auto unsafe(Road const& road, World& world) -> std::string {
-  auto const slots = slots_of(world);
-  auto const held = slots.identify(the_model());
+  SlotsOf const slots(world);
+  auto const held = slots->identify(the_model());
   if (!held.running) return road.before.empty() ? "" : "nothing runs";
   auto const& version = held.running->version;
   if (version != road.before && version != road.target) return "runs '" + version + "'";
-  auto const model = slots.read(the_model(), Slot::running);
+  auto const model = slots->read(the_model(), Slot::running);
   if (!model) return model.error().what;
   if (*model != world.server.plain(version)) return "other bytes than those of " + version;
   if (held.other) {
-    auto const other = slots.read(the_model(), Slot::other);
+    auto const other = slots->read(the_model(), Slot::other);
     if (!other) return "the other slot is not what it says: " + other.error().what;
   }
-  if (slots.floor(the_model()) < (road.before.empty() ? 0u : 1u)) return "the floor fell";
+  if (slots->floor(the_model()) < (road.before.empty() ? 0u : 1u)) return "the floor fell";
   return "";
 }
 

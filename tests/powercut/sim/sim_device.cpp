@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/install/bring_into_form.h"
+
 namespace godwit::agent::sim {
 namespace {
 
@@ -22,19 +24,21 @@ auto check_model(ByteView model) -> Result<> {
 
 World::World() : server(device_id(), device_key.public_bytes()) {}
 
-SimDevice::SimDevice(World& world) : world_(world) {}
+SimDevice::SimDevice(World& world)
+    : world_(world), keys_(world), models_(world.files, keys_, world.form) {}
 
 auto SimDevice::start() -> Result<> {
-  TRY(auto slots, ModelSlots::open(world_.files, check_model));
+  TRY(auto slots, ModelSlots::open(world_.files, models_, check_model));
   slots_ = std::move(slots);
+  bring_into_form(models_, *slots_);
   Config config{.device = device_id(),
                 .agent_version = "0.1.0",
                 .facts = {"cam-v2", "x86_64", 1, 8u << 20, 4u << 20},
                 .image_root = world_.server.image_root(),
                 .director_root = world_.server.director_root(),
                 .trial_ms_max = 60'000};
-  updater_.emplace(std::move(config), Ports{world_.files, world_.server, world_.server,
-                                            world_.clock, *this, *this, *this, *slots_});
+  updater_.emplace(std::move(config), Ports{world_.files, models_, world_.server, world_.server,
+                                            world_.clock, keys_, *this, *this, *slots_});
   TRY_VOID(updater_->start());
   updater_->on_connected();
   return {};
@@ -49,9 +53,18 @@ void SimDevice::step() {
   world_.clock.pass(std::clamp<int64_t>(updater_->step(), 1, 10'000));
 }
 
-auto SimDevice::unwrap(proto::WrappedKey const& wrapped, Sha256 const& artifact)
+auto SimKeys::unwrap(proto::WrappedKey const& wrapped, Sha256 const& artifact)
     -> Result<proto::ContentKey> {
   return world_.device_key.unwrap(wrapped, device_id().str(), artifact);
+}
+
+auto SimKeys::lock(proto::ContentKey const& key) -> Result<Bytes> {
+  return proto::seal(world_.storage_key, {}, key.bytes());
+}
+
+auto SimKeys::unlock(ByteView locked) -> Result<proto::ContentKey> {
+  TRY(auto const raw, proto::unseal(world_.storage_key, {}, locked));
+  return proto::ContentKey::from_bytes(raw);
 }
 
 auto SimDevice::run(ByteView model) -> Result<> {
@@ -107,10 +120,10 @@ auto run_to_end(World& world) -> Outcome {
   return Outcome::stuck;
 }
 
-auto slots_of(World& world) -> ModelSlots {
-  auto slots = ModelSlots::open(world.files, check_model);
+SlotsOf::SlotsOf(World& world) : keys_(world), models_(world.files, keys_, world.form) {
+  auto slots = ModelSlots::open(world.files, models_, check_model);
   CHECK(slots);
-  return *std::move(slots);
+  slots_ = *std::move(slots);
 }
 
 }  // namespace godwit::agent::sim

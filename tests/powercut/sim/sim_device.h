@@ -2,6 +2,7 @@
 // server that outlive it. World is what outlives it; copying it is a snapshot.
 #pragma once
 
+#include "agent/core/model_files.h"
 #include "agent/core/updater.h"
 #include "agent/install/model_slots.h"
 #include "tests/powercut/sim/sim_files.h"
@@ -22,13 +23,28 @@ class SimClock : public Clock {
 struct World {
   World();
   proto::SealingKey device_key = proto::SealingKey::generate();
+  proto::ContentKey storage_key = proto::ContentKey::generate();
+  ModelFiles::Form form = ModelFiles::Form::sealed;  // that this agent writes
   SimClock clock;
   SimFiles files;
   SimServer server;
   int inferences_run = 0;
 };
 
-class SimDevice : private KeyStore, private SelfTest, private ModelRunner {
+/// The device's keys, which outlive every start.
+class SimKeys : public KeyStore {
+ public:
+  explicit SimKeys(World const& world) : world_(world) {}
+  auto unwrap(proto::WrappedKey const& wrapped, Sha256 const& artifact)
+      -> Result<proto::ContentKey> override;
+  auto lock(proto::ContentKey const& key) -> Result<Bytes> override;
+  auto unlock(ByteView locked) -> Result<proto::ContentKey> override;
+
+ private:
+  World const& world_;
+};
+
+class SimDevice : private SelfTest, private ModelRunner {
  public:
   explicit SimDevice(World& world);
 
@@ -41,8 +57,6 @@ class SimDevice : private KeyStore, private SelfTest, private ModelRunner {
   auto running() const -> Bytes const& { return running_; }
 
  private:
-  auto unwrap(proto::WrappedKey const& wrapped, Sha256 const& artifact)
-      -> Result<proto::ContentKey> override;
   auto run(ByteView model) -> Result<> override;
   auto load(ModelName const& component, Bytes model) -> Result<> override;
   void unload(ModelName const& component) override;
@@ -50,6 +64,8 @@ class SimDevice : private KeyStore, private SelfTest, private ModelRunner {
   auto health(ModelName const& component) const -> proto::Health override;
 
   World& world_;
+  SimKeys keys_;
+  ModelFiles models_;
   std::optional<ModelSlots> slots_;
   std::optional<Updater> updater_;
   Bytes running_;
@@ -61,6 +77,15 @@ enum class Outcome { settled, power_lost, start_failed, stuck };
 /// that.
 auto run_to_end(World& world) -> Outcome;
 /// The slots as they lie in the folder, opened as a start would.
-auto slots_of(World& world) -> ModelSlots;
+class SlotsOf {
+ public:
+  explicit SlotsOf(World& world);
+  auto operator->() const -> ModelSlots const* { return &*slots_; }
+
+ private:
+  SimKeys keys_;
+  ModelFiles models_;
+  std::optional<ModelSlots> slots_;
+};
 
 }  // namespace godwit::agent::sim

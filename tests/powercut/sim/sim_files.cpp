@@ -150,6 +150,15 @@ auto SimFiles::sync_folder() -> Result<> {
   });
 }
 
+auto SimFiles::hold(ByteView bytes) const -> bool {
+  for (auto const& file : files_)
+    for (auto const* content : {&file.durable, &file.now})
+      if (std::search(content->begin(), content->end(), bytes.begin(), bytes.end()) !=
+          content->end())
+        return true;
+  return false;
+}
+
 void SimFiles::damage(std::string_view name, size_t offset) {
   auto const found = names_.find(name);
   CHECK(found != names_.end() && offset < files_[found->second].now.size());

@@ -46,6 +46,8 @@ class SimFiles : public Files {
   auto remove(std::string_view name) -> Result<> override;
   auto sync_folder() -> Result<> override;
 
+  /// Whether these bytes stand in any file, removed ones included.
+  auto hold(ByteView bytes) const -> bool;
   /// Overwrites a byte of a file durably: a damaged flash.
   void damage(std::string_view name, size_t offset);
 

@@ -88,6 +88,7 @@ class SimServer : public Fetcher, public Link {
   auto image_root() const -> std::string const& { return image_root_; }
   auto director_root() const -> std::string const& { return director_root_; }
   auto plain(std::string const& version) const -> Bytes const& { return plains_.at(version); }
+  auto plains() const -> std::map<std::string, Bytes> const& { return plains_; }
 
  private:
   struct Release {

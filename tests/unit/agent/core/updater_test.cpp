@@ -24,7 +24,7 @@ auto updatable(Behaviour const& behaviour = {}) -> World {
 }
 
 auto running(World& world) -> std::string {
-  auto const held = slots_of(world).identify(the_model());
+  auto const held = SlotsOf(world)->identify(the_model());
   return held.running ? held.running->version : "";
 }
 
@@ -253,6 +253,24 @@ TEST(Updater, ADamagedRunningReleaseFallsBackToTheOtherSlot) {
   ASSERT_TRUE(device.start());
   EXPECT_EQ(running(world), "1.0.0");
   EXPECT_EQ(device.running(), world.server.plain("1.0.0"));
+}
+
+TEST(Updater, ALostStorageKeyCostsTheFullRelease) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  ASSERT_EQ(run_to_end(world), Outcome::settled);
+  world.storage_key = proto::ContentKey::generate();
+  {
+    SimDevice device(world);
+    ASSERT_TRUE(device.start());
+    EXPECT_TRUE(device.running().empty());
+    EXPECT_EQ(running(world), "") << "and so the server is told";
+  }
+  world.server.publish(make_model("three", {}), {.version = "1.2.0"});
+  world.server.assign("1.2.0", SimServer::Delta::blocks, {"1.1.0"});
+  ASSERT_EQ(run_to_end(world), Outcome::settled);
+  EXPECT_EQ(world.server.attempt().last.transport, "full");
+  EXPECT_EQ(running(world), "1.2.0");
 }
 
 TEST(Updater, ADamagedOtherSlotIsDownloadedInstead) {

@@ -26,7 +26,7 @@ auto image(std::string const& version, Bytes const& bytes, uint64_t counter = 1)
 class ModelSlotsTest : public testing::Test {
  protected:
   auto open() -> ModelSlots {
-    return *ModelSlots::open(files, [](ByteView) -> Result<> { return {}; });
+    return *ModelSlots::open(files, files, [](ByteView) -> Result<> { return {}; });
   }
   void install(std::string const& version, uint64_t counter = 1) {
     auto slots = open();
@@ -187,7 +187,7 @@ TEST_F(ModelSlotsTest, TwoDamagedSlotsRunNothing) {
 TEST_F(ModelSlotsTest, ADamagedRecordIsAnErrorNotAGuess) {
   install("1.0.0");
   files.damage("slots", 0);
-  EXPECT_FALSE(ModelSlots::open(files, [](ByteView) -> Result<> { return {}; }));
+  EXPECT_FALSE(ModelSlots::open(files, files, [](ByteView) -> Result<> { return {}; }));
 }
 
 // To take such a trial back would leave a record that no start can read.
@@ -198,7 +198,7 @@ TEST_F(ModelSlotsTest, ATrialThatCannotBeTakenBackIsAnErrorFromTheStart) {
     auto const record = R"({"v":1,"components":{"ic":{"active":0,"floor":0,"a":)" + content +
                         R"(,"trial":{"starts_left":1,"before":)" + before + "}}}}";
     ASSERT_TRUE(put_record(files, "slots", as_bytes(record)));
-    EXPECT_FALSE(ModelSlots::open(files, [](ByteView) -> Result<> { return {}; })) << before;
+    EXPECT_FALSE(ModelSlots::open(files, files, [](ByteView) -> Result<> { return {}; })) << before;
   }
 }
 
