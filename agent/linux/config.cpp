@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kConfigBytesMax = 64u << 10;
 constexpr size_t kDeviceIdMax = 64;
 constexpr int64_t kPatchRamBytes = 8 << 20;  // given to a decoder of deltas unless configured
+constexpr int64_t kPatchRate = 1 << 20;      // bytes a second that a modest core makes of them
 
 /// The environment's GODWIT_AGENT_<KEY> for a key of the file's top level, as text or as JSON.
 void override_by_environment(Json& json) {
@@ -24,7 +25,7 @@ void override_by_environment(Json& json) {
                                                 "image_root",      "director_root",
                                                 "hardware_id",     "log_level"};
   static constexpr std::string_view kOthers[] = {
-      "ram_bytes", "flash_bytes",     "patch_ram_bytes",    "attributes",
+      "ram_bytes", "flash_bytes",     "patch_ram_bytes",    "patch_rate_bytes_per_s", "attributes",
       "replay",    "poll_interval_s", "report_interval_ms", "encrypt_at_rest"};
   auto const value_of = [](std::string_view key) -> char const* {
     std::string name = "GODWIT_AGENT_" + std::string(key);
@@ -93,6 +94,9 @@ auto load_facts(Json const& json, uint32_t engine_version) -> Result<proto::Devi
   TRY(auto const patch_ram, json.get_int_or("patch_ram_bytes", kPatchRamBytes));
   if (patch_ram < 0) return invalid("patch_ram_bytes is negative");
   facts.patch_ram_bytes = static_cast<uint64_t>(patch_ram);
+  TRY(auto const patch_rate, json.get_int_or("patch_rate_bytes_per_s", kPatchRate));
+  if (patch_rate < 0) return invalid("patch_rate_bytes_per_s is negative");
+  facts.patch_rate_bytes_per_s = static_cast<uint64_t>(patch_rate);
   return facts;
 }
 

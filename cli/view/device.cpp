@@ -52,9 +52,12 @@ static auto decoder_text(Json const& device) -> std::string {
   auto const version = fraction(device, "patch_version");
   if (!version || *version == 0) return "BSDIFF40 alone";
   auto const steps = fraction(device, "patch_steps");
+  auto const rate = fraction(device, "patch_rate_bytes_per_s");
   return "BSDIFF40, containers to version " + text(device, "patch_version") + " in " +
          size_text(device, "patch_ram_bytes") +
-         (steps && *steps > 1 ? ", " + text(device, "patch_steps") + " in a row" : "");
+         (steps && *steps > 1 ? ", " + text(device, "patch_steps") + " in a row" : "") +
+         (rate && *rate > 0 ? ", " + size_text(device, "patch_rate_bytes_per_s") + " a second"
+                            : "");
 }
 
 auto device_table(Json const& device, int64_t now_s) -> Table {

@@ -22,6 +22,9 @@ struct PatchLimits {
 /// limits; `conflict` when it was made for another old file. Every length, sum and seek is checked.
 auto apply_patch(ByteView old_file, ByteView patch, PatchLimits const& limits) -> Result<Bytes>;
 
+/// SHA-256 of the new file, which is made piece by piece, as devices do, and never held.
+auto applied_sha256(ByteView old_file, ByteView patch, PatchLimits const& limits) -> Result<Sha256>;
+
 /// What a patch says of itself and what it is made of, without the old file.
 struct PatchInfo {
   PatchFormat format = PatchFormat::bsdiff;

@@ -194,7 +194,8 @@ auto encode(Hello const& m) -> std::string {
                             {"flash", m.facts.flash_bytes},
                             {"patch", m.facts.patch_version},
                             {"patch_ram", m.facts.patch_ram_bytes},
-                            {"patch_steps", m.facts.patch_steps}});
+                            {"patch_steps", m.facts.patch_steps},
+                            {"patch_rate", m.facts.patch_rate_bytes_per_s}});
   auto components = Json::object();
   for (auto const& [name, component] : m.components) components.set(name, to_json(component));
   json.set("components", components);
@@ -219,6 +220,7 @@ auto decode_hello(std::string_view payload) -> Result<Hello> {
   TRY(m.facts.patch_ram_bytes, natural_or(json, "patch_ram", 0));
   TRY(auto patch_steps, natural_or(json, "patch_steps", 1, UINT32_MAX));
   m.facts.patch_steps = std::max(static_cast<uint32_t>(patch_steps), 1u);
+  TRY(m.facts.patch_rate_bytes_per_s, natural_or(json, "patch_rate", 0));
   if (auto const* components = json.find("components")) {
     if (components->size() > kComponentsMax) return invalid("too many components");
     for (auto const& [name, value] : components->members()) {

@@ -37,8 +37,9 @@ struct DeviceFacts {
   uint64_t ram_bytes = 0;       // for one model: plan and arena
   uint64_t flash_bytes = 0;     // for one slot
   uint32_t patch_version = 0;  // highest of our delta containers that it applies; 0: BSDIFF40 alone
-  uint64_t patch_ram_bytes = 0;  // for the decoder of a container, beside the files
-  uint32_t patch_steps = 1;      // deltas that it applies one after another
+  uint64_t patch_ram_bytes = 0;         // for the decoder of a container, beside the files
+  uint32_t patch_steps = 1;             // deltas that it applies one after another
+  uint64_t patch_rate_bytes_per_s = 0;  // made by its decoder of weights that learns; 0: not said
   auto operator==(DeviceFacts const&) const -> bool = default;
 };
 

@@ -64,16 +64,17 @@ constexpr auto to_string(DeltaState state) -> std::string_view {
   return kDeltaStates[static_cast<size_t>(state)];
 }
 
-/// What a delta is called by devices: those for small decoders are of our container too.
+/// What a delta is called by devices: those for small or slow decoders are of our container too.
 constexpr auto wire_format(std::string_view format) -> std::string_view {
-  return format == "godwit-small" ? "godwit" : format;
+  return format.starts_with("godwit-") ? "godwit" : format;
 }
 
 struct Delta {
   std::string model;
   std::string from;
   std::string to;
-  std::string format;  // "bsdiff", "godwit", or "godwit-small" for decoders of little memory
+  std::string format;  // "bsdiff", "godwit"; for decoders of little memory "godwit-small", for slow
+                       // ones "godwit-fast"
   DeltaState state = DeltaState::pending;
   std::optional<uint64_t> size_bytes;    // sealed
   uint64_t full_size_bytes = 0;          // sealed full release
@@ -136,7 +137,8 @@ struct Device {
   uint64_t flash_bytes = 0;
   uint32_t patch_version = 0;  // of our delta container that it applies; 0: BSDIFF40 alone
   uint64_t patch_ram_bytes = 0;
-  uint32_t patch_steps = 1;  // deltas that it applies one after another
+  uint32_t patch_steps = 1;             // deltas that it applies one after another
+  uint64_t patch_rate_bytes_per_s = 0;  // that its decoder makes; 0: not said
   std::vector<std::string> tags;
   std::map<std::string, std::string> attributes;
   bool online = false;

@@ -57,6 +57,10 @@ auto delta_rejected_because(uint64_t delta_bytes, uint64_t full_bytes)
 /// Sealed deltas of fewer bytes than this are worth offering, one or several together.
 auto worthwhile_delta_bytes(uint64_t full_bytes) -> uint64_t;
 
+/// A device whose decoder would take longer to make a release is given a delta of tables alone
+/// where there is one: more bytes, and several times the speed.
+constexpr uint64_t kApplySecondsMax = 10;
+
 /// Sum of the counters of all phases.
 auto sum_counts(std::vector<Phase> const& phases) -> Counts;
 

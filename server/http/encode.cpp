@@ -194,6 +194,7 @@ auto to_json(Device const& device) -> Json {
                        {"patch_version", device.patch_version},
                        {"patch_ram_bytes", device.patch_ram_bytes},
                        {"patch_steps", device.patch_steps},
+                       {"patch_rate_bytes_per_s", device.patch_rate_bytes_per_s},
                        {"tags", strings(device.tags)},
                        {"attributes", attributes},
                        {"online", device.online},

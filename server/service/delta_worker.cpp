@@ -13,6 +13,7 @@ namespace {
 
 constexpr int64_t kLeaseMs = 15 * 60 * 1000;  // then another worker may take it
 constexpr int kTriesMax = 3;
+constexpr uint64_t kWorkingBytes = 32u << 20;  // coders' models, samples, bzip2
 
 struct Pair {
   Release from;
@@ -26,28 +27,50 @@ auto sealed_delta(proto::ContentKey const& key, Delta const& delta, Pair const& 
   return proto::seal(key, aad, patch);
 }
 
-/// What making one takes: both files, the suffix array and its text, the patch, and its result.
-auto memory_bytes(Pair const& pair) -> uint64_t {
-  return 8 * pair.from.plain_size_bytes + 6 * pair.to.plain_size_bytes;
-}
-
 /// BSDIFF40 is for decoders of which nothing is known: streams of level 1 need 0.5 MB each,
 /// not 3.7.
 auto options_for(std::string_view format) -> delta::PatchOptions {
   if (format == "bsdiff") return {.format = proto::PatchFormat::bsdiff, .bzip2_level = 1};
-  bool const small = format == "godwit-small";
-  return {.profile = small ? proto::Profile::weights_small : proto::Profile::weights_large};
+  if (format == "godwit-small") return {.profile = proto::Profile::weights_small};
+  if (format == "godwit-fast") return {.profile = proto::Profile::weights_fast};
+  return {.profile = proto::Profile::weights_large};
 }
 
-auto make_checked_patch(Core const& core, Delta const& delta, Pair const& pair) -> Result<Bytes> {
-  TRY(auto const old_file, plaintext_of(core, pair.from).within(pair.from.version));
-  TRY(auto const new_file, plaintext_of(core, pair.to).within(pair.to.version));
-  auto const found = delta::find_pairs(old_file, new_file);
+/// Both files, and what is known of them.
+struct Contents {
+  Bytes old_file;
+  Bytes new_file;
+  delta::FoundPairs found;
+};
+
+auto read_contents(Core const& core, Pair const& pair) -> Result<Contents> {
+  Contents contents;
+  TRY(contents.old_file, plaintext_of(core, pair.from).within(pair.from.version));
+  TRY(contents.new_file, plaintext_of(core, pair.to).within(pair.to.version));
+  contents.found = delta::find_pairs(contents.old_file, contents.new_file);
+  return contents;
+}
+
+/// What making one takes: both files, the patch in its pieces and as a whole, and for what is
+/// searched the suffix array and its text.
+auto memory_bytes(Pair const& pair, delta::Searched const& searched) -> uint64_t {
+  return pair.from.plain_size_bytes + 3 * pair.to.plain_size_bytes + 5 * searched.old_bytes +
+         searched.new_bytes + kWorkingBytes;
+}
+
+auto searched_for(std::string_view format, Contents const& contents) -> delta::Searched {
+  auto const& [old_file, new_file, found] = contents;
+  if (format == "bsdiff") return {.old_bytes = old_file.size(), .new_bytes = new_file.size()};
+  return delta::searched_bytes(old_file, new_file, found);
+}
+
+auto make_checked_patch(Delta const& delta, Pair const& pair, Contents const& contents)
+    -> Result<Bytes> {
+  auto const& [old_file, new_file, found] = contents;
   TRY(auto patch, delta::make_patch_of(old_file, new_file, found, options_for(delta.format)));
   // Nothing is published that has not been applied by the code that devices run.
-  TRY(auto const result, proto::apply_patch(old_file, patch, {}));
-  if (proto::sha256(result) != pair.to.plain_sha256)
-    return internal("the patch does not make the new release");
+  TRY(auto const result, proto::applied_sha256(old_file, patch, {}));
+  if (result != pair.to.plain_sha256) return internal("the patch does not make the new release");
   return patch;
 }
 
@@ -87,25 +110,47 @@ auto describe(Delta& delta, ByteView patch) -> Result<> {
   return {};
 }
 
+auto reject(Delta& delta, std::string reason) -> Result<> {
+  delta.state = DeltaState::rejected;
+  delta.reason = std::move(reason);
+  return {};
+}
+
+/// Why it is not made, if it would take more memory than is given.
+auto too_large_because(Core const& core, uint64_t bytes) -> std::optional<std::string> {
+  auto const limit = core.config.delta_memory_bytes_max;
+  if (bytes <= limit) return std::nullopt;
+  return "making it would take " + std::to_string(bytes >> 20) + " MiB, the limit is " +
+         std::to_string(limit >> 20) + " MiB";
+}
+
+/// The patch; nothing when the delta was rejected for the memory that it would take.
+auto make_patch_within_memory(Core& core, Delta& delta, Pair const& pair)
+    -> Result<std::optional<Bytes>> {
+  auto reason = too_large_because(core, memory_bytes(pair, {}));
+  if (!reason) {
+    TRY(auto const contents, read_contents(core, pair));
+    reason = too_large_because(core, memory_bytes(pair, searched_for(delta.format, contents)));
+    if (!reason) {
+      TRY(auto patch, make_checked_patch(delta, pair, contents));
+      return std::optional(std::move(patch));
+    }
+  }
+  TRY_VOID(reject(delta, *std::move(reason)));
+  return std::optional<Bytes>();
+}
+
 /// Fills in what came of it: ready, or rejected because the full release is hardly larger.
 auto make(Core& core, Delta& delta, Pair const& pair) -> Result<> {
-  if (memory_bytes(pair) > core.config.delta_memory_bytes_max) {
-    delta.state = DeltaState::rejected;
-    delta.reason = "making it would take " + std::to_string(memory_bytes(pair) >> 20) +
-                   " MiB, the limit is " +
-                   std::to_string(core.config.delta_memory_bytes_max >> 20) + " MiB";
-    return {};
-  }
-  TRY(auto const patch, make_checked_patch(core, delta, pair));
+  TRY(auto const made, make_patch_within_memory(core, delta, pair));
+  if (!made) return {};
+  auto const& patch = *made;
   TRY_VOID(describe(delta, patch));
   auto const key = proto::ContentKey::generate();
   auto const sealed = sealed_delta(key, delta, pair, patch);
   delta.size_bytes = sealed.size();
-  if (auto reason = delta_rejected_because(sealed.size(), delta.full_size_bytes)) {
-    delta.state = DeltaState::rejected;
-    delta.reason = *std::move(reason);
-    return {};
-  }
+  if (auto reason = delta_rejected_because(sealed.size(), delta.full_size_bytes))
+    return reject(delta, *std::move(reason));
   auto const sha256 = proto::sha256(sealed);
   TRY(delta.key,
       proto::wrap_key(key, core.sealing_key.public_bytes(), proto::kServerReceiver, sha256));

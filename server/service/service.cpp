@@ -86,9 +86,18 @@ auto read_file(std::filesystem::path const& path, size_t size_max) -> Result<std
 
 auto plaintext_of(Core const& core, Release const& release) -> Result<Bytes> {
   TRY(auto const key, core.sealing_key.unwrap(release.key, proto::kServerReceiver, release.sha256));
-  TRY(auto const sealed, core.artifacts.read(release.sha256, limits::kArtifactBytesMax));
   auto const aad = proto::release_aad(release.path, release.plain_sha256, release.plain_size_bytes);
-  TRY(auto plain, proto::unseal(key, aad, sealed));
+  // Opened piece by piece: a model is held once beside what it is compressed to.
+  proto::Unsealer unsealer(key, aad);
+  Bytes plain;
+  plain.reserve(static_cast<size_t>(std::min(release.size_bytes, limits::kArtifactBytesMax)));
+  Result<> opened;  // what is damaged in the store is told before what does not open
+  TRY_VOID(core.artifacts.read(release.sha256, [&](ByteView piece) -> Result<> {
+    if (opened) opened = unsealer.add(piece, plain);
+    return {};
+  }));
+  TRY_VOID(std::move(opened));
+  TRY_VOID(unsealer.finish());
   if (release.encoding == "zstd") {
     TRY(plain, proto::decompress(plain, release.plain_size_bytes));
   }

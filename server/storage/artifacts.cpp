@@ -14,6 +14,8 @@ namespace godwit::server {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr size_t kPieceBytes = 256u << 10;
+
 using proto::Sha256Stream;
 
 /// A digest for device protocols that still ask for it.
@@ -163,6 +165,23 @@ auto ArtifactStore::read(Sha256 const& sha256, uint64_t size_max) const -> Resul
   if (proto::sha256(bytes) != sha256)
     return corrupt("artifact " + sha256.hex() + " is damaged in the store");
   return bytes;
+}
+
+auto ArtifactStore::read(Sha256 const& sha256, std::function<Result<>(ByteView)> const& sink) const
+    -> Result<> {
+  std::ifstream file(path(sha256), std::ios::binary);
+  if (!file) return not_found("artifact " + sha256.hex() + " is not in the store");
+  proto::Sha256Stream digest;
+  for (Bytes piece(kPieceBytes); file;) {
+    file.read(reinterpret_cast<char*>(piece.data()), static_cast<std::streamsize>(piece.size()));
+    auto const got = ByteView(piece).first(static_cast<size_t>(file.gcount()));
+    digest.add(got);
+    TRY_VOID(sink(got));
+  }
+  if (file.bad()) return internal("reading artifact " + sha256.hex());
+  if (digest.finish() != sha256)
+    return corrupt("artifact " + sha256.hex() + " is damaged in the store");
+  return {};
 }
 
 }  // namespace godwit::server

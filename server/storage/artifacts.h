@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 #include "proto/trust/digest.h"
@@ -44,6 +45,8 @@ class ArtifactStore {
   auto remove(Sha256 const& sha256) const -> Result<>;
   /// `not_found`, or `corrupt` when the stored bytes are not what their name says.
   auto read(Sha256 const& sha256, uint64_t size_max) const -> Result<Bytes>;
+  /// The same in pieces, in order: who keeps them waits for the end.
+  auto read(Sha256 const& sha256, std::function<Result<>(ByteView)> const& sink) const -> Result<>;
 
  private:
   explicit ArtifactStore(std::filesystem::path folder) : folder_(std::move(folder)) {}

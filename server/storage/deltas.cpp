@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proto/format/container.h"
+#include "server/domain/rollout.h"
 
 namespace godwit::server::store {
 namespace {
@@ -13,22 +14,27 @@ constexpr int64_t kUsedAgainMs = 3600 * 1000;  // a use is written down once in 
   "d.model, d.from_version, d.to_version, d.format, d.state, d.size, d.full_size, d.reason," \
   " d.seconds, d.sha256, d.key_enc, d.key_ct, d.patch_version, d.patch_ram, d.mode, d.devices"
 
+/// A device `v` that would take more than $2 seconds to make `plain_size` with a coder that learns.
+#define IS_SLOW(plain_size) "(v.patch_rate > 0 AND " plain_size " / $2::bigint > v.patch_rate)"
+
 /// From `pairs` (model, from_version, to_version, devices), where a delta between both is possible:
-/// in both formats, and for small decoders where a device with one runs the old release ($2 bytes
-/// of memory, but not $3). What is there already is not touched, so asking again locks nothing.
-#define WANT_DELTAS(pairs)                                                                      \
+/// in both formats, and for small and for slow decoders where a device with one runs the old
+/// release ($3 bytes of memory; $4 are not small). What is there already is not touched, so asking
+/// again locks nothing.
+#define WANT_DELTAS(pairs) \
   "INSERT INTO delta AS old (model, from_version, to_version, format, full_size, devices,"      \
   " created_at)"                                                                                \
   " SELECT t.model, f.version, t.version, format, t.size, pair.devices, from_ms($1)"            \
   " FROM (" pairs                                                                               \
   ") pair JOIN release f ON f.model = pair.model AND f.version = pair.from_version"             \
   " JOIN release t ON t.model = pair.model AND t.version = pair.to_version"                     \
-  " CROSS JOIN unnest('{bsdiff,godwit,godwit-small}'::text[]) AS format"                        \
+  " CROSS JOIN unnest('{bsdiff,godwit,godwit-small,godwit-fast}'::text[]) AS format"            \
   " WHERE f.plain_sha256 <> t.plain_sha256 AND f.kind = 'model' AND t.kind = 'model'"           \
-  " AND (format <> 'godwit-small' OR EXISTS (SELECT 1 FROM device_component c"                  \
+  " AND (format IN ('bsdiff', 'godwit') OR EXISTS (SELECT 1 FROM device_component c"            \
   "   JOIN device v ON v.id = c.device_id WHERE c.component = f.model"                          \
-  "   AND c.version = f.version AND v.patch_version > 0"                                        \
-  "   AND v.patch_ram >= $2::bigint AND v.patch_ram < $3::bigint))"                             \
+  "   AND c.version = f.version AND v.patch_version > 0 AND v.patch_ram >= $3::bigint AND"      \
+  "   CASE format WHEN 'godwit-fast' THEN " IS_SLOW("t.plain_size")                             \
+  "   ELSE v.patch_ram < $4::bigint END))"                                                      \
   " AND NOT EXISTS (SELECT 1 FROM delta d WHERE d.model = t.model AND d.to_version = t.version" \
   "   AND d.from_version = f.version AND d.format = format.format AND d.state <> 'dropped')"    \
   " ORDER BY 1, 2, 3, 4"                                                                        \
@@ -95,25 +101,25 @@ void mark_used(Tx& tx, Delta const& d, int64_t now_ms) {
 
 void want_delta(Tx& tx, std::string_view model, std::string_view from, std::string_view to,
                 int64_t now_ms) {
-  tx.run(WANT_DELTAS("SELECT $4::text AS model, $5::text AS from_version, $6::text AS to_version,"
+  tx.run(WANT_DELTAS("SELECT $5::text AS model, $6::text AS from_version, $7::text AS to_version,"
                      " (SELECT count(*) FROM device_component"
-                     "  WHERE component = $4 AND version = $5) AS devices"),
-         {now_ms, small_ram(), large_ram(), model, from, to});
+                     "  WHERE component = $5 AND version = $6) AS devices"),
+         {now_ms, kApplySecondsMax, small_ram(), large_ram(), model, from, to});
 }
 
 void want_deltas_of_fleet(Tx& tx, std::string_view model, std::string_view to, size_t sources_max,
                           int64_t now_ms) {
-  tx.run(WANT_DELTAS("SELECT component AS model, version AS from_version, $5::text AS to_version,"
+  tx.run(WANT_DELTAS("SELECT component AS model, version AS from_version, $6::text AS to_version,"
                      " count(*) AS devices FROM device_component"
-                     " WHERE component = $4 AND version <> $5 GROUP BY 1, 2"
-                     " ORDER BY count(*) DESC, version LIMIT $6::bigint"),
-         {now_ms, small_ram(), large_ram(), model, to, sources_max});
+                     " WHERE component = $5 AND version <> $6 GROUP BY 1, 2"
+                     " ORDER BY count(*) DESC, version LIMIT $7::bigint"),
+         {now_ms, kApplySecondsMax, small_ram(), large_ram(), model, to, sources_max});
 }
 
 void want_deltas_of_rollout(Tx& tx, int64_t rollout, int64_t until_ms, int64_t now_ms) {
   tx.run(WANT_DELTAS("SELECT model, from_version, version AS to_version, count(*) AS devices"
-                     " FROM attempt WHERE rollout_id = $4 GROUP BY 1, 2, 3"),
-         {now_ms, small_ram(), large_ram(), rollout});
+                     " FROM attempt WHERE rollout_id = $5 GROUP BY 1, 2, 3"),
+         {now_ms, kApplySecondsMax, small_ram(), large_ram(), rollout});
   tx.run("UPDATE rollout SET deltas_until = from_ms($2) WHERE id = $1", {rollout, until_ms});
 }
 
@@ -163,32 +169,40 @@ namespace {
      ".patch_version <= v.patch_version"                      \
      " AND " #d ".patch_ram <= v.patch_ram))"
 
+/// The smallest; to a slow device that of tables alone, if there is one.
 auto offer_one(Tx& tx, std::string_view device, std::string_view model, Sha256 const& from_plain,
                std::string_view to) -> std::optional<Delta> {
   auto const rows =
       tx.run("SELECT " DELTA_COLUMNS
              " FROM delta d JOIN release f ON f.model = d.model AND f.version = d.from_version"
-             " JOIN device v ON v.id = $4"
-             " WHERE d.model = $1 AND d.to_version = $3 AND f.plain_sha256 = $2 AND " CAN_APPLY(
-                 d) " ORDER BY d.size, d.format LIMIT 1",
-             {model, from_plain, to, device});
+             " JOIN release t ON t.model = d.model AND t.version = d.to_version"
+             " JOIN device v ON v.id = $5"
+             " WHERE d.model = $1 AND d.to_version = $4 AND f.plain_sha256 = $3 AND " CAN_APPLY(
+                 d) " AND (d.format <> 'godwit-fast' OR v.patch_rate > 0)"
+             " ORDER BY " IS_SLOW("t.plain_size") " AND d.format <> 'godwit-fast', d.size, d.format"
+             " LIMIT 1",
+             {model, kApplySecondsMax, from_plain, to, device});
   if (rows.empty()) return std::nullopt;
   auto row = rows[0];
   return read_delta(row);
 }
 
-/// Two deltas over a release between, together below `bytes_max`: the cheapest.
+/// Two deltas over a release between, together below `bytes_max`: the cheapest. None to a slow
+/// device, which would make the file twice.
 auto offer_two(Tx& tx, std::string_view device, std::string_view model, Sha256 const& from_plain,
                std::string_view to, uint64_t bytes_max) -> std::vector<Delta> {
   auto const keys = tx.run(
       "SELECT d.from_version, d.format, d.to_version, e.format FROM delta d"
       " JOIN release f ON f.model = d.model AND f.version = d.from_version"
-      " JOIN delta e ON e.model = d.model AND e.from_version = d.to_version AND e.to_version = $3"
-      " JOIN device v ON v.id = $4"
-      " WHERE d.model = $1 AND d.to_version <> $3 AND f.plain_sha256 = $2 AND v.patch_steps >= 2"
-      " AND " CAN_APPLY(d) " AND " CAN_APPLY(e) " AND d.size + e.size < $5::bigint"
+      " JOIN delta e ON e.model = d.model AND e.from_version = d.to_version AND e.to_version = $4"
+      " JOIN release t ON t.model = $1 AND t.version = $4"
+      " JOIN device v ON v.id = $5"
+      " WHERE d.model = $1 AND d.to_version <> $4 AND f.plain_sha256 = $3 AND v.patch_steps >= 2"
+      " AND NOT " IS_SLOW("t.plain_size")
+      " AND 'godwit-fast' NOT IN (d.format, e.format)"
+      " AND " CAN_APPLY(d) " AND " CAN_APPLY(e) " AND d.size + e.size < $6::bigint"
       " ORDER BY d.size + e.size, d.to_version, d.format, e.format LIMIT 1",
-      {model, from_plain, to, device, bytes_max});
+      {model, kApplySecondsMax, from_plain, to, device, bytes_max});
   std::vector<Delta> steps;
   if (keys.empty()) return steps;
   auto row = keys[0];

@@ -27,7 +27,8 @@ auto count_deltas(Tx& tx) -> std::map<DeltaState, int64_t>;
 auto list_deltas(Tx& tx, ModelName const& model, PageRequest const& page) -> Page<Delta>;
 /// What is the fewest bytes from the release with that plaintext, of what the device can apply by
 /// what it said of its decoder: the smallest ready delta, or two over a release between when they
-/// have fewer bytes together, and fewer than `bytes_max`. In the order of applying; marked as used.
+/// have fewer bytes together, and fewer than `bytes_max`. A device too slow for them
+/// (kApplySecondsMax) is offered what it applies fast. In the order of applying; marked as used.
 auto offer_deltas(Tx& tx, std::string_view device, std::string_view model, Sha256 const& from_plain,
                   std::string_view to, uint64_t bytes_max, int64_t now_ms) -> std::vector<Delta>;
 

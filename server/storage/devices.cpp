@@ -8,7 +8,7 @@ namespace {
 
 #define DEVICE_SELECT                                                                           \
   "SELECT d.id, d.hardware_id, d.arch, d.engine_version, d.ram, d.flash, d.patch_version,"      \
-  " d.patch_ram, d.patch_steps, d.tags, d.attributes,"                                          \
+  " d.patch_ram, d.patch_steps, d.patch_rate, d.tags, d.attributes,"                            \
   " s.online, to_ms(s.last_seen_at), to_ms(d.enrolled_at), d.rev,"                              \
   " (SELECT jsonb_object_agg(component, jsonb_build_array(version, other_version))"             \
   "  FROM device_component WHERE device_id = d.id),"                                            \
@@ -52,6 +52,7 @@ auto read_device(Row& row) -> Device {
   d.patch_version = row.natural32();
   d.patch_ram_bytes = row.natural();
   d.patch_steps = row.natural32();
+  d.patch_rate_bytes_per_s = row.natural();
   d.tags = row.texts();
   d.attributes = read_attributes(row.text());
   d.online = row.flag();
@@ -206,12 +207,13 @@ void store_hello(Tx& tx, std::string_view id, proto::Hello const& hello, bool co
   auto const& f = hello.facts;
   tx.run(
       "UPDATE device SET hardware_id = $2, arch = $3, engine_version = $4, ram = $5, flash = $6,"
-      " agent = $7, patch_version = $8, patch_ram = $9, patch_steps = $10 WHERE id = $1 AND"
+      " agent = $7, patch_version = $8, patch_ram = $9, patch_steps = $10,"
+      " patch_rate = $11 WHERE id = $1 AND"
       " (hardware_id, arch, engine_version, ram, flash, agent, patch_version, patch_ram,"
-      "  patch_steps) IS DISTINCT FROM ($2, $3, $4::bigint, $5::bigint, $6::bigint, $7,"
-      "  $8::bigint, $9::bigint, $10::bigint)",
+      "  patch_steps, patch_rate) IS DISTINCT FROM ($2, $3, $4::bigint, $5::bigint, $6::bigint, $7,"
+      "  $8::bigint, $9::bigint, $10::bigint, $11::bigint)",
       {id, f.hardware_id, f.arch, f.engine_version, f.ram_bytes, f.flash_bytes, hello.agent,
-       f.patch_version, f.patch_ram_bytes, f.patch_steps});
+       f.patch_version, f.patch_ram_bytes, f.patch_steps, f.patch_rate_bytes_per_s});
   if (components) store_components(tx, id, hello);
   tx.run(
       "UPDATE device_state SET online = true, hello_epoch = $2, hello_seq = $3,"

@@ -9,6 +9,7 @@ from installation import DATA, Installation
 from fleet.process import wait_until
 
 DEVICE = "cam-1"
+WEAK = "cam-weak"  # says that its core makes 1,000 bytes of a delta in a second
 PIECE = 96  # bytes that are moved together
 WEIGHTS_BYTES_MIN = 4096
 
@@ -39,6 +40,8 @@ class Chain(Installation):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        inputs, labels = DATA / "golden" / "ic.in.bin", DATA / "golden" / "ic.labels.u8"
+        cls.fleet.add_agents([WEAK], "ic", inputs, labels, patch_rate_bytes_per_s=1000)
         content = {"moved": moved((DATA / "models" / "ic-1.tflite").read_bytes())}
         content["both"] = nudged(content["moved"], 1)
         content["again"] = nudged(content["both"], 2)
@@ -66,11 +69,11 @@ class Chain(Installation):
         deltas = wait_until(f"the deltas from {old} to {new}", made, 120)
         return min((delta["size_bytes"] for delta in deltas if delta["state"] == "ready"), default=None)
 
-    def update(self, version: str) -> dict:
+    def update(self, version: str, device: str = DEVICE) -> dict:
         """Rolls it out to the device alone; its attempt."""
-        number = self.create(version, "--filter", f"id=={DEVICE}", "--phases", "100")
+        number = self.create(version, "--filter", f"id=={device}", "--phases", "100")
         self.ended(number)
-        self.assertEqual(self.running(DEVICE), version)
+        self.assertEqual(self.running(device), version)
         attempts = self.attempts(number)
         self.assertEqual(len(attempts), 1)
         return attempts[0]
@@ -111,6 +114,17 @@ class Chain(Installation):
         self.assertIsNone(self.least("1.4.0", "1.6.0"))
         full = self.fleet.api.get("/api/v1/models/ic/releases/1.6.0")["size_bytes"]
         self.assertEqual((attempt["transport"], attempt["bytes_received"]), ("full", full))
+
+    def test_4_a_weak_core_gets_what_it_applies_fast(self):
+        self.assertEqual(self.fleet.api.get(f"/api/v1/devices/{WEAK}")["patch_rate_bytes_per_s"], 1000)
+        self.update("1.0.0", WEAK)
+        self.release("ic-2", "1.7.0", "--parent", "1.0.0")
+        attempt = self.update("1.7.0", WEAK)
+        made = {delta["format"]: delta for delta in self.fleet.api.all("/api/v1/models/ic/deltas")
+                if (delta["from"], delta["to"]) == ("1.0.0", "1.7.0")}
+        self.assertEqual(made["godwit-fast"]["mode"], "weights, fast")
+        self.assertNotEqual(made["godwit-fast"]["size_bytes"], made["godwit"]["size_bytes"])
+        self.assertEqual((attempt["transport"], attempt["bytes_received"]), ("delta", made["godwit-fast"]["size_bytes"]))
 
 
 if __name__ == "__main__":

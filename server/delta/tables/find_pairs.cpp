@@ -1,5 +1,8 @@
 #include "server/delta/tables/find_pairs.h"
 
+#include <algorithm>
+#include <map>
+
 #include "server/delta/tables/guess.h"
 #include "server/delta/tables/pairing.h"
 #include "server/delta/tables/readers.h"
@@ -33,6 +36,19 @@ auto find_pairs_by_layout(ByteView old_file, std::string_view old_layout, ByteVi
   TRY(auto const from, read_layout(old_layout, old_file).within("layout of the old file"));
   TRY(auto const to, read_layout(new_layout, new_file).within("layout of the new file"));
   return FoundPairs{"layout", pair_tensors({old_file, from, pages}, {new_file, to, pages})};
+}
+
+auto searched_bytes(ByteView old_file, ByteView new_file, FoundPairs const& found) -> Searched {
+  Searched searched{.old_bytes = old_file.size(), .new_bytes = new_file.size()};
+  if (found.kind == kGuessed) return searched;
+  std::map<uint64_t, uint64_t> old_tensors;  // one may be what several are predicted from
+  for (TensorPair const& pair : usable_pairs(found.pairs, old_file.size(), new_file.size())) {
+    searched.new_bytes -= size_bytes(pair.to);
+    if (pair.from) old_tensors[pair.from->offset] = size_bytes(*pair.from);
+  }
+  for (auto const& [offset, bytes] : old_tensors)
+    searched.old_bytes -= std::min(bytes, searched.old_bytes);
+  return searched;
 }
 
 auto make_patch_of(ByteView old_file, ByteView new_file, FoundPairs const& found,

@@ -24,6 +24,14 @@ auto find_pairs_by_layout(ByteView old_file, std::string_view old_layout, ByteVi
                           std::string_view new_layout, std::function<void()> const& let_go = {})
     -> Result<FoundPairs>;
 
+/// Over how many bytes of the old and of the new file the search for like bytes runs: all but the
+/// tensors.
+struct Searched {
+  uint64_t old_bytes = 0;
+  uint64_t new_bytes = 0;
+};
+auto searched_bytes(ByteView old_file, ByteView new_file, FoundPairs const& found) -> Searched;
+
 /// make_patch with these tensors. What was only guessed must pay: the smaller of the patches with
 /// and without it.
 auto make_patch_of(ByteView old_file, ByteView new_file, FoundPairs const& found,

@@ -1,10 +1,5 @@
 // Chains: a device two releases behind gets one delta, two, or the full release, whichever has the
 // fewest bytes; and what it gets makes the release.
-#include <fstream>
-#include <iterator>
-
-#include "proto/format/patch.h"
-#include "server/storage/artifacts.h"
 #include "server/storage/deltas.h"
 #include "tests/integration/server/service/delta_world.h"
 
@@ -37,24 +32,6 @@ class ChainTest : public DeltaTest {
           {name(from), name(to)});
       return {};
     }));
-  }
-  /// What an agent makes of the offered steps, from that plaintext.
-  auto apply(SimDevice& the_device, std::vector<proto::DeltaOffer> const& steps, Bytes plain)
-      -> Bytes {
-    for (auto const& step : steps) {
-      EXPECT_EQ(proto::sha256(plain), step.base_plain_sha256);
-      auto const sealed = world.service().artifacts().read(step.sha256, 1 << 24);
-      auto const key = world.device_sealing.unwrap(step.key, the_device.id().str(), step.sha256);
-      EXPECT_TRUE(sealed && key);
-      auto const aad = proto::delta_aad(step.format, step.base_plain_sha256, *step.plain_sha256);
-      auto const patch = proto::unseal(*key, aad, *sealed);
-      EXPECT_TRUE(patch);
-      auto made = proto::apply_patch(plain, *patch, {});
-      EXPECT_TRUE(made);
-      EXPECT_EQ(proto::sha256(*made), *step.plain_sha256);
-      plain = *std::move(made);
-    }
-    return plain;
   }
 
  private:
@@ -107,10 +84,6 @@ TEST_F(ChainTest, StepsThatTogetherAreHardlyLessThanTheReleaseAreNotOffered) {
 
 class HistoryTest : public ChainTest {
  protected:
-  static auto read(std::string const& file) -> Bytes {
-    std::ifstream stream(std::string(GODWIT_TEST_DATA) + "/models/" + file, std::ios::binary);
-    return Bytes(std::istreambuf_iterator<char>(stream), {});
-  }
   /// Of the deltas of that pair, or nothing.
   auto least(int from, int to) -> std::optional<uint64_t> {
     std::optional<uint64_t> bytes;
@@ -123,7 +96,7 @@ class HistoryTest : public ChainTest {
   }
   /// ic-1 and ic-2 as they were released, and then this.
   void release(Bytes const& third) {
-    history = {read("ic-1.tflite"), read("ic-2.tflite"), third};
+    history = {model_file("ic-1.tflite"), model_file("ic-2.tflite"), third};
     for (int number : {0, 1, 2})
       world.publish(name(number), history[static_cast<size_t>(number)],
                     {.parent = {}, .requires_ = {}, .encoding = "zstd"});
@@ -141,7 +114,7 @@ class HistoryTest : public ChainTest {
 
 TEST_F(HistoryTest, ADeviceTwoReleasesBehindGetsTheFewestBytes) {
   // A gentle change of ic-2: one weight in a hundred by one step.
-  auto third = read("ic-2.tflite");
+  auto third = model_file("ic-2.tflite");
   for (size_t at = 20'000; at < 60'000; at += 100) ++third[at];
   release(third);
   auto const direct = least(0, 2);
@@ -166,7 +139,7 @@ TEST_F(HistoryTest, ADeviceTwoReleasesBehindGetsTheFewestBytes) {
 }
 
 TEST_F(HistoryTest, ALargerNetworkComesAsFullRelease) {
-  release(read("ic-3.tflite"));
+  release(model_file("ic-3.tflite"));
   ASSERT_TRUE(least(0, 1));
   EXPECT_FALSE(least(0, 2));
   EXPECT_FALSE(least(1, 2));

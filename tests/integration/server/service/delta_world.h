@@ -4,7 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+
 #include "proto/format/container.h"
+#include "proto/format/patch.h"
+#include "server/storage/artifacts.h"
 #include "tests/integration/server/service/world.h"
 
 namespace godwit::test {
@@ -14,6 +19,12 @@ inline auto release_bytes(int number) -> Bytes {
   auto bytes = noise(40'000, 1);
   bytes[1000 + 100 * static_cast<size_t>(number)] ^= 0xff;
   return bytes;
+}
+
+/// One of tests/data/models.
+inline auto model_file(std::string const& file) -> Bytes {
+  std::ifstream stream(std::string(GODWIT_TEST_DATA) + "/models/" + file, std::ios::binary);
+  return Bytes(std::istreambuf_iterator<char>(stream), {});
 }
 
 class DeltaTest : public ::testing::Test {
@@ -56,6 +67,24 @@ class DeltaTest : public ::testing::Test {
     auto const assignment = assigned(device);
     if (!assignment.chain.empty()) return "chain";
     return assignment.delta ? assignment.delta->format : "";
+  }
+  /// What an agent makes of the offered steps, from that plaintext.
+  auto apply(SimDevice& the_device, std::vector<proto::DeltaOffer> const& steps, Bytes plain)
+      -> Bytes {
+    for (auto const& step : steps) {
+      EXPECT_EQ(proto::sha256(plain), step.base_plain_sha256);
+      auto const sealed = world.service().artifacts().read(step.sha256, 1 << 24);
+      auto const key = world.device_sealing.unwrap(step.key, the_device.id().str(), step.sha256);
+      EXPECT_TRUE(sealed && key);
+      auto const aad = proto::delta_aad(step.format, step.base_plain_sha256, *step.plain_sha256);
+      auto const patch = proto::unseal(*key, aad, *sealed);
+      EXPECT_TRUE(patch);
+      auto made = proto::apply_patch(plain, *patch, {});
+      EXPECT_TRUE(made);
+      EXPECT_EQ(proto::sha256(*made), *step.plain_sha256);
+      plain = *std::move(made);
+    }
+    return plain;
   }
   auto file_exists(Sha256 const& sha256) -> bool {
     return world.service().artifacts().contains(sha256);
