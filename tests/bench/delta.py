@@ -22,6 +22,7 @@ MEAN_OF_BSDIFF, MEAN_OF_BEST, WORST_OF_BSDIFF = 46, 52, 82  # per cent
 LARGE_BYTES = 4 << 20  # from this size on, making a patch has goals of its own
 CREATE_CPU_RATIO, CREATE_MEMORY_RATIO = 10, 2.5
 APPLY_MB_PER_S = 5
+FLOATS_OF_BSDIFF, ALONE_OF_XZ = 58, 87  # per cent
 FIRMWARE_OF_BSDIFF = 85  # per cent; the tables of profile `small` have 23 KB
 REQUANTISED_OF_BSDIFF, REQUANTISED_DROP = 30, 0.1  # per cent of bsdiff between plain models; points
 
@@ -177,10 +178,49 @@ class Bench:
             if not self.options.pair or pair.name in self.options.pair:
                 self.pair(pair)
         self.means()
+        self.floats()
         self.requantised()
         self.firmware()
         return self.report
 
+
+    # Floating point --------------------------------------------------------------------------------------------------
+
+    def floats(self):
+        """Networks of fp16, bf16 and fp32 (float_pairs.py): fine-tuned, adapted, and trained anew."""
+        folder = SOURCE / "build" / "float-pairs"
+        if not (folder / "retrained_fp32" / "new").exists():
+            print("bench: training networks of floats (some minutes, once)", file=sys.stderr)
+            done = Peers(["numpy"]).python("float_pairs.py", folder)
+            if done.returncode:
+                print(f"bench: no networks of floats, their rows are left out: {done.stderr.strip()}", file=sys.stderr)
+                return
+        nothing, fine_tuned = self.work / "nothing", []
+        nothing.write_bytes(b"")
+        for old in sorted(folder.glob("*/old")):
+            pair = Pair(old.parent.name, old, old.with_name("new"))
+            if self.options.pair and pair.name not in self.options.pair:
+                continue
+            print(f"bench: {pair.name}", file=sys.stderr)
+            rivals = self.rivals(pair)
+            size, made, applied = self.ours(pair, "godwit")
+            bsdiff, best = rivals["bsdiff"][0], min(rivals, key=lambda name: rivals[name][0])
+            self.report.beside(f"{pair.name}, size", size, "bytes", "bsdiff", bsdiff)
+            self.report.add(f"{pair.name}, size", size, "bytes", f"best: {best}", rivals[best][0], rivals[best][0] / size,
+                            "smaller than every rival", size < rivals[best][0])
+            self.report.beside(f"{pair.name}, making it: processor time", made.cpu_s, "s", "bsdiff", rivals["bsdiff"][1].cpu_s,
+                               CREATE_CPU_RATIO)
+            self.report.at_least(f"{pair.name}, applying it", pair.new.stat().st_size / 1e6 / max(applied.cpu_s, 1e-3), "MB/s",
+                                 APPLY_MB_PER_S)
+            if pair.name.startswith(("adam", "sgd")):
+                fine_tuned.append(size / bsdiff)
+            if pair.name.startswith("retrained"):
+                alone, _, _ = self.ours(Pair(pair.name, nothing, pair.new), "godwit")
+                self.report.at_most(f"{pair.name}, without an old file: size / xz's", 100 * alone / rivals["xz -9 (in full)"][0], "%",
+                                    ALONE_OF_XZ)
+        if len(fine_tuned) == 6:
+            mean = 100 * math.exp(sum(map(math.log, fine_tuned)) / 6)
+            self.report.at_most("six pairs of floats, geometric mean of our size / bsdiff's", mean, "%", FLOATS_OF_BSDIFF)
 
     # Delta-aware requantisation --------------------------------------------------------------------------------------
 

@@ -63,10 +63,10 @@ def draw(rng, count, turn_degrees=0.0, noise=0.1):
 
 
 class Network:
-    def __init__(self, rng):
+    def __init__(self, rng, sizes=SIZES):
         self.weights = [(rng.normal(0, np.sqrt(2 / cols), (rows, cols))).astype(np.float32)
-                        for cols, rows in zip(SIZES, SIZES[1:])]
-        self.biases = [np.zeros(rows, np.float32) for rows in SIZES[1:]]
+                        for cols, rows in zip(sizes, sizes[1:])]
+        self.biases = [np.zeros(rows, np.float32) for rows in sizes[1:]]
 
     def layers(self, x):
         values = [x]
@@ -77,6 +77,18 @@ class Network:
             values.append(x)
         return values
 
+    def slopes(self, images, labels):
+        """Of the mean loss of a batch, for each layer from the last: its index, of its weights, of its biases."""
+        values = self.layers(images)
+        scores = np.exp(values[-1] - values[-1].max(1, keepdims=True))
+        error = scores / scores.sum(1, keepdims=True)
+        error[np.arange(len(images)), labels] -= 1
+        error /= len(images)
+        for i in reversed(range(len(self.weights))):
+            down = (error @ self.weights[i]) * (values[i] > 0) if i else None
+            yield i, error.T @ values[i], error.sum(0)
+            error = down
+
     def train(self, rng, images, labels, epochs, rate, momentum):
         moving = [np.zeros_like(p) for p in self.weights + self.biases]
         steps, step = epochs * (len(images) // BATCH), 0
@@ -84,21 +96,13 @@ class Network:
             order = rng.permutation(len(images))
             for start in range(0, len(images) - BATCH + 1, BATCH):
                 batch = order[start:start + BATCH]
-                values = self.layers(images[batch])
-                scores = np.exp(values[-1] - values[-1].max(1, keepdims=True))
-                error = scores / scores.sum(1, keepdims=True)
-                error[np.arange(BATCH), labels[batch]] -= 1
-                error /= BATCH
                 pace = np.float32(rate * (1 - step / steps))
                 step += 1
-                for i in reversed(range(len(self.weights))):
-                    down = (error @ self.weights[i]) * (values[i] > 0) if i else None
-                    for k, p, slope in ((i, self.weights[i], error.T @ values[i]),
-                                        (len(self.weights) + i, self.biases[i], error.sum(0))):
+                for i, of_weights, of_biases in self.slopes(images[batch], labels[batch]):
+                    for k, p, slope in ((i, self.weights[i], of_weights), (len(self.weights) + i, self.biases[i], of_biases)):
                         moving[k] *= np.float32(momentum)
                         moving[k] += slope
                         p -= pace * moving[k]
-                    error = down
 
 
 def activation(values):

@@ -151,6 +151,8 @@ class SizedDecoder final : public Decoder {
     }
     if (factors_.columns.size() != size_t{segment.cols} * factors_.multipliers.size())
       return corrupt("factors of another number of columns");
+    if (is_narrow(segment.element) && factors_.fraction_bits > kFractionBitsMax)
+      return corrupt("factors of another type of element");
     return factors_;
   }
 

@@ -12,8 +12,8 @@
 namespace godwit::proto::weights {
 
 constexpr uint32_t kRankMax = 64;
-constexpr uint32_t kFractionBitsMax = 16;
-constexpr size_t kEntryBits = 16;  // of a row's factor
+constexpr uint32_t kFractionBitsMax = 16;  // of codes; floats may have 255
+constexpr size_t kEntryBits = 16;          // of a row's factor
 using EntryModel = NumberModel<kEntryBits>;
 
 /// The section's fixed part; `multipliers` follow it, then the coded entries.
@@ -29,10 +29,10 @@ inline auto row_weight(int64_t entry, uint32_t multiplier) -> int16_t {
   return static_cast<int16_t>(std::clamp<int64_t>(weight, -32767, 32767));
 }
 
-/// What a row adds to the predictions from column `first` on, in 1/65536. Of `columns` each
-/// component lies by itself.
+/// What a row adds to the predictions from column `first` on, in units of the factors: sums of at
+/// most kRankMax products, below 2^28. Of `columns` each component lies by itself.
 inline void add_products(std::span<int16_t const> weights, std::span<int8_t const> columns,
-                         size_t first, uint32_t fraction_bits, std::span<int32_t> out) {
+                         size_t first, std::span<int32_t> out) {
   size_t const rank = weights.size();
   size_t const cols = columns.size() / rank;
   std::fill(out.begin(), out.end(), 0);
@@ -42,8 +42,11 @@ inline void add_products(std::span<int16_t const> weights, std::span<int8_t cons
     add_two_products(weights[k], &columns[k * cols + first],
                      other > k ? weights[other] : int16_t{0}, &columns[other * cols + first], out);
   }
-  // Sums stay below 2^28: more than kRankMax factors are refused.
-  for (int32_t& sum : out)
+}
+
+/// The same sums in 1/65536 of a code.
+inline void to_code_units(uint32_t fraction_bits, std::span<int32_t> sums) {
+  for (int32_t& sum : sums)
     sum = static_cast<int32_t>(std::clamp<int64_t>(
         int64_t{sum} * (int64_t{1} << (16 - fraction_bits)), -(1 << 28), 1 << 28));
 }

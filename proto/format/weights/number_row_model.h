@@ -13,36 +13,46 @@ namespace godwit::proto::weights {
 template <bool kLarge>
 class NumberRowModel {
  public:
-  void reset() { mixing_.reset(kWeight); }
-  void begin_segment() { rates_.begin_segment(); }
-  void begin_row() {
-    rates_.begin_row();
-    above_left_ = 0;
+  void reset() {
+    lengths_.reset(kWeight);
+    mantissas_.reset(kMantissaWeight);
   }
+  void begin_segment() { rates_.begin_segment(); }
+  void begin_row() { rates_.begin_row(); }
 
   /// The number, coded as its difference to `predicted`.
   template <typename Coder>
-  auto code(Coder& coder, FloatForm const& form, uint32_t predicted, uint32_t number,
+  auto code(Coder& coder, FloatForm const& form, NumberPrediction const& predicted, uint32_t number,
             std::span<NumberColumn> columns) -> uint32_t {
-    OrderedPair const pair = order(form, predicted, number);
-    uint32_t const level = NumberRates::level_of(form, predicted);
-    int32_t const expected = contexts(form, level, predicted, columns);
-    auto const coded =
-        code_difference(coder, difference(pair), expected, static_cast<int32_t>(form.bits));
-    rates_.learn(form, coded, level, columns);
-    return differing(form, pair.from, coded);
+    OrderedPair const pair = order(form, predicted.bits, number);
+    Place const place = place_of(form, predicted, columns);
+    select_length(place, columns);
+    Difference const known = difference(pair);
+    Difference made;
+    int32_t const length = code_length(coder, static_cast<int32_t>(std::bit_width(known.size)),
+                                       place.expected, static_cast<int32_t>(form.bits));
+    if (length > 0) {
+      made.negative = lengths_.code(coder, known.negative, kSign, set_, 0);
+      select_mantissa(place, length, made.negative);
+      auto const below = static_cast<uint32_t>(length - 1);
+      uint32_t const high = 1u << below;
+      made.size = high | code_bits(coder, known.size & (high - 1), below);
+    }
+    rates_.learn(made, place.level, columns);
+    return differing(form, pair.from, made);
   }
 
   /// The number by itself.
   template <typename Coder>
   auto code_alone(Coder& coder, FloatForm const& form, uint32_t number,
                   std::span<NumberColumn> columns) -> uint32_t {
-    if (form.mantissa_bits == 0) return code(coder, form, 0, number, columns);
-    auto const exponent = static_cast<int32_t>(form.exponent(number));
-    int32_t const expected = contexts_alone(columns);
-    int32_t const made =
-        code_length(coder, exponent, expected, static_cast<int32_t>(form.exponent_max()));
+    if (form.mantissa_bits == 0) return code(coder, form, {}, number, columns);
+    int32_t const expected = rates_.expected_exponent();
+    select_exponent(expected, columns);
+    int32_t const made = code_length(coder, static_cast<int32_t>(form.exponent(number)), expected,
+                                     static_cast<int32_t>(form.exponent_max()));
     bool const negative = coder.bit((number & form.sign_bit()) != 0, kHalf);
+    select_mantissa_alone(made, expected, columns);
     uint32_t const mantissa =
         code_bits(coder, number & ((1u << form.mantissa_bits) - 1), form.mantissa_bits);
     rates_.learn_alone(made, columns);
@@ -52,27 +62,71 @@ class NumberRowModel {
 
  private:
   static constexpr uint32_t kHalf = 32768;
-  static constexpr size_t kNodes = 34;
+  static constexpr size_t kNodes = 27;
   static constexpr size_t kDown = 14;
   static constexpr size_t kSign = 26;
-  static constexpr size_t kTop = 26;  // plus 1..7
   static constexpr int32_t kSteps = 11;
   static constexpr size_t kInputs = kLarge ? 8 : 5;
   static constexpr size_t kSets = kLarge ? 4 : 1;
   static constexpr size_t kSlots =
-      kLarge ? 320 + 400 + 400 + 27 + 34 + 34 + 272 + 400 : 20 + 20 + 20 + 27 + 34;
+      kLarge ? 300 + 275 + 275 + 847 + 810 + 800 + 256 + 320 : 25 + 24 + 12 + 24 + 20;
+  static constexpr size_t kMantissaNodes = 8;
+  static constexpr size_t kMantissaSlots = kLarge ? 200 + 156 + 128 + 25 : 25 + 13 + 16 + 8;
   static constexpr int16_t kWeight = 16384 * 3 / 10;
+  static constexpr int16_t kMantissaWeight = 16384 * 4 / 10;
+
+  /// What is known of a number before it is coded.
+  struct Place {
+    int32_t level = 0;     // of the predicted number
+    int32_t expected = 1;  // length
+    int32_t row = 0;       // magnitudes in 1/32, as if the level were 0
+    int32_t column = 0;
+    int32_t both = 0;
+    int32_t slow = 0;
+    uint32_t scale = 0;     // the level again, of those that weights have
+    uint32_t above = 0;     // how far the top of the number lies above the difference
+    uint32_t high = 0;      // its highest bits of mantissa
+    uint32_t negative = 0;  // its sign
+    uint32_t fraction = 0;
+  };
 
   static auto at_most(int32_t v, int32_t high) -> uint32_t {
     return static_cast<uint32_t>(std::clamp(v, 0, high));
   }
   static auto sign3(uint32_t cls) -> uint32_t { return cls == 0 ? 0 : 1 + (cls & 1); }
+  /// Where v lies around a whole number, in steps of 1/32 * 2^shift; `count` is odd.
+  static auto around(int32_t v, int32_t whole, int32_t shift, int32_t count) -> uint32_t {
+    int32_t const away = v - whole * NumberRates::kOne;
+    return at_most(((away + (1 << shift >> 1)) >> shift) + count / 2, count - 1);
+  }
+
+  auto place_of(FloatForm const& form, NumberPrediction const& predicted,
+                std::span<NumberColumn const> columns) const -> Place {
+    Place place{.level = NumberRates::level_of(form, predicted.bits)};
+    int32_t const level = place.level * NumberRates::kOne;
+    place.expected = rates_.expected(form, place.level, columns);
+    place.row = rates_.row_mean() - level;
+    place.column = rates_.column_mean(columns) - level;
+    place.both = rates_.both(columns) - level;
+    place.slow = rates_.slow_mean() - level;
+    place.scale = at_most(place.level - (form.exponent_max() == 31 ? 0 : 96), 39);
+    auto const mantissa_bits = static_cast<int32_t>(form.mantissa_bits);
+    place.above = at_most(mantissa_bits - place.expected + 2, 15);
+    place.high = mantissa_bits >= 3 ? (predicted.bits >> (mantissa_bits - 3)) & 7 : 0;
+    place.negative = (predicted.bits >> (form.bits - 1)) & 1;
+    place.fraction = predicted.fraction;
+    return place;
+  }
 
   class Selector {
    public:
     explicit Selector(NumberRowModel& model) : model_(model) {}
     void operator()(uint32_t context, uint32_t size) {
-      model_.mixing_.select(input_++, base_ + std::min(context, size - 1));
+      model_.lengths_.select(input_++, base_ + std::min(context, size - 1));
+      base_ += size;
+    }
+    void mantissa(uint32_t context, uint32_t size) {
+      model_.mantissas_.select(input_++, base_ + std::min(context, size - 1));
       base_ += size;
     }
 
@@ -82,82 +136,114 @@ class NumberRowModel {
     size_t base_ = 0;
   };
 
-  auto contexts(FloatForm const& form, uint32_t level, uint32_t predicted,
-                std::span<NumberColumn> columns) -> int32_t {
-    bool const wide = NumberRates::is_wide(form);
-    int32_t const drop = wide ? 6 : 0;
+  void select_length(Place const& place, std::span<NumberColumn const> columns) {
+    int32_t const expected = place.expected;
+    auto const& left = rates_.left();
+    auto const& before = rates_.before();
     uint32_t const above = columns.empty() ? 0 : columns[0].above;
-    int32_t const column_mean = columns.empty() ? 0 : columns[0].mean;
-    int32_t const row_mean = rates_.row_mean();
-    uint32_t const left = rates_.left()[0];
-    int32_t const length = rates_.expected(form, level, columns);
-    uint32_t const pq = at_most(length - drop, 19);
-    uint32_t const lq = at_most(static_cast<int32_t>(left >> 1) - drop, 19);
-    uint32_t const uq = at_most(static_cast<int32_t>(above >> 1) - drop, 19);
-    uint32_t const row = at_most((row_mean + 8) >> 4, 33);
-    uint32_t const column = at_most((column_mean + 8) >> 4, 33);
-    uint32_t const signs = sign3(left) * 9 + sign3(above) * 3 + sign3(above_left_);
-    uint32_t const high = form.mantissa_bits >= 3 ? (predicted >> (form.mantissa_bits - 3)) & 7
-                                                  : at_most(static_cast<int32_t>(predicted & 7), 7);
-    uint32_t const xq = wide ? at_most((static_cast<int32_t>(level) - 8) >> 1, 15) : level >> 1;
+    // How long differences nearby were, beside what is expected here; 0: there was none.
+    auto const near = [&](NumberRates::Neighbour const& n, int32_t middle, int32_t most) {
+      int32_t const length = n.magnitude - place.level;
+      return n.cls == 0 ? 0u : 1 + at_most(length - expected + middle - 1, most - 1);
+    };
+    uint32_t const to_left = near(left, 5, 10);
+    uint32_t const to_above =
+        above == 0 ? 0 : 1 + at_most(static_cast<int32_t>(above >> 1) - expected + 4, 9);
+    uint32_t const signs = (sign3(left.cls) * 3 + sign3(above)) * 3 + sign3(rates_.above_left());
+    uint32_t const both = around(place.both, expected, 3, 25);
     Selector select(*this);
     if constexpr (kLarge) {
-      select(xq * 20 + pq, 320);
-      select(lq * 20 + pq, 400);
-      select(uq * 20 + pq, 400);
-      select(signs, 27);
-      select(row, 34);
-      select(column, 34);
-      select(row * 8 + high, 272);
-      select(std::min(row >> 1, 19u) * 20 + (column >> 1), 400);
-      set_ = std::min(wide ? level / 10 : level / 6, 3u);
+      int32_t const lean = rates_.lean();
+      uint32_t const row_lean = lean < -40   ? 0
+                                : lean < -12 ? 1
+                                : lean <= 12 ? 2
+                                : lean <= 40 ? 3
+                                             : 4;
+      int32_t const side = columns.empty() ? 0 : columns[0].lean;
+      uint32_t const column_lean = side < -24 ? 0 : side > 24 ? 2 : 1;
+      select(both * 12 + at_most(expected, 11), 300);
+      select(around(place.row, expected, 3, 25) * 11 + to_left, 275);
+      select(around(place.column, expected, 3, 25) * 11 + to_above, 275);
+      select((to_left * 11 + to_above) * 7 + near(before, 3, 6), 847);
+      select(((signs * 5 + row_lean) * 3 + column_lean) * 2 + place.negative, 810);
+      select(place.scale * 20 + at_most(expected, 19), 800);
+      select((place.above * 8 + place.high) * 2 + place.negative, 256);
+      select((place.fraction * 8 + at_most(expected, 7)) * 5 + around(place.slow, expected, 4, 5),
+             320);
+      set_ = at_most(expected / 3, 3);
     } else {
-      select(pq, 20);
-      select(lq, 20);
-      select(uq, 20);
-      select(signs, 27);
-      select(row, 34);
+      select(both, 25);
+      select(to_left, 12);
+      select(to_above, 12);
+      select(place.fraction * 3 + sign3(left.cls), 24);
+      select(at_most(expected, 19), 20);
     }
-    above_left_ = above;
-    return std::max(length, 1);
   }
 
-  auto contexts_alone(std::span<NumberColumn> columns) -> int32_t {
-    int32_t const row_mean = rates_.row_mean();
-    int32_t const above = columns.empty() ? 0 : columns[0].above;
-    int32_t const column_mean = columns.empty() ? row_mean : columns[0].mean;
-    int32_t const expected = std::max((row_mean + 8) >> 4, 1);
-    // By how much the neighbours' exponents differ from what is expected.
-    auto const near = [&](int32_t exponent) { return at_most(exponent - expected + 12, 19); };
-    uint32_t const left = near(static_cast<int32_t>(rates_.left()[0]));
-    uint32_t const before = near(static_cast<int32_t>(rates_.left()[1]));
-    uint32_t const up = near(above);
-    uint32_t const column = near((column_mean + 8) >> 4);
-    uint32_t const level = at_most(expected & 31, 31);
+  void select_exponent(int32_t expected, std::span<NumberColumn const> columns) {
+    auto const near = [&](uint32_t exponent) {
+      return exponent == 0 ? 0 : 1 + at_most(static_cast<int32_t>(exponent) - expected + 7, 13);
+    };
+    uint32_t const left = near(rates_.left().cls);
+    uint32_t const before = near(rates_.before().cls);
+    uint32_t const above = columns.empty() ? 0 : near(columns[0].above);
+    uint32_t const row = around(rates_.row_mean(), expected, 3, 25);
+    uint32_t const column = around(rates_.column_mean(columns), expected, 3, 25);
+    uint32_t const both = around(rates_.both(columns), expected, 3, 25);
     Selector select(*this);
     if constexpr (kLarge) {
-      select(left, 320);
-      select(left * 20 + before, 400);
-      select(up * 20 + left, 400);
-      select(static_cast<uint32_t>(row_mean & 15), 27);
-      select(level, 34);
-      select(column, 34);
-      select(column * 8 + static_cast<uint32_t>((row_mean >> 1) & 7), 272);
-      select(column * 20 + up, 400);
+      select(around(rates_.both(columns), expected, 2, 49), 300);
+      select(row * 11 + std::min(left, 10u), 275);
+      select(column * 11 + std::min(above, 10u), 275);
+      select(left * 15 + before, 847);
+      select(both * 25 + row, 810);
+      select(above * 15 + left, 800);
+      select(near(rates_.above_left()) * 15 + above, 256);
+      select(around(rates_.slow_mean(), expected, 2, 33), 320);
       set_ = 0;
     } else {
-      select(left, 20);
-      select(before, 20);
-      select(up, 20);
-      select(column, 27);
-      select(level, 34);
+      select(both, 25);
+      select(left, 24);
+      select(std::min(above, 11u), 12);
+      select(before, 24);
+      select(around(rates_.slow_mean(), expected, 2, 19), 20);
     }
-    return expected;
+  }
+
+  void select_mantissa(Place const& place, int32_t length, bool negative) {
+    Selector select(*this);
+    uint32_t const both = around(place.both, length, 3, 25);
+    uint32_t const from_expected = at_most(length - place.expected + 6, 12);
+    uint32_t const below_top =
+        at_most(static_cast<int32_t>(place.above) - length + place.expected - 1, 3);
+    uint32_t const signs = place.negative * 2 + negative;
+    if constexpr (kLarge) {
+      select.mantissa(both * 8 + at_most(length, 7), 200);
+      select.mantissa(from_expected * 12 + at_most(place.expected, 11), 156);
+      select.mantissa((below_top * 8 + place.high) * 4 + signs, 128);
+      select.mantissa(around(place.row, length, 3, 25), 25);
+    } else {
+      select.mantissa(both, 25);
+      select.mantissa(from_expected, 13);
+      select.mantissa(below_top * 4 + signs, 16);
+      select.mantissa(at_most(length, 7), 8);
+    }
+  }
+
+  void select_mantissa_alone(int32_t exponent, int32_t expected,
+                             std::span<NumberColumn const> columns) {
+    Selector select(*this);
+    uint32_t const both = around(rates_.both(columns), exponent, 3, 25);
+    uint32_t const from_expected = at_most(exponent - expected + 6, 12);
+    select.mantissa(both, kLarge ? 200 : 25);
+    select.mantissa(from_expected, kLarge ? 156 : 13);
+    select.mantissa(0, kLarge ? 128 : 16);
+    select.mantissa(around(rates_.row_mean(), exponent, 3, 25) / (kLarge ? 1 : 4), kLarge ? 25 : 8);
   }
 
   template <typename Coder>
   auto decide(Coder& coder, bool y, size_t node) -> bool {
-    return mixing_.code(coder, y, node, set_, 0);
+    return lengths_.code(coder, y, node, set_, 0);
   }
 
   /// A length in [0, length_max], by how it differs from the expected one, which is at least 1 and,
@@ -186,29 +272,17 @@ class NumberRowModel {
     size_t context = 1;
     for (uint32_t i = count; i-- > 0;) {
       bool const y = (bits >> i) & 1;
-      bool const coded = count - i <= 3 ? decide(coder, y, kTop + context) : coder.bit(y, kHalf);
+      bool const coded =
+          count - i <= 3 ? mantissas_.code(coder, y, context, 0, 0) : coder.bit(y, kHalf);
       context = (context * 2 + coded) & 7;
       value = value << 1 | static_cast<uint32_t>(coded);
     }
     return value;
   }
 
-  template <typename Coder>
-  auto code_difference(Coder& coder, Difference const& d, int32_t expected, int32_t bits)
-      -> Difference {
-    auto const length = static_cast<int32_t>(std::bit_width(d.size));
-    int32_t const made = code_length(coder, length, expected, bits);
-    if (made == 0) return {};
-    bool const negative = decide(coder, d.negative, kSign);
-    auto const below = static_cast<uint32_t>(made - 1);
-    uint32_t const high = below == 0 ? 1 : 1u << below;
-    uint32_t const low = code_bits(coder, d.size & (high - 1), below);
-    return {.negative = negative, .size = high | low};
-  }
-
-  Mixing<kInputs, kNodes, kSlots, kSets> mixing_;
+  Mixing<kInputs, kNodes, kSlots, kSets> lengths_;
+  Mixing<4, kMantissaNodes, kMantissaSlots, 1> mantissas_;
   NumberRates rates_;
-  uint32_t above_left_ = 0;
   size_t set_ = 0;
 };
 

@@ -46,8 +46,7 @@ auto read_factor_header(ByteSource& patch, Range& factors) -> Result<FactorHeade
   TRY_VOID(take(patch, factors, bytes));
   FactorHeader const header{
       .cols = little(ByteView(bytes).first(4)), .rank = bytes[4], .fraction_bits = bytes[5]};
-  if (header.cols == 0 || header.rank == 0 || header.rank > kRankMax ||
-      header.fraction_bits > kFractionBitsMax)
+  if (header.cols == 0 || header.rank == 0 || header.rank > kRankMax)
     return corrupt("factors of a wrong size");
   return header;
 }

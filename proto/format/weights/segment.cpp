@@ -40,9 +40,9 @@ auto read_tensor(BufferedReader& reader, uint8_t head, uint32_t left, Segment& s
   segment.wide = head & kWide;
   if ((segment.scaled || segment.ranked) && !segment.from_old)
     return corrupt("a prediction from nothing");
-  if ((segment.wide || segment.ranked) && !is_narrow(segment.element))
-    return corrupt("a mode that this type of element has not");
-  if (segment.scaled && (segment.element == Element::int16 || segment.element == Element::int32))
+  bool const integer = segment.element == Element::int16 || segment.element == Element::int32;
+  if ((segment.wide && !is_narrow(segment.element)) ||
+      ((segment.scaled || segment.ranked) && integer))
     return corrupt("a mode that this type of element has not");
   TRY(uint64_t const rows, read_number(reader));
   TRY(uint64_t const cols, read_number(reader));

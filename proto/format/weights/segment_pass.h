@@ -41,7 +41,7 @@ class SegmentPass {
       : coder_(coder), models_(models), arena_(arena), segment_(segment), io_(io) {}
 
   auto tensor(Factors const& factors) -> Result<> {
-    return is_narrow(segment_.element) ? narrow(factors) : numbers();
+    return is_narrow(segment_.element) ? narrow(factors) : numbers(factors);
   }
 
   auto bytes(uint64_t old_bytes) -> Result<> {
@@ -85,17 +85,22 @@ class SegmentPass {
     for (uint32_t row = 0; row < segment_.rows; ++row) {
       if (segment_.scaled) ratio = code_ratio(coder_, models_.ratio, ratio, io_.ratio(row));
       std::array<int16_t, kRankMax> weights;
-      for (size_t k = 0; k < rank; ++k) {
-        auto const known = fold(io_.entry(row, static_cast<uint32_t>(k)));
-        weights[k] =
-            row_weight(unfold(models_.entries.code(coder_, k, known)), factors.multipliers[k]);
-      }
+      code_weights(row, factors, weights);
       models_.residual.begin_row();
       TRY_VOID(narrow_row(std::span(weights).first(rank), factors, ratio, old_at, columns));
       models_.residual.end_row();
       old_at += segment_.row_bytes();
     }
     return {};
+  }
+
+  /// The row's entries, as weights of the factors.
+  void code_weights(uint32_t row, Factors const& factors, std::span<int16_t> weights) {
+    for (size_t k = 0; k < factors.multipliers.size(); ++k) {
+      auto const known = fold(io_.entry(row, static_cast<uint32_t>(k)));
+      weights[k] =
+          row_weight(unfold(models_.entries.code(coder_, k, known)), factors.multipliers[k]);
+    }
   }
 
   auto narrow_row(std::span<int16_t const> weights, Factors const& factors, int32_t ratio,
@@ -117,7 +122,8 @@ class SegmentPass {
       RowPrediction row{.from_old = segment_.from_old, .ratio = ratio};
       if (!weights.empty()) {
         auto const out = std::span(moves).first(count);
-        add_products(weights, factors.columns, at, factors.fraction_bits, out);
+        add_products(weights, factors.columns, at, out);
+        to_code_units(factors.fraction_bits, out);
         row.moves = out;
       }
       io_.fill(std::span(stored).first(bytes));
@@ -130,29 +136,45 @@ class SegmentPass {
     return {};
   }
 
-  auto numbers() -> Result<> {
+  auto numbers(Factors const& factors) -> Result<> {
     models_.numbers.begin_segment();
     auto const columns = keep_columns() ? arena_.template take<NumberColumn>(segment_.cols)
                                         : std::span<NumberColumn>();
-    if (keep_columns() && columns.empty())
+    size_t const rank = factors.multipliers.size();
+    if ((keep_columns() && columns.empty()) || !models_.entries.begin(arena_, rank))
       return corrupt("a tensor too large for the profile of the patch");
     int32_t ratio = kRatioOne;
     uint64_t old_at = segment_.old_offset;
     for (uint32_t row = 0; row < segment_.rows; ++row) {
       if (segment_.scaled) ratio = code_ratio(coder_, models_.ratio, ratio, io_.ratio(row));
+      std::array<int16_t, kRankMax> weights;
+      code_weights(row, factors, weights);
       models_.numbers.begin_row();
-      for (uint32_t at = 0; at < segment_.cols; at += kPieceElements) {
-        auto const count = std::min<size_t>(segment_.cols - at, kPieceElements);
-        size_t const bytes = count * element_bits(segment_.element) / 8;
-        std::array<uint8_t, kPieceBytes> old;
-        std::array<uint8_t, kPieceBytes> made;
-        if (segment_.from_old) TRY_VOID(io_.read_old(old_at, std::span(old).first(bytes)));
-        old_at += bytes;
-        io_.fill(std::span(made).first(bytes));
-        code_numbers(coder_, models_.numbers, segment_, ratio, std::span(old).first(bytes),
-                     std::span(made).first(bytes), columns.empty() ? columns : columns.subspan(at));
-        TRY_VOID(io_.take(std::span(made).first(bytes)));
+      TRY_VOID(numbers_row(std::span(weights).first(rank), factors, ratio, old_at, columns));
+      old_at += segment_.row_bytes();
+    }
+    return {};
+  }
+
+  auto numbers_row(std::span<int16_t const> weights, Factors const& factors, int32_t ratio,
+                   uint64_t old_at, std::span<NumberColumn> columns) -> Result<> {
+    for (uint32_t at = 0; at < segment_.cols; at += kPieceElements) {
+      auto const count = std::min<size_t>(segment_.cols - at, kPieceElements);
+      size_t const bytes = count * element_bits(segment_.element) / 8;
+      std::array<uint8_t, kPieceBytes> old;
+      std::array<uint8_t, kPieceBytes> made;
+      std::array<int32_t, kPieceElements> moves;
+      if (segment_.from_old) TRY_VOID(io_.read_old(old_at, std::span(old).first(bytes)));
+      old_at += bytes;
+      NumberRowPrediction row{.ratio = ratio, .unit = factors.fraction_bits};
+      if (!weights.empty()) {
+        row.moves = std::span(moves).first(count);
+        add_products(weights, factors.columns, at, std::span(moves).first(count));
       }
+      io_.fill(std::span(made).first(bytes));
+      code_numbers(coder_, models_.numbers, segment_, row, std::span(old).first(bytes),
+                   std::span(made).first(bytes), columns.empty() ? columns : columns.subspan(at));
+      TRY_VOID(io_.take(std::span(made).first(bytes)));
     }
     return {};
   }

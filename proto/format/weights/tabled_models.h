@@ -114,12 +114,12 @@ class TabledNumbers {
   void begin_row() { rates_.begin_row(); }
 
   template <typename Coder>
-  auto code(Coder& coder, FloatForm const& form, uint32_t predicted, uint32_t number,
+  auto code(Coder& coder, FloatForm const& form, NumberPrediction const& predicted, uint32_t number,
             std::span<NumberColumn> columns) -> uint32_t {
-    OrderedPair const pair = order(form, predicted, number);
-    uint32_t const level = NumberRates::level_of(form, predicted);
-    int32_t const expected = std::max(rates_.expected(form, level, columns), 1);
-    auto const left = static_cast<int32_t>(rates_.left()[0] >> 1);
+    OrderedPair const pair = order(form, predicted.bits, number);
+    int32_t const level = NumberRates::level_of(form, predicted.bits);
+    int32_t const expected = rates_.expected(form, level, columns);
+    int32_t const left = rates_.left().cls == 0 ? 0 : rates_.left().magnitude - level;
     uint32_t const near = left == 0 ? 0 : left < expected ? 1 : left == expected ? 2 : 3;
     auto const wanted = static_cast<uint32_t>(expected);
     uint32_t const context = near * kLevels + (form.bits == 16 ? wanted : wanted * 11 / 16);
@@ -137,21 +137,21 @@ class TabledNumbers {
               .size = high | (static_cast<uint32_t>(coded) & (high - 1))};
     }
     coder.keep(state);
-    rates_.learn(form, made, level, columns);
+    rates_.learn(made, level, columns);
     return differing(form, pair.from, made);
   }
 
   template <typename Coder>
   auto code_alone(Coder& coder, FloatForm const& form, uint32_t number,
                   std::span<NumberColumn> columns) -> uint32_t {
-    if (form.mantissa_bits == 0) return code(coder, form, 0, number, columns);
-    int32_t const expected = std::max((rates_.row_mean() + 8) >> 4, 1);
+    if (form.mantissa_bits == 0) return code(coder, form, {}, number, columns);
+    int32_t const expected = std::max((rates_.row_mean() + 16) >> 5, 1);
     auto const nearness = [&](int32_t exponent, int32_t steps) {
       return static_cast<uint32_t>(std::clamp(exponent - expected + steps / 2, 0, steps - 1));
     };
-    int32_t const column = columns.empty() ? rates_.row_mean() : columns[0].mean;
-    uint32_t const context = nearness(static_cast<int32_t>(rates_.left()[0]), 4) * kLevels +
-                             nearness((column + 8) >> 4, kLevels);
+    int32_t const column = rates_.column_mean(columns);
+    uint32_t const context =
+        nearness(rates_.left().magnitude, 4) * kLevels + nearness((column + 16) >> 5, kLevels);
     auto state = coder.state();
     int32_t const exponent =
         code_near(coder, state, context, expected, static_cast<int32_t>(form.exponent(number)),

@@ -99,19 +99,30 @@ inline void store(uint32_t v, std::span<uint8_t> bytes) {
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(v >> (8 * i));
 }
 
+/// How a row of numbers is predicted; `moves` of the piece in 1/2^unit, or empty.
+struct NumberRowPrediction {
+  int32_t ratio = kRatioOne;
+  std::span<int32_t const> moves{};
+  uint32_t unit = 0;
+};
+
 /// Like code_narrow, for elements of two or four bytes.
 template <typename Coder, typename Model>
-void code_numbers(Coder& coder, Model& model, Segment const& segment, int32_t ratio, ByteView old,
-                  std::span<uint8_t> made, std::span<NumberColumn> columns) {
+void code_numbers(Coder& coder, Model& model, Segment const& segment,
+                  NumberRowPrediction const& row, ByteView old, std::span<uint8_t> made,
+                  std::span<NumberColumn> columns) {
   FloatForm const form = form_of(segment.element);
+  auto const ratio = static_cast<uint32_t>(row.ratio) * (65536 / kRatioOne);
   size_t const width = form.bits / 8;
   for (size_t j = 0; j * width < made.size(); ++j) {
     auto const here = columns.empty() ? columns : columns.subspan(j);
     auto const out = made.subspan(j * width, width);
     uint32_t number = load(out);
     if (segment.from_old) {
-      uint32_t predicted = load(old.subspan(j * width, width));
-      if (ratio != kRatioOne) predicted = scale_float(form, predicted, uint32_t(ratio) * 32);
+      NumberPrediction predicted{.bits = load(old.subspan(j * width, width))};
+      if (form.mantissa_bits > 0)
+        predicted = predict_float(form, predicted.bits, ratio, row.moves.empty() ? 0 : row.moves[j],
+                                  row.unit);
       number = model.code(coder, form, predicted, number, here);
     } else {
       number = model.code_alone(coder, form, number, here);

@@ -4,11 +4,15 @@
 #include <array>
 #include <cmath>
 
+#include "proto/format/weights/factors.h"
+
 namespace godwit::delta {
 namespace {
 
 constexpr size_t kWidth = 32;  // directions that are iterated together
 constexpr int kIterations = 2;
+/// Shorter directions, beside the longest, are what rounding left of nothing.
+constexpr double kLengthMin = 1e-5;
 using Direction = std::array<float, kWidth>;
 using Square = std::array<std::array<double, kWidth>, kWidth>;
 
@@ -79,7 +83,7 @@ auto orthonormalise(std::vector<Direction>& rows) -> std::array<double, kWidth> 
   std::array<Direction, kWidth> turn;
   for (size_t i = 0; i < kWidth; ++i)
     for (size_t k = 0; k < kWidth; ++k)
-      turn[i][k] = lengths[k] > 1e-9 * lengths[0] && lengths[k] > 0
+      turn[i][k] = lengths[k] > kLengthMin * lengths[0]
                        ? static_cast<float>(vectors[i][order[k]] / lengths[k])
                        : 0.0f;
   for (auto& row : rows) {
@@ -152,13 +156,13 @@ auto decompose(Matrix const& matrix) -> Decomposition {
 }
 
 /// How many components pay: each saves about s^2 / (2 ln 2 * noise) bits and costs its entries.
-auto worthwhile(Decomposition const& d, double rows, double cols, uint32_t rank_max, double& noise)
-    -> uint32_t {
+auto worthwhile(Decomposition const& d, double rows, double cols, RankLimits const& limits,
+                double& noise) -> uint32_t {
   double left = d.total;
   uint32_t rank = 0;
-  for (uint32_t k = 0; k < rank_max && k < kWidth; ++k) {
+  for (uint32_t k = 0; k < limits.rank_max && k < kWidth; ++k) {
     double const square = d.lengths[k] * d.lengths[k];
-    double const rest = std::max(left - square, 1e-3 * rows * cols);
+    double const rest = std::max(left - square, limits.noise / 20 * rows * cols);
     double const saved = rows * cols / 2 * std::log2(std::max(left, 1e-9) / rest);
     // Entries are quantised so that their noise is a small part of what stays.
     double const step = std::sqrt(12 * rest / (rows * cols) * 0.02);
@@ -167,54 +171,118 @@ auto worthwhile(Decomposition const& d, double rows, double cols, uint32_t rank_
     left -= square;
     rank = k + 1;
   }
-  noise = std::max(left / (rows * cols), 0.02);
+  noise = std::max(left / (rows * cols), limits.noise);
   return rank;
 }
 
-}  // namespace
-
-auto find_ranked_move(Matrix const& matrix, uint32_t rank_max) -> RankedMove {
-  RankedMove move;
-  if (rank_max == 0 || std::min(matrix.rows, matrix.cols) < 4) return move;
-  Decomposition const d = decompose(matrix);
-  double const rows = matrix.rows;
-  double const cols = matrix.cols;
-  double noise = 0;
-  move.rank = worthwhile(d, rows, cols, rank_max, noise);
-  if (move.rank == 0) return move;
-  // The noise of quantising both factors, in squares of an element, where rate and loss balance.
-  double const budget = noise * std::min(0.2, move.rank * (rows + cols) / (rows * cols)) / 2;
-  double const row_step = std::sqrt(budget * 12 * cols / move.rank);
-  double const col_step = std::sqrt(budget * 12 * rows / move.rank);
-  std::vector<double> row_steps(move.rank);
-  std::vector<double> col_steps(move.rank);
+/// Steps of the entries of each component.
+struct Steps {
+  std::vector<double> row;
+  std::vector<double> column;
   double weight_max = 0;
-  for (uint32_t k = 0; k < move.rank; ++k) {
+};
+
+/// The noise of quantising both factors, in squares of an element, where rate and loss balance.
+auto steps_of(Decomposition const& d, double rows, double cols, uint32_t rank, double noise)
+    -> Steps {
+  double const budget = noise * std::min(0.2, rank * (rows + cols) / (rows * cols)) / 2;
+  double const row_step = std::sqrt(budget * 12 * cols / rank);
+  double const col_step = std::sqrt(budget * 12 * rows / rank);
+  Steps steps{.row = std::vector<double>(rank), .column = std::vector<double>(rank)};
+  for (uint32_t k = 0; k < rank; ++k) {
     double const s = d.lengths[k];
     double largest = 0;
     for (auto const& each : d.right) largest = std::max(largest, std::abs(double{each[k]}));
-    row_steps[k] = row_step / s;
-    col_steps[k] = std::max(col_step / s, largest / 127);
+    steps.row[k] = row_step / s;
+    steps.column[k] = std::max(col_step / s, largest / 127);
     double entry = 0;
     for (auto const& each : d.left) entry = std::max(entry, std::abs(double{each[k]}));
-    row_steps[k] = std::max(row_steps[k], entry / 16000);
-    weight_max = std::max(weight_max, entry * s * col_steps[k]);
+    steps.row[k] = std::max(steps.row[k], entry / 16000);
+    steps.weight_max = std::max(steps.weight_max, entry * s * steps.column[k]);
   }
-  while (move.fraction_bits < 16 &&
-         weight_max * std::ldexp(1.0, int(move.fraction_bits) + 1) < 32000)
-    ++move.fraction_bits;
-  for (uint32_t k = 0; k < move.rank; ++k)
-    move.multipliers.push_back(static_cast<uint32_t>(std::lround(std::min(
-        row_steps[k] * d.lengths[k] * col_steps[k] * std::ldexp(1.0, int(move.fraction_bits) + 8),
-        4e9))));
-  for (uint32_t k = 0; k < move.rank; ++k)
+  return steps;
+}
+
+/// Adds components to a move, whose entries lie row by row. The steps of rows are made such that
+/// the multipliers are whole.
+void append(RankedMove& move, Decomposition const& d, Steps steps) {
+  auto const added = static_cast<uint32_t>(steps.row.size());
+  for (uint32_t k = 0; k < added; ++k) {
+    double const whole = std::ldexp(d.lengths[k] * steps.column[k], move.fraction + 8);
+    auto const multiplier =
+        static_cast<uint32_t>(std::max(std::lround(std::min(steps.row[k] * whole, 4e9)), 1l));
+    steps.row[k] = multiplier / whole;
+    move.multipliers.push_back(multiplier);
     for (auto const& each : d.right)
       move.columns.push_back(
-          static_cast<int8_t>(std::clamp(std::lround(each[k] / col_steps[k]), -127l, 127l)));
-  for (auto const& each : d.left)
-    for (uint32_t k = 0; k < move.rank; ++k)
-      move.entries.push_back(
-          static_cast<int16_t>(std::clamp(std::lround(each[k] / row_steps[k]), -16000l, 16000l)));
+          static_cast<int8_t>(std::clamp(std::lround(each[k] / steps.column[k]), -127l, 127l)));
+  }
+  std::vector<int16_t> entries;
+  for (size_t row = 0; row < d.left.size(); ++row) {
+    auto const before = move.entries.begin() + static_cast<ptrdiff_t>(row * move.rank);
+    entries.insert(entries.end(), before, before + move.rank);
+    for (uint32_t k = 0; k < added; ++k)
+      entries.push_back(static_cast<int16_t>(
+          std::clamp(std::lround(d.left[row][k] / steps.row[k]), -16000l, 16000l)));
+  }
+  move.entries = std::move(entries);
+  move.rank += added;
+}
+
+/// What a move leaves of the matrix, the move as a decoder makes it.
+auto rest_of(Matrix const& matrix, RankedMove const& move) -> Matrix {
+  return {.rows = matrix.rows,
+          .cols = matrix.cols,
+          .row = [&matrix, &move, sums = std::vector<int32_t>(matrix.cols)](
+                     uint32_t row, std::span<float> out) mutable {
+            namespace weights = proto::weights;
+            matrix.row(row, out);
+            std::array<int16_t, weights::kRankMax> by{};
+            for (uint32_t k = 0; k < move.rank; ++k)
+              by[k] = weights::row_weight(move.entries[size_t{row} * move.rank + k],
+                                          move.multipliers[k]);
+            weights::add_products(std::span(by).first(move.rank), move.columns, 0, sums);
+            for (size_t j = 0; j < out.size(); ++j)
+              out[j] -= std::ldexp(static_cast<float>(sums[j]), -move.fraction);
+          }};
+}
+
+/// Refining more often than this finds what the sums' own fraction takes away.
+constexpr int kRefinementsMax = 3;
+/// Is a move of so low a rank that what it leaves is mostly the noise of its quantised factors?
+constexpr double kMostlyExplained = 0.02;
+
+}  // namespace
+
+auto find_ranked_move(Matrix const& matrix, RankLimits const& limits) -> RankedMove {
+  RankedMove move;
+  if (limits.rank_max == 0 || std::min(matrix.rows, matrix.cols) < 4) return move;
+  Decomposition d = decompose(matrix);
+  double const rows = matrix.rows;
+  double const cols = matrix.cols;
+  double noise = 0;
+  uint32_t found = worthwhile(d, rows, cols, limits, noise);
+  if (found == 0) return move;
+  Steps steps = steps_of(d, rows, cols, found, noise);
+  move.fraction = limits.fraction_min;
+  while (move.fraction < limits.fraction_max &&
+         std::ldexp(steps.weight_max, move.fraction + 1) < 32000)
+    ++move.fraction;
+  move.fraction_bits = static_cast<uint32_t>(std::max(move.fraction, 0));
+  append(move, d, steps);
+  double left = noise * rows * cols;
+  for (int i = 0; limits.refine && i < kRefinementsMax; ++i) {
+    if (move.rank >= limits.rank_max || (left > kMostlyExplained * d.total && found < kWidth))
+      break;
+    Matrix const rest = rest_of(matrix, move);
+    d = decompose(rest);
+    RankLimits further = limits;
+    further.rank_max = limits.rank_max - move.rank;
+    found = worthwhile(d, rows, cols, further, noise);
+    if (found == 0) break;
+    left = noise * rows * cols;
+    append(move, d, steps_of(d, rows, cols, found, noise));
+  }
   return move;
 }
 

@@ -18,6 +18,8 @@ constexpr uint32_t kScaledColsMin = 8;
 /// From this size on int8 is coded by tables, also where the device could do more: a per cent or
 /// two larger, in a fifth of the time.
 constexpr uint32_t kTabledBytesMin = 256u << 10;
+/// Floats are tried with factors of rows and products at once where the factors save so much.
+constexpr double kScaledFirst = 0.985;
 
 auto element_of(ElementType type) -> weights::Element {
   switch (type) {
@@ -110,6 +112,8 @@ auto TensorPlanner::plan(TensorPair const& pair) -> TensorPlan {
   best.segment.from_old = true;
   best.segment.old_offset = pair.from->offset;
   double best_cost = cost(best);
+  double const plain_cost = best_cost;
+  TensorPlan const plain = best;
   bool const integer = to.type == ElementType::int16 || to.type == ElementType::int32;
   TensorPlan base = best;
   if (to.cols >= kScaledColsMin && !integer) {
@@ -129,7 +133,14 @@ auto TensorPlanner::plan(TensorPair const& pair) -> TensorPlan {
       keep_cheaper(best, best_cost, std::move(scaled), file_cost);
     }
   }
-  if (narrow) try_ranked(best, best_cost, base);
+  if (narrow) {
+    try_ranked(best, best_cost, base);
+  } else if (!integer) {
+    // What factors of rows leave is of full rank: both where they pay, else the products alone.
+    bool const scaled = best.segment.scaled && best_cost < kScaledFirst * plain_cost;
+    try_ranked(best, best_cost, plain);
+    if (scaled) try_ranked(best, best_cost, base);
+  }
   if (narrow) {
     TensorPlan wide = best;
     wide.segment.wide = true;
@@ -195,6 +206,9 @@ void TensorPlanner::try_ranked(TensorPlan& best, double& best_cost, TensorPlan c
   TensorSpan const& to = base.pair.to;
   TensorSpan const& from = *base.pair.from;
   std::vector<float> old_row(to.cols);
+  bool const narrow = weights::is_narrow(base.segment.element);
+  int32_t const unit = narrow ? 0 : last_place(to);
+  float const by = std::ldexp(1.0f, -unit);
   Matrix const matrix{
       .rows = to.rows, .cols = to.cols, .row = [&](uint32_t row, std::span<float> out) {
         read_values(from.type, row_of(old_, from, row), old_row);
@@ -202,15 +216,40 @@ void TensorPlanner::try_ranked(TensorPlan& best, double& best_cost, TensorPlan c
         float const ratio = base.segment.scaled ? static_cast<float>(base.ratios[row]) /
                                                       static_cast<float>(weights::kRatioOne)
                                                 : 1.0f;
-        for (size_t j = 0; j < out.size(); ++j) out[j] -= old_row[j] * ratio;
+        for (size_t j = 0; j < out.size(); ++j) out[j] = (out[j] - old_row[j] * ratio) * by;
         pages_.read(2 * size_bytes(to) / to.rows);
       }};
   TensorPlan ranked = base;
-  ranked.move = find_ranked_move(matrix, rank_max(to));
+  RankLimits limits{.rank_max = rank_max(to)};
+  if (!narrow)
+    limits = {.rank_max = limits.rank_max,
+              .noise = 1.0 / 12,
+              .fraction_min = -40,
+              .fraction_max = 40,
+              .refine = true};
+  ranked.move = find_ranked_move(matrix, limits);
   if (ranked.move.rank == 0) return;
+  if (!narrow)
+    ranked.move.fraction_bits =
+        static_cast<uint32_t>(std::clamp(ranked.move.fraction - unit, 0, 255));
   ranked.segment.ranked = true;
   double const ranked_cost = cost(ranked);
   keep_cheaper(best, best_cost, std::move(ranked), ranked_cost);
+}
+
+auto TensorPlanner::last_place(TensorSpan const& tensor) const -> int32_t {
+  std::vector<float> row(tensor.cols);
+  double squares = 0;
+  uint32_t const step = std::max(tensor.rows / 64, 1u);
+  uint32_t rows = 0;
+  for (uint32_t i = 0; i < tensor.rows; i += step, ++rows) {
+    read_values(tensor.type, row_of(new_, tensor, i), row);
+    for (float const value : row) squares += double{value} * value;
+  }
+  double const typical = std::sqrt(squares / static_cast<double>(uint64_t{tensor.cols} * rows));
+  auto const mantissa_bits =
+      static_cast<int32_t>(weights::form_of(element_of(tensor.type)).mantissa_bits);
+  return typical > 0 ? std::ilogb(typical) - 1 - mantissa_bits : -mantissa_bits;
 }
 
 auto TensorPlanner::rank_max(TensorSpan const& tensor) const -> uint32_t {

@@ -32,6 +32,8 @@ class TensorPlanner {
   template <typename Coder, typename Models>
   void try_rows(Coder& coder, Models& models, TensorPlan const& plan);
   void try_ranked(TensorPlan& best, double& best_cost, TensorPlan const& base);
+  /// The exponent of the last place that a typical number of a float tensor has.
+  auto last_place(TensorSpan const& tensor) const -> int32_t;
   auto rank_max(TensorSpan const& tensor) const -> uint32_t;
   auto file_ratios(TensorPair const& pair) const -> std::vector<int32_t>;
   auto fitted_ratios(TensorPair const& pair) const -> std::vector<int32_t>;

@@ -49,8 +49,6 @@ class CaseMaker {
     }
   }
   auto take() -> Case { return std::move(made_); }
-
- private:
   static void append(Bytes& file, ElementType type, double weight) {
     auto const put = [&](uint32_t v, int bytes) {
       for (int i = 0; i < bytes; ++i) file.push_back(static_cast<uint8_t>(v >> (8 * i)));
@@ -80,6 +78,7 @@ class CaseMaker {
     }
   }
 
+ private:
   std::mt19937 random_;
   Case made_;
 };
@@ -193,6 +192,53 @@ TEST(Weights, FindsScaledRowsAndLowRank) {
   EXPECT_TRUE(segments->at(0).ranked);
   EXPECT_FALSE(container->sections.empty());
   EXPECT_LT(patch.size(), c.new_file.size() / 4);
+}
+
+/// Numbers of a type that a product of factors of rank 4 was added to, as LoRA does it.
+auto adapted_case(ElementType type) -> Case {
+  constexpr uint32_t kRows = 256;
+  constexpr uint32_t kCols = 320;
+  constexpr size_t kRank = 4;
+  std::mt19937 random(19);
+  std::normal_distribution<double> normal;
+  std::vector<double> across(kRank * kCols);
+  for (double& v : across) v = normal(random);
+  Case c;
+  for (uint32_t i = 0; i < kRows; ++i) {
+    std::array<double, kRank> along;
+    for (double& v : along) v = normal(random) * 0.002;
+    for (uint32_t j = 0; j < kCols; ++j) {
+      double const weight = normal(random) * 0.05;
+      double moved = weight;
+      for (size_t k = 0; k < kRank; ++k) moved += along[k] * across[k * kCols + j];
+      CaseMaker::append(c.old_file, type, weight);
+      CaseMaker::append(c.new_file, type, moved);
+    }
+  }
+  TensorSpan const span{.name = "w", .type = type, .rows = kRows, .cols = kCols};
+  c.pairs = {{.to = span, .from = span}};
+  return c;
+}
+
+TEST(Weights, FindsAdaptersOfLowRankInFloats) {
+  struct {
+    ElementType type;
+    size_t part;  // of the new file, at most
+  } const rows[] = {{ElementType::fp16, 7}, {ElementType::bf16, 7}, {ElementType::fp32, 2}};
+  for (auto const& [type, part] : rows) {
+    auto const c = adapted_case(type);
+    for (Profile const profile : {Profile::weights_small, Profile::weights_large}) {
+      auto const patch =
+          make_patch(c.old_file, c.new_file, PatchOptions{.profile = profile, .tensors = c.pairs});
+      ASSERT_TRUE(patch);
+      auto const container = proto::parse_container(*patch, {});
+      auto const segments = proto::read_segments(container->blocks.at(0), container->old_bytes);
+      ASSERT_TRUE(segments);
+      EXPECT_TRUE(segments->at(0).ranked) << to_string(type);
+      EXPECT_FALSE(segments->at(0).scaled) << to_string(type);
+      EXPECT_LT(patch->size(), c.new_file.size() / part) << to_string(type);
+    }
+  }
 }
 
 TEST(Weights, AnUnchangedTensorIsCopied) {
