@@ -7,6 +7,7 @@
 #include "agent/engine/golden.h"
 #include "compiler/lower.h"
 #include "compiler/memory.h"
+#include "compiler/narrow.h"
 #include "compiler/pass/constant_channels.h"
 #include "compiler/pass/fold.h"
 #include "compiler/uint8.h"
@@ -53,6 +54,7 @@ auto choose_seed(engine::Engine& engine, uint32_t rows) -> uint64_t {
 auto compile_tflite(ByteView file, CompileOptions const& options) -> Result<Compiled> {
   TRY(auto graph, read_tflite(file).within("model file"));
   move_to_int8(graph);
+  narrow_places(graph);
   return compile_graph(graph, proto::small_sha256(file), options);
 }
 

@@ -21,6 +21,7 @@ constexpr Row kRows[] = {
     {TfliteCode::add, lower_add},
     {TfliteCode::sub, lower_sub},
     {TfliteCode::mul, lower_mul},
+    {TfliteCode::div, lower_div},
     {TfliteCode::maximum, lower_maximum},
     {TfliteCode::minimum, lower_minimum},
     {TfliteCode::squared_difference, lower_squared_difference},
@@ -82,7 +83,7 @@ constexpr Row kRows[] = {
     {TfliteCode::pack, lower_pack},
     {TfliteCode::batch_matmul, lower_batch_matmul},
     {TfliteCode::l2_normalization, lower_l2_normalization},
-
+    {TfliteCode::gather_nd, lower_gather_nd},
     {TfliteCode::custom, lower_detection},
     {TfliteCode::call_once, lower_call_once},
     {TfliteCode::var_handle, lower_var_handle},

@@ -104,10 +104,10 @@ auto lower_leaky_relu(Lowering& lowering) -> Result<> {
   TRY(auto const alpha, lowering.option_float(0, 0.0f));
   if (lowering.input_type(0) == TfliteType::int16) return lower_wide_leaky_relu(lowering, alpha);
   TRY(auto const unary, read_unary(lowering));
-  float const in = unary.input->scales[0];
-  float const out = unary.output->scales[0];
-  auto const positive = quantise_multiplier(static_cast<double>(in / out));
-  auto const negative = quantise_multiplier(static_cast<double>(in * std::abs(alpha) / out));
+  double const in = real_scale(*unary.input);
+  double const out = real_scale(*unary.output);
+  auto const positive = quantise_multiplier(in / out);
+  auto const negative = quantise_multiplier(in * std::abs(static_cast<double>(alpha)) / out);
   int32_t const from = zero_point(*unary.input);
   int32_t const to = zero_point(*unary.output);
   int32_t const sign = alpha < 0 ? -1 : 1;
@@ -153,8 +153,17 @@ auto lower_exp(Lowering& lowering) -> Result<> {
 auto lower_log(Lowering& lowering) -> Result<> {
   return lower_real(lowering, [](float x) { return std::log(x); });
 }
+/// TensorFlow Lite drops the fraction here, where its other operators round.
 auto lower_sqrt(Lowering& lowering) -> Result<> {
-  return lower_real(lowering, [](float x) { return std::sqrt(x); });
+  TRY(auto const unary, read_unary(lowering));
+  float const from_scale = unary.input->scales[0];
+  float const to_scale = unary.output->scales[0];
+  int32_t const from = zero_point(*unary.input);
+  int32_t const to = zero_point(*unary.output);
+  return lower_table(lowering, *unary.input, *unary.output, [=](int32_t value) {
+    float const root = std::sqrt(from_scale * static_cast<float>(std::max(value - from, 0)));
+    return clamped(static_cast<int64_t>(std::min(root / to_scale, 1e6f)) + to, kInt8);
+  });
 }
 auto lower_neg(Lowering& lowering) -> Result<> {
   return lower_real(lowering, [](float x) { return -x; });

@@ -1,7 +1,10 @@
-// Operators of two inputs that broadcast: ADD, SUB, MUL, MAXIMUM, MINIMUM, SQUARED_DIFFERENCE,
+// Operators of two inputs that broadcast: ADD, SUB, MUL, DIV, MAXIMUM, MINIMUM, SQUARED_DIFFERENCE,
 // PRELU.
 #include <algorithm>
+#include <bit>
 #include <cmath>
+
+#include "agent/engine/fixed_exp.h"
 
 #include "compiler/lower.h"
 
@@ -70,7 +73,7 @@ auto lower_add(Lowering& lowering) -> Result<> {
 }
 
 auto lower_sub(Lowering& lowering) -> Result<> {
-  return lower_sum<float>(lowering, proto::Opcode::sub);
+  return lower_sum<double>(lowering, proto::Opcode::sub);
 }
 
 auto lower_maximum(Lowering& lowering) -> Result<> {
@@ -88,6 +91,49 @@ auto lower_mul(Lowering& lowering) -> Result<> {
                                                     real_scale(*binary.output)),
                                 clamp};
   return lowering.finish({proto::Opcode::mul, binary.values, {}, proto::param_words(params)});
+}
+
+namespace {
+
+/// a / b as TensorFlow Lite computes it: a, with all its bits, times the inverse of b. What is
+/// divided by zero there is not defined; here it is the greatest value, or the lowest.
+auto quotient(int32_t a, int32_t b, proto::Multiplier scale) -> int64_t {
+  if (b == 0) return a == 0 ? 0 : a < 0 ? -engine::kOneQ0 : engine::kOneQ0;
+  if (b < 0) return quotient(-a, -b, scale);
+  int32_t const leading = std::countl_zero(static_cast<uint32_t>(b));
+  int32_t const inverse = engine::inverse_of_one_plus(engine::wrap_subtract(
+      engine::wrap_shift_left(b, leading), std::numeric_limits<int32_t>::min()));
+  // Copies of the sign: a lowest value of so many bits has one more than its magnitude.
+  auto const bits = a < 0 ? 2 * static_cast<uint32_t>(-a) - 1 : 2 * static_cast<uint32_t>(a);
+  int32_t const headroom = std::min(std::countl_zero(bits), 31);
+  int32_t const whole = engine::multiply_high(engine::wrap_shift_left(a, headroom), inverse);
+  int32_t const right = 31 - leading + headroom - scale.shift;
+  int32_t const scaled = engine::multiply_high(whole, scale.value);
+  if (right < 0) return int64_t{scaled} << std::min(-right, 31);
+  return right > 31 ? 0 : engine::divide_by_power(scaled, right);
+}
+
+}  // namespace
+
+/// One byte by another: a table of all pairs.
+auto lower_div(Lowering& lowering) -> Result<> {
+  TRY(auto binary, read_binary(lowering, {TfliteType::int8}));
+  TRY(auto const clamp, clamp_of(lowering, *binary.output));
+  auto const m = quantise_multiplier(real_scale(*binary.a) /
+                                     (real_scale(*binary.b) * real_scale(*binary.output)));
+  Bytes table;
+  for (int32_t a = 0; a < 256; ++a)
+    for (int32_t b = 0; b < 256; ++b) {
+      int64_t const value = quotient(static_cast<int8_t>(a) - zero_point(*binary.a),
+                                     static_cast<int8_t>(b) - zero_point(*binary.b), m);
+      table.push_back(static_cast<uint8_t>(
+          std::clamp<int64_t>(value + zero_point(*binary.output), clamp.low, clamp.high)));
+    }
+  binary.values.push_back(lowering.add_constant({.name = binary.output->name + ":table",
+                                                 .shape = {1u << 16},
+                                                 .scales = {},
+                                                 .data = std::move(table)}));
+  return lowering.finish({proto::Opcode::pair_lookup, binary.values, {}, {}});
 }
 
 auto lower_squared_difference(Lowering& lowering) -> Result<> {

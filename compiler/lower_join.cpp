@@ -6,10 +6,7 @@
 
 namespace godwit::compiler {
 
-namespace {
-
-/// Inputs side by side: `outer` times one block of each. More than an operator may have are joined
-/// group by group.
+/// More inputs than an operator may have are joined group by group.
 auto finish_joined(Lowering& lowering, std::vector<uint32_t> values,
                    std::vector<uint32_t> const& sizes, uint32_t outer, TfliteTensor const& output)
     -> Result<> {
@@ -41,6 +38,8 @@ auto finish_joined(Lowering& lowering, std::vector<uint32_t> values,
        {},
        proto::param_words(proto::ConcatenationParams{static_cast<int32_t>(outer)})});
 }
+
+namespace {
 
 auto lower_join(Lowering& lowering, std::vector<uint32_t> const& output_shape, size_t axis)
     -> Result<> {

@@ -27,13 +27,14 @@ auto lower_batch_matmul(Lowering& lowering) -> Result<> {
 
 auto lower_l2_normalization(Lowering& lowering) -> Result<> {
   TRY_VOID(lowering.check_count(1, 1));
-  TRY_VOID(lowering.activation(0));
-  TRY(auto const* output, lowering.output());
-  if (output->moved) return invalid("is of uint8, whose roundings this compiler does not know");
+  TRY(auto const* output, lowering.output(0, {TfliteType::int8, TfliteType::uint8}));
+  TRY_VOID(lowering.activation(0, {output->type}));
   TRY(auto const activation, lowering.activation_option(0));
   if (activation != Activation::none) return invalid("has a fused activation");
-  if (output->scales[0] != 1.0f / 128 || zero_point(*output) != 0)
-    return invalid("has an output whose scale is not 1/128 or whose zero point is not 0");
+  int32_t const middle = output->type == TfliteType::int8 ? 0 : 128;
+  if (output->scales[0] != 1.0f / 128 || zero_point(*output) != middle)
+    return invalid(
+        "has an output whose scale is not 1/128 or whose zero point is not in the middle");
   TRY(auto const value, lowering.value(0));
   return lowering.finish({proto::Opcode::l2_normalization, {value}, {}, {}});
 }

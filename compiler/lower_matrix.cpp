@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "compiler/lower.h"
+#include "compiler/lower_matrix.h"
 #include "compiler/window.h"
 
 namespace godwit::compiler {
@@ -76,8 +76,8 @@ auto weight_bytes(TfliteTensor const& tensor) -> Bytes {
 }
 
 /// Sums of int16 values have 64 bits, and so has their bias, unless it says otherwise.
-auto add_bias(Lowering& lowering, size_t slot, uint32_t channels, std::string const& name,
-              bool wide) -> Result<uint32_t> {
+auto read_bias(Lowering& lowering, size_t slot, uint32_t channels, std::string const& name,
+               bool wide) -> Result<proto::TensorSpec> {
   bool const given = lowering.has_input(slot);
   auto const type = wide && (!given || lowering.input_type(slot) == TfliteType::int64)
                         ? TfliteType::int64
@@ -88,35 +88,32 @@ auto add_bias(Lowering& lowering, size_t slot, uint32_t channels, std::string co
     if (bias->elements != channels) return lowering.fail(slot, "does not fit the output channels");
     data.assign(bias->data.begin(), bias->data.end());
   }
-  return lowering.add_constant(
-      {.name = name + ":bias",
-       .type = type == TfliteType::int64 ? proto::TensorType::int64 : proto::TensorType::int32,
-       .shape = {channels},
-       .scales = {},
-       .data = std::move(data)});
+  return proto::TensorSpec{
+      .name = name + ":bias",
+      .type = type == TfliteType::int64 ? proto::TensorType::int64 : proto::TensorType::int32,
+      .shape = {channels},
+      .scales = {},
+      .data = std::move(data)};
 }
 
-/// Adds weights, bias, multipliers and shifts, and gives the inputs of the operator.
-auto matrix_inputs(Lowering& lowering, Weights const& weights, Slots const& slots = kSlots)
-    -> Result<std::vector<uint32_t>> {
+/// Weights, bias, multipliers and shifts.
+auto matrix_constants(Lowering& lowering, Weights const& weights, Slots const& slots = kSlots)
+    -> Result<MatrixConstants> {
   TRY(auto const* output, lowering.output(0, whole_types()));
   TRY(auto const* input, lowering.activation(slots.input, {output->type}));
-  TRY(auto const value, lowering.value(slots.input));
   bool const wide = output->type == TfliteType::int16;
   auto const& name = weights.tensor->name;
   auto plain = without_zero_point(
       {weight_bytes(*weights.tensor), weights.tensor->moved ? zero_point(*weights.tensor) : 0});
-  std::vector<uint32_t> inputs = {value};
-  inputs.push_back(lowering.add_constant(
-      {.name = name,
-       .type = proto::TensorType::int8,
-       .shape = weights.tensor->shape,
-       .scales = weights.tensor->scales,
-       .scale_axis = weights.tensor->scales.size() > 1 ? weights.channel_axis : 0,
-       .zero_point = plain.zero_point,
-       .data = std::move(plain.bytes)}));
-  TRY(auto const bias, add_bias(lowering, slots.bias, weights.channels, name, wide));
-  inputs.push_back(bias);
+  MatrixConstants constants;
+  constants[0] = {.name = name,
+                  .type = proto::TensorType::int8,
+                  .shape = weights.tensor->shape,
+                  .scales = weights.tensor->scales,
+                  .scale_axis = weights.tensor->scales.size() > 1 ? weights.channel_axis : 0,
+                  .zero_point = plain.zero_point,
+                  .data = std::move(plain.bytes)};
+  TRY(constants[1], read_bias(lowering, slots.bias, weights.channels, name, wide));
   Writer values;
   Writer shifts;
   for (uint32_t c = 0; c < weights.channels; ++c) {
@@ -126,18 +123,37 @@ auto matrix_inputs(Lowering& lowering, Weights const& weights, Slots const& slot
     values.u32(static_cast<uint32_t>(m.value));
     shifts.u8(static_cast<uint8_t>(m.shift));
   }
-  inputs.push_back(lowering.add_constant({.name = name + ":multiplier",
-                                          .type = proto::TensorType::int32,
-                                          .shape = {weights.channels},
-                                          .scales = {},
-                                          .data = std::move(values).take()}));
-  inputs.push_back(lowering.add_constant({.name = name + ":shift",
-                                          .type = proto::TensorType::int8,
-                                          .shape = {weights.channels},
-                                          .scales = {},
-                                          .data = std::move(shifts).take()}));
+  constants[2] = {.name = name + ":multiplier",
+                  .type = proto::TensorType::int32,
+                  .shape = {weights.channels},
+                  .scales = {},
+                  .data = std::move(values).take()};
+  constants[3] = {.name = name + ":shift",
+                  .type = proto::TensorType::int8,
+                  .shape = {weights.channels},
+                  .scales = {},
+                  .data = std::move(shifts).take()};
+  return constants;
+}
+
+/// Adds the constants, and gives the inputs of the operator.
+auto matrix_inputs(Lowering& lowering, Weights const& weights, Slots const& slots = kSlots)
+    -> Result<std::vector<uint32_t>> {
+  TRY(auto constants, matrix_constants(lowering, weights, slots));
+  TRY(auto const value, lowering.value(slots.input));
+  return add_matrix_constants(lowering, value, std::move(constants));
+}
+
+}  // namespace
+
+auto add_matrix_constants(Lowering& lowering, uint32_t value, MatrixConstants constants)
+    -> std::vector<uint32_t> {
+  std::vector<uint32_t> inputs = {value};
+  for (auto& constant : constants) inputs.push_back(lowering.add_constant(std::move(constant)));
   return inputs;
 }
+
+namespace {
 
 struct ConvFields {
   uint32_t activation, dilation_width, dilation_height;
@@ -151,17 +167,19 @@ auto lower_any_conv(Lowering& lowering, proto::Opcode code, ConvFields const& fi
   TRY(auto const weights, read_weights(lowering, 4, depthwise ? 3 : 0));
   if (input->shape.size() != 4 || output->shape.size() != 4)
     return lowering.fail(0, "does not have four dimensions, or the output does not");
-  if (!depthwise && weights.tensor->shape[3] != input->shape[3])
-    return lowering.fail(1, "makes this a grouped convolution, which cannot be compiled; split it");
   TRY(auto const dilation_width, lowering.option_int(fields.dilation_width, 1));
   TRY(auto const dilation_height, lowering.option_int(fields.dilation_height, 1));
   Extent const kernel{weights.tensor->shape[1], weights.tensor->shape[2]};
   TRY(auto const window, lower_window(lowering, kernel, {dilation_height, dilation_width}));
   TRY(auto const activation, lowering.activation_option(fields.activation));
-  TRY(auto inputs, matrix_inputs(lowering, weights));
   proto::ConvParams const params{window, dilation_height, dilation_width,
                                  activation_clamp(activation, output->scales[0],
                                                   zero_point(*output), whole_range(output->type))};
+  if (!depthwise && weights.tensor->shape[3] != input->shape[3]) {
+    TRY(auto constants, matrix_constants(lowering, weights));
+    return finish_groups(lowering, std::move(constants), params);
+  }
+  TRY(auto inputs, matrix_inputs(lowering, weights));
   return lowering.finish({code, std::move(inputs), {}, proto::param_words(params)});
 }
 

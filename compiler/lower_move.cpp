@@ -213,6 +213,27 @@ auto gather_computed(Lowering& lowering, Source const& source, int32_t number, i
       {proto::Opcode::gather, {source.value, indices}, {}, proto::param_words(params)});
 }
 
+/// Where constant indices lead along an axis.
+auto chosen(Lowering const& lowering, std::vector<int64_t> const& indices, uint32_t extent,
+            uint32_t stride) -> Result<std::vector<uint32_t>> {
+  std::vector<uint32_t> places;
+  for (int64_t index : indices) {
+    if (index < 0 || index >= extent) return lowering.fail(1, "leads outside the input");
+    places.push_back(static_cast<uint32_t>(index) * stride);
+  }
+  return places;
+}
+
+/// Makes output 0 of values in its order but of another shape: with an axis for each of the
+/// indices' own, or without any.
+auto finish_chosen(Lowering& lowering, uint32_t value) -> Result<> {
+  TRY(auto const* output, lowering.output(0, all_types()));
+  uint64_t count = 1;
+  for (uint32_t extent : lowering.spec(value).shape) count *= extent;
+  if (count != output->elements) return invalid("has an output of another size than expected");
+  return lowering.finish({proto::Opcode::reshape, {value}, {}, {}});
+}
+
 }  // namespace
 
 auto lower_gather(Lowering& lowering) -> Result<> {
@@ -225,19 +246,36 @@ auto lower_gather(Lowering& lowering) -> Result<> {
   if (batches != 0) return invalid("gathers by batch, which cannot be compiled");
   auto const& shape = source.tensor->shape;
   TRY(auto const axis, read_axis(number, shape.size()));
-  auto const index_rank = lowering.input_shape(1).size();
-  if (index_rank > 1) return lowering.fail(1, "has more than one dimension");
   auto moves = identity(shape);
-  uint32_t const stride = strides_of(shape)[axis];
-  std::vector<uint32_t> chosen;
-  for (int64_t index : indices) {
-    if (index < 0 || index >= shape[axis]) return lowering.fail(1, "leads outside the input");
-    chosen.push_back(static_cast<uint32_t>(index) * stride);
+  TRY(moves[axis], chosen(lowering, indices, shape[axis], strides_of(shape)[axis]));
+  if (lowering.input_shape(1).size() == 1) return finish_rearrange(lowering, source.value, moves);
+  return finish_chosen(lowering, add_rearrange(lowering, source.value, moves, 0, *source.tensor));
+}
+
+/// Places of one value, or of a line of them, as constants: along the first axes taken together.
+auto lower_gather_nd(Lowering& lowering) -> Result<> {
+  TRY_VOID(lowering.check_count(2, 2));
+  TRY(auto const source, read_source(lowering, 0));
+  TRY(auto const numbers, lowering.small_numbers(1));
+  auto const& shape = source.tensor->shape;
+  auto const index_shape = lowering.input_shape(1);
+  size_t const axes = index_shape.empty() ? 0 : index_shape.back();
+  if (axes < 1 || axes > shape.size())
+    return lowering.fail(1, "names no axes, or more than the input has");
+  auto const strides = strides_of(shape);
+  std::vector<uint32_t> places;
+  for (size_t from = 0; from < numbers.size(); from += axes) {
+    uint32_t place = 0;
+    for (size_t d = 0; d < axes; ++d) {
+      int64_t const index = numbers[from + d];
+      if (index < 0 || index >= shape[d]) return lowering.fail(1, "leads outside the input");
+      place += static_cast<uint32_t>(index) * strides[d];
+    }
+    places.push_back(place);
   }
-  moves[axis] = chosen;
-  if (index_rank == 1) return finish_rearrange(lowering, source.value, moves);
-  auto spec = add_rearrange(lowering, source.value, moves, 0, *source.tensor);
-  return lowering.finish({proto::Opcode::reshape, {spec}, {}, {}});  // That axis is gone.
+  Moves moves = {std::move(places)};
+  for (size_t d = axes; d < shape.size(); ++d) moves.push_back(steps(shape[d], 0, 1, strides[d]));
+  return finish_chosen(lowering, add_rearrange(lowering, source.value, moves, 0, *source.tensor));
 }
 
 namespace {

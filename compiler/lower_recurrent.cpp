@@ -108,18 +108,20 @@ auto join_gates(Lowering& lowering, size_t first, std::vector<uint32_t> const& s
   return gates;
 }
 
-auto join_biases(Lowering& lowering, uint32_t units, std::string const& name) -> Result<uint32_t> {
+auto join_biases(Lowering& lowering, uint32_t units, std::string const& name, bool wide)
+    -> Result<uint32_t> {
   proto::TensorSpec joined{.name = name + ":bias",
-                           .type = proto::TensorType::int32,
+                           .type = wide ? proto::TensorType::int64 : proto::TensorType::int32,
                            .shape = {4, units},
                            .scales = {},
                            .data = Bytes()};
   for (size_t g = 0; g < 4; ++g) {
     if (!lowering.has_input(kBias + g)) {
-      joined.data->resize(joined.data->size() + 4 * size_t{units});
+      joined.data->resize(joined.data->size() + (wide ? 8 : 4) * size_t{units});
       continue;
     }
-    TRY(auto const* bias, lowering.constant(kBias + g, TfliteType::int32));
+    TRY(auto const* bias,
+        lowering.constant(kBias + g, wide ? TfliteType::int64 : TfliteType::int32));
     if (bias->elements != units) return lowering.fail(kBias + g, "does not fit the units");
     joined.data->insert(joined.data->end(), bias->data.begin(), bias->data.end());
   }
@@ -146,9 +148,9 @@ auto set_cell(Lowering const& lowering, TfliteTensor const& cell, proto::LstmPar
 
 auto lower_lstm(Lowering& lowering) -> Result<> {
   TRY_VOID(check_plain_lstm(lowering));
-  TRY(auto const* input, lowering.activation(0));
-  TRY(auto const* output, lowering.output());
-  TRY(auto const* hidden, lowering.activation(kHidden));
+  TRY(auto const* output, lowering.output(0, whole_types()));
+  TRY(auto const* input, lowering.activation(0, {output->type}));
+  TRY(auto const* hidden, lowering.activation(kHidden, {output->type}));
   TRY(auto const* cell, lowering.activation(kCell, {TfliteType::int16}));
   if (input->shape.size() != 3 || output->shape.size() != 3)
     return lowering.fail(0, "does not have three dimensions, or the output does not");
@@ -176,8 +178,9 @@ auto lower_lstm(Lowering& lowering) -> Result<> {
   params.forget = quantise_multiplier(kGateOutput * real_scale(*cell) / real_scale(*cell));
   params.update = quantise_multiplier(kGateOutput * kGateOutput / real_scale(*cell));
   params.output = quantise_multiplier(kGateOutput * kGateOutput / real_scale(*hidden));
-  TRY(auto const bias, join_biases(lowering, units, output->name));
-  TRY(auto const hidden_value, lowering.state(kHidden, TfliteType::int8));
+  TRY(auto const bias,
+      join_biases(lowering, units, output->name, output->type == TfliteType::int16));
+  TRY(auto const hidden_value, lowering.state(kHidden, output->type));
   TRY(auto const cell_value, lowering.state(kCell, TfliteType::int16));
   return lowering.finish({proto::Opcode::unidirectional_sequence_lstm,
                           {value, seen.value, remembered.value, bias, hidden_value, cell_value},

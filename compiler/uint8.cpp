@@ -109,9 +109,10 @@ class Move {
     return {TfliteCode::quantize, "QUANTIZE", {from}, {to}, std::nullopt};
   }
 
-  /// CAST takes numbers as they are stored: it keeps uint8.
+  /// CAST takes numbers as they are stored, L2_NORMALIZATION rounds what it sees: they keep uint8.
   void add_operator(std::vector<TfliteOperator>& operators, TfliteOperator op) {
-    if (op.code != TfliteCode::cast || op.inputs.size() != 1 || op.outputs.size() != 1) {
+    bool const keeps = op.code == TfliteCode::cast || op.code == TfliteCode::l2_normalization;
+    if (!keeps || op.inputs.size() != 1 || op.outputs.size() != 1) {
       operators.push_back(std::move(op));
       return;
     }

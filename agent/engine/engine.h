@@ -13,7 +13,7 @@
 namespace godwit::engine {
 
 /// The highest compiled-model format version that this engine runs: DeviceFacts::engine_version.
-constexpr uint32_t kEngineVersion = 3;
+constexpr uint32_t kEngineVersion = 4;
 
 struct TensorInfo {
   std::string name;

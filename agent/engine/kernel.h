@@ -191,6 +191,7 @@ void resize_bilinear_real(Step const& step, void* scratch);
 void detection_postprocess(Step const& step, void* scratch);
 void gather(Step const& step, void* scratch);
 void cast(Step const& step, void* scratch);
+void pair_lookup(Step const& step, void* scratch);
 auto transpose_conv_scratch(Step const& step) -> uint64_t;
 auto detection_scratch(Step const& step) -> uint64_t;
 auto rearrange_scratch(Step const& step) -> uint64_t;

@@ -68,6 +68,7 @@ constexpr Kernel kKernels[] = {
     {Opcode::gather, gather},
     {Opcode::cast, cast},
     {Opcode::resize_bilinear_real, resize_bilinear_real},
+    {Opcode::pair_lookup, pair_lookup},
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// MUL, MAXIMUM, MINIMUM and PRELU, with broadcasting.
+// MUL, MAXIMUM, MINIMUM, PRELU and PAIR_LOOKUP, with broadcasting.
 #include <algorithm>
 
 #include "agent/engine/broadcast.h"
@@ -57,6 +57,13 @@ void prelu(Step const& step, void*) {
                                                     negative ? p.negative : p.positive, zero, kAll,
                                                     step.op.rounding()));
             });
+}
+
+/// What two bytes make of each other, as a table that the compiler has computed.
+void pair_lookup(Step const& step, void*) {
+  auto const* const table = step.inputs[2].data;
+  broadcast(step, step.inputs[0].data, step.inputs[1].data, step.output().data,
+            [&](uint8_t a, uint8_t b) { return table[a << 8 | b]; });
 }
 
 }  // namespace godwit::engine

@@ -10,6 +10,7 @@
 #include "cli/publish/float_weights.h"
 #include "compiler/anomaly.h"
 #include "compiler/evaluate.h"
+#include "compiler/narrow.h"
 #include "compiler/requantise/search.h"
 #include "compiler/uint8.h"
 #include "proto/base/limits.h"
@@ -93,6 +94,7 @@ auto read_base(std::string const& path, Bytes const& file) -> Result<compiler::T
   }
   TRY(auto graph, compiler::read_tflite(file).within(path));
   compiler::move_to_int8(graph);
+  compiler::narrow_places(graph);
   return graph;
 }
 

@@ -114,11 +114,41 @@ auto assemble(uint16_t version, std::vector<Section> const& sections) -> Bytes {
   return std::move(out).take();
 }
 
+/// The first version that knows an operator's form: docs/format-model.md, "Operators".
+auto form_since(ModelSpec const& spec, OperatorSpec const& op) -> uint16_t {
+  if (op.outputs.empty()) return 1;
+  auto const type = spec.tensors[op.outputs[0]].type;
+  switch (op.code) {
+    case Opcode::unidirectional_sequence_lstm:
+      return type == TensorType::int16 ? 4 : 1;
+    case Opcode::l2_normalization:
+      return type == TensorType::uint8 ? 4 : 1;
+    case Opcode::conv_2d:
+    case Opcode::depthwise_conv_2d:
+    case Opcode::fully_connected:
+    case Opcode::transpose_conv:
+      return type == TensorType::int16 || spec.tensors[op.inputs[1]].zero_point != 0 ? 3 : 1;
+    case Opcode::add:
+    case Opcode::sub:
+    case Opcode::mul:
+    case Opcode::maximum:
+    case Opcode::minimum:
+    case Opcode::average_pool_2d:
+    case Opcode::max_pool_2d:
+    case Opcode::mean:
+    case Opcode::batch_matmul:
+      return type == TensorType::int16 ? 3 : 1;
+    default:
+      return 1;
+  }
+}
+
 }  // namespace
 
 auto format_version(ModelSpec const& spec) -> uint16_t {
   uint16_t version = spec.rounding == Rounding::once ? 3 : 1;
-  for (auto const& op : spec.operators) version = std::max(version, since_version(op.code));
+  for (auto const& op : spec.operators)
+    version = std::max({version, since_version(op.code), form_since(spec, op)});
   for (auto const& tensor : spec.tensors)  // The first version knew none of these.
     if (tensor.state || tensor.type == TensorType::float32 ||
         (tensor.type == TensorType::int16 && tensor.zero_point != 0))

@@ -31,6 +31,10 @@ inline auto good(Clamp clamp, TensorType type = TensorType::int8) -> bool {
 
 constexpr int32_t kWideShiftMax = 7;  // of a factor of sums of 64 bits
 
+/// The bias of sums of 64 bits: int64, small enough that nothing overflows.
+auto is_wide_bias(ModelView const& model, Tensor const& bias, uint32_t elements) -> bool;
+constexpr uint32_t kWideProductsMax = 1u << 23;
+
 inline auto within(int32_t value, int32_t low, int32_t high) -> bool {
   return value >= low && value <= high;
 }
@@ -100,6 +104,7 @@ auto check_svdf(ModelView const& model, Operator const& op) -> Fault;
 auto check_lstm(ModelView const& model, Operator const& op) -> Fault;
 auto check_pad(ModelView const& model, Operator const& op) -> Fault;
 auto check_reshape(ModelView const& model, Operator const& op) -> Fault;
+auto check_pair_lookup(ModelView const& model, Operator const& op) -> Fault;
 auto check_choice(ModelView const& model, Operator const& op) -> Fault;
 auto check_mul(ModelView const& model, Operator const& op) -> Fault;
 auto check_prelu(ModelView const& model, Operator const& op) -> Fault;

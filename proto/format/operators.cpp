@@ -106,6 +106,7 @@ constexpr Rule kRules[] = {
      {3, 1, 0},
      check_resize_bilinear_real,
      3},
+    {Opcode::pair_lookup, "PAIR_LOOKUP", {3, 1, 0}, check_pair_lookup, 4},
 };
 
 auto find_rule(Opcode code) -> Rule const* {

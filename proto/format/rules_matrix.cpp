@@ -3,10 +3,18 @@
 
 namespace godwit::proto::rules {
 
-namespace {
+auto is_wide_bias(ModelView const& model, Tensor const& bias, uint32_t elements) -> bool {
+  constexpr int64_t kMost = INT64_C(1) << 46;
+  if (!is_constant(bias, TensorType::int64, elements)) return false;
+  auto const bytes = model.constant(bias);
+  for (size_t i = 0; i < elements; ++i) {
+    auto const value = static_cast<int64_t>(layout::little<uint64_t>(bytes, 8 * i));
+    if (value < -kMost || value > kMost) return false;
+  }
+  return true;
+}
 
-constexpr int64_t kWideBiasMax = INT64_C(1) << 46;
-constexpr uint32_t kWideProductsMax = 1u << 23;
+namespace {
 
 /// The bias and the factors of each output channel: inputs 2, 3 and 4 of a matrix operator.
 auto check_channels(ModelView const& model, Operator const& op, uint32_t channels) -> Fault {
@@ -14,8 +22,8 @@ auto check_channels(ModelView const& model, Operator const& op, uint32_t channel
   bool const wide = bias.type == TensorType::int64;
   if (wide && model.tensor(op.output(0)).type != TensorType::int16)
     return "bias is wider than its sums";
-  if (!is_constant(bias, wide ? TensorType::int64 : TensorType::int32, channels))
-    return "bias does not fit the output channels";
+  if (wide ? !is_wide_bias(model, bias, channels) : !is_constant(bias, TensorType::int32, channels))
+    return "bias does not fit the output channels, or is out of range";
   auto const values = model.tensor(op.input(3));
   auto const shifts = model.tensor(op.input(4));
   if (!is_constant(values, TensorType::int32, channels) ||
@@ -27,10 +35,6 @@ auto check_channels(ModelView const& model, Operator const& op, uint32_t channel
     Multiplier const m{static_cast<int32_t>(layout::little<uint32_t>(value_bytes, 4 * i)),
                        static_cast<int8_t>(shift_bytes[i])};
     if (!good(m) || (wide && m.shift > kWideShiftMax)) return "a multiplier is out of range";
-  }
-  for (size_t i = 0; wide && i < channels; ++i) {
-    auto const value = static_cast<int64_t>(layout::little<uint64_t>(model.constant(bias), 8 * i));
-    if (value < -kWideBiasMax || value > kWideBiasMax) return "bias out of range";
   }
   return kGood;
 }

@@ -43,6 +43,17 @@ auto check_lookup(ModelView const& model, Operator const& op) -> Fault {
              : "its table does not hold 256 values of the output's type";
 }
 
+auto check_pair_lookup(ModelView const& model, Operator const& op) -> Fault {
+  auto const output = model.tensor(op.output(0));
+  if (!all_are(model, op, TensorType::int8, 2)) return kNotInt8;
+  if (!broadcasts(model.tensor(op.input(0)), output) ||
+      !broadcasts(model.tensor(op.input(1)), output))
+    return "an input does not broadcast to the output";
+  return is_constant(model.tensor(op.input(2)), TensorType::int8, 1u << 16)
+             ? kGood
+             : "its table does not hold a value for each pair";
+}
+
 auto check_requantize(ModelView const& model, Operator const& op) -> Fault {
   auto const input = model.tensor(op.input(0));
   auto const output = model.tensor(op.output(0));
@@ -118,8 +129,9 @@ auto check_resize_bilinear(ModelView const& model, Operator const& op) -> Fault 
 }
 
 auto check_l2_normalization(ModelView const& model, Operator const& op) -> Fault {
-  if (!all_are(model, op, TensorType::int8)) return kNotInt8;
   auto const input = model.tensor(op.input(0));
+  if (!all_are(model, op, TensorType::int8) && !all_are(model, op, TensorType::uint8))
+    return "activations are not int8, nor uint8";
   return input.rank > 0 && same_shape(input, model.tensor(op.output(0)))
              ? kGood
              : "shapes do not fit each other";

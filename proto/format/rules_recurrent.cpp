@@ -50,9 +50,10 @@ auto check_lstm(ModelView const& model, Operator const& op) -> Fault {
   auto const hidden = model.tensor(op.input(4));
   auto const cell = model.tensor(op.input(5));
   auto const p = op.params<LstmParams>();
-  if (!all_are(model, op, TensorType::int8) || hidden.type != TensorType::int8 ||
-      cell.type != TensorType::int16)
-    return "activations and hidden state are not int8, or the cell state is not int16";
+  bool const wide = output.type == TensorType::int16;
+  if (!all_are_whole(model, op) || hidden.type != output.type || cell.type != TensorType::int16)
+    return "activations and hidden state are not int8 or int16, or the cell state is not int16";
+  if (wide && (input.zero_point || hidden.zero_point)) return "int16 has a zero point";
   if (input.rank != 3 || output.rank != 3) return "a tensor is not of rank 3";
   if (p.time_major != 0 && p.time_major != 1) return "time_major is no boolean";
   uint32_t const units = output.shape[2];
@@ -65,12 +66,16 @@ auto check_lstm(ModelView const& model, Operator const& op) -> Fault {
     return weights.rank == 3 && weights.shape[0] == 4 && weights.shape[1] == units &&
            weights.shape[2] == depth && is_weights(weights, weights.elements);
   };
+  auto const bias = model.tensor(op.input(3));
   if (!four_gates(model.tensor(op.input(1)), input.shape[2]) ||
       !four_gates(model.tensor(op.input(2)), units) ||
-      !is_constant(model.tensor(op.input(3)), TensorType::int32, 4 * units))
+      !(wide ? is_wide_bias(model, bias, 4 * units)
+             : is_constant(bias, TensorType::int32, 4 * units)))
     return "weights or bias do not fit the gates";
-  auto const all_good = [](std::array<Multiplier, 4> const& multipliers) {
-    return std::all_of(multipliers.begin(), multipliers.end(), [](auto m) { return good(m); });
+  if (wide && std::max(input.shape[2], units) > kWideProductsMax) return "sums too many products";
+  auto const all_good = [&](std::array<Multiplier, 4> const& multipliers) {
+    return std::all_of(multipliers.begin(), multipliers.end(),
+                       [&](auto m) { return good(m) && (!wide || m.shift <= kWideShiftMax); });
   };
   if (!all_good(p.input) || !all_good(p.recurrent) || !good(p.forget) || !good(p.update) ||
       !good(p.output))

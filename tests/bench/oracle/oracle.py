@@ -23,6 +23,7 @@ from ai_edge_litert import schema_py_generated as schema
 from tflite_micro.python.tflite_micro import runtime
 
 import cases
+import cases_groups  # noqa: F401
 import cases_late  # noqa: F401
 import cases_more  # noqa: F401  adds to cases.ALL
 import cases_uint8  # noqa: F401

@@ -106,8 +106,20 @@ TEST_P(RoundedOnce, IsTheSameOnEveryPath) {
 INSTANTIATE_TEST_SUITE_P(Generated, RoundedOnce, testing::ValuesIn(all_sets()),
                          [](auto const& test) { return test.param.name; });
 
+TEST(FormatVersion, IsTheLowestThatKnowsEveryForm) {
+  for (auto const& [name, version] :
+       {std::pair{"conv_1x1", 1}, std::pair{"abs_0", 2}, std::pair{"int16_conv_1x1", 3},
+        std::pair{"int16_add_same", 3}, std::pair{"int16_lstm", 4}, std::pair{"div", 4},
+        std::pair{"uint8_l2_normalization", 4}}) {
+    auto const file = read_file(std::string(name) + ".tflite");
+    auto const compiled = compiler::compile_tflite(file, {.golden_rows = 0});
+    ASSERT_TRUE(compiled) << compiled.error().what;
+    EXPECT_EQ(proto::parse_model(compiled->model)->format_version(), version) << name;
+  }
+}
+
 TEST(GeneratedSets, AreThere) {
-  EXPECT_GE(all_sets().size(), 249u);
+  EXPECT_GE(all_sets().size(), 273u);
 }
 
 }  // namespace

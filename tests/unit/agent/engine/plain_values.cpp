@@ -27,6 +27,8 @@ class PlainValues : public PlainOperands {
         return slopes(at);
       case Opcode::requantize:
         return requantize(at);
+      case Opcode::pair_lookup:
+        return pair_lookup(at);
       case Opcode::lookup:
         return stored(1, static_cast<uint8_t>(stored(0, place(at))));
       case Opcode::reduce_max:
@@ -66,6 +68,13 @@ class PlainValues : public PlainOperands {
   auto mul(Index const& at) const -> int64_t {
     auto const p = op_.params<proto::MulParams>();
     return finished(broadcast(0, at) * broadcast(1, at), p.multiplier, p.clamp);
+  }
+
+  auto pair_lookup(Index const& at) const -> int64_t {
+    auto const byte = [&](size_t i) {
+      return static_cast<uint8_t>(broadcast(i, at) + inputs_[i].zero_point);
+    };
+    return stored(2, int64_t{256} * byte(0) + byte(1));
   }
 
   auto squared_difference(Index const& at) const -> int64_t {

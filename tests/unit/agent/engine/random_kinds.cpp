@@ -29,6 +29,7 @@ auto random_kinds() -> std::vector<RandomKind> const& {
       {"requantize", [](RandomStep& r) { return r.converted(Opcode::requantize); }},
       {"cast", [](RandomStep& r) { return r.converted(Opcode::cast); }},
       {"dequantize", [](RandomStep& r) { return r.converted(Opcode::dequantize); }},
+      {"pair_lookup", [](RandomStep& r) { return r.binary(Opcode::pair_lookup); }},
       {"lookup", [](RandomStep& r) { return r.lookup(); }},
       {"pad", [](RandomStep& r) { return r.pad(); }},
       {"reshape", [](RandomStep& r) { return r.reshape(); }, true, true},

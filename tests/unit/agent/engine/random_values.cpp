@@ -71,6 +71,9 @@ auto RandomStep::binary(proto::Opcode code) -> Bytes {
   spec.tensors = {{.name = "a", .shape = shape, .scales = {1}, .zero_point = input_zero()},
                   {.name = "b", .shape = other, .scales = {1}, .zero_point = input_zero()},
                   {.name = "out", .shape = shape, .scales = {1}, .zero_point = zero}};
+  if (code == proto::Opcode::pair_lookup)
+    spec.tensors.push_back(
+        {.name = "table", .shape = {1u << 16}, .scales = {1}, .data = bytes(1u << 16)});
   return finish(spec, code, std::move(params));
 }
 
