@@ -32,6 +32,7 @@ typedef enum {
   GODWIT_ENGINE_UINT8 = 2,
   GODWIT_ENGINE_INT16 = 3,
   GODWIT_ENGINE_INT32 = 4,
+  GODWIT_ENGINE_FLOAT32 = 5,
 } godwit_engine_type;
 
 /* A region of memory: `measure` says how many bytes, you say where. */

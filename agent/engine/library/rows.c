@@ -44,16 +44,36 @@ static size_t row_bytes(godwit_engine const* engine) {
   return sum;
 }
 
+static size_t value_bytes(godwit_engine_type type) {
+  if (type == GODWIT_ENGINE_INT8 || type == GODWIT_ENGINE_UINT8) return 1;
+  return type == GODWIT_ENGINE_INT16 ? 2 : 4;
+}
+
+/* Values in files are little-endian, in tensors in the processor's order. */
+static void to_or_from_file(void* values, size_t size_bytes, godwit_engine_type type) {
+  uint16_t const one = 1;
+  size_t const width = value_bytes(type);
+  if (*(unsigned char const*)&one == 1 || width == 1) return;
+  for (unsigned char* value = values; size_bytes > 0; value += width, size_bytes -= width)
+    for (size_t i = 0; i < width / 2; ++i) {
+      unsigned char const byte = value[i];
+      value[i] = value[width - 1 - i];
+      value[width - 1 - i] = byte;
+    }
+}
+
 static void run_row(godwit_engine const* engine, unsigned char const* row, FILE* outputs) {
   for (uint32_t i = 0; i < godwit_engine_input_count(engine); ++i) {
     godwit_engine_tensor const input = godwit_engine_input(engine, i);
     memcpy(input.data, row, input.size_bytes);
+    to_or_from_file(input.data, input.size_bytes, input.type);
     row += input.size_bytes;
   }
   godwit_engine_reset_state(engine);
   godwit_engine_run(engine);
   for (uint32_t i = 0; i < godwit_engine_output_count(engine); ++i) {
     godwit_engine_tensor const output = godwit_engine_output(engine, i);
+    to_or_from_file(output.data, output.size_bytes, output.type);
     fwrite(output.data, 1, output.size_bytes, outputs);
   }
 }
