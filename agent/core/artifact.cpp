@@ -149,13 +149,21 @@ auto download_is_intact(Files const& files, Artifact const& artifact) -> Result<
   return true;
 }
 
-auto unseal_download(Files const& files, proto::ContentKey const& key, ByteView aad)
-    -> Result<Bytes> {
-  proto::Unsealer unsealer(key, aad);
-  Bytes plain;
+auto unseal_download(Files const& files, Memory& memory, proto::ContentKey const& key, ByteView aad)
+    -> Result<Plaintext> {
   TRY(auto const bytes, downloaded_bytes(files));
-  TRY_VOID(each_piece(files, 0, bytes, [&](ByteView piece) { return unsealer.add(piece, plain); }));
-  TRY_VOID(unsealer.finish());
+  auto const header = files.read(kFile, 0, proto::kSealedHeaderBytes);
+  if (!header) return storage(header.error());
+  TRY(auto opener, proto::SegmentOpener::open(key, aad, *header, bytes));
+  auto plain = memory.take(opener.plain_bytes());
+  if (!plain) return plain;
+  for (uint64_t number = 0; number < opener.segments(); ++number) {
+    auto const segment = opener.segment(number);
+    auto const sealed = files.read(kFile, segment.sealed_offset, segment.sealed_bytes);
+    if (!sealed) return storage(sealed.error());
+    TRY_VOID(opener.open_segment_into(
+        segment, *sealed, plain->bytes().subspan(segment.plain_offset, segment.plain_bytes())));
+  }
   return plain;
 }
 

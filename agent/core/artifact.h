@@ -43,7 +43,7 @@ auto trim_download(Files& files, KeyStore& keys, Artifact const& artifact) -> Re
 /// Whether every part of the whole file has its hash.
 auto download_is_intact(Files const& files, Artifact const& artifact) -> Result<bool>;
 /// The plaintext in the file; `denied` when the seal does not hold.
-auto unseal_download(Files const& files, proto::ContentKey const& key, ByteView aad)
-    -> Result<Bytes>;
+auto unseal_download(Files const& files, Memory& memory, proto::ContentKey const& key, ByteView aad)
+    -> Result<Plaintext>;
 
 }  // namespace godwit::agent

@@ -106,7 +106,7 @@ auto Attempt::move(Journal next, Event event) -> Result<> {
   tries_ = 0;
   last_error_.clear();
   if (!active(journal_.phase) || !cancellable(journal_.phase)) agreed_.reset();
-  if (journal_.phase != Phase::installing) plain_ = Bytes();
+  if (journal_.phase != Phase::installing) plain_ = Plaintext();
   patching_.reset();
   download_checked_ = false;
   if (journal_.phase == Phase::ended) {
@@ -226,8 +226,8 @@ auto Attempt::take(proto::Agreed agreed) -> Result<> {
 /// Whether a cut while installing left the release whole where it was made, or in the slot that it
 /// was going to: nothing is made twice.
 auto Attempt::kept_patched(Image const& image) -> Result<bool> {
-  auto const made = ports_.models.read(kPatchedFile, 0, image.length + 1);
-  if (made) return proto::sha256(*made) == image.sha256;
+  auto const made = ports_.models.map(kPatchedFile);
+  if (made) return proto::sha256(made->view()) == image.sha256;
   if (made.error().code == Code::corrupt) return false;
   if (made.error().code != Code::not_found) return made.error();
   auto const intact = ports_.installer.verify(image);

@@ -63,9 +63,9 @@ class Attempt {
   auto download() -> Result<>;
   auto verify() -> Result<>;
   auto check_download(Artifact const& wanted) -> Result<bool>;
-  auto open_release(Sealed const& wanted, Bytes& plain) -> Result<Verdict>;
+  auto open_release(Sealed const& wanted, Plaintext& plain) -> Result<Verdict>;
   auto patch(Artifact wanted) -> Result<>;
-  auto check_plain(Bytes plain, bool patched) -> Result<>;
+  auto check_plain(Plaintext plain, bool patched) -> Result<>;
   auto kept_patched(Image const& image) -> Result<bool>;
   auto install() -> Result<>;
   auto self_test() -> Result<>;
@@ -85,7 +85,7 @@ class Attempt {
   bool resumed_ = false;                 // the download file held bytes when this start took it up
   bool download_checked_ = false;        // of the present artifact, in this start
   std::unique_ptr<Patching> patching_;   // while verifying a delta
-  Bytes plain_;                          // from verifying to installing, unless it lies in a file
+  Plaintext plain_;                      // from verifying to installing, unless it lies in a file
   bool trial_runs_ = false;              // activated and loaded in this start
   int64_t trial_began_ms_ = 0;
 };

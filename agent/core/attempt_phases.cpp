@@ -45,6 +45,11 @@ auto range_bytes(Sealed const& part, uint64_t offset) -> uint64_t {
   return kRangeBytes - (end - proto::kSealedHeaderBytes) % proto::kSealedSegmentBytes;
 }
 
+auto is_release(Plaintext const& plain, proto::ReleaseInfo const& release) -> bool {
+  return plain.view().size() == release.plain_length &&
+         proto::sha256(plain.view()) == release.plain_sha256;
+}
+
 /// Records of figures only: one that cannot be read compares with nothing.
 auto load_baselines(Files const& files, ModelName const& component) -> Result<Baselines> {
   TRY(auto text, get_text_or_empty(files, baselines_record(component)));
@@ -136,28 +141,28 @@ auto Attempt::verify() -> Result<> {
     if (!download_checked_) return {};
   }
   if (wanted.is_delta) return patch(std::move(wanted));
-  Bytes plain;
+  Plaintext plain;
   TRY(auto const verdict, open_release(wanted.parts.front(), plain));
   if (verdict.code != 0) return refuse_artifact(verdict.code, verdict.message);
   return check_plain(std::move(plain), /*patched=*/false);
 }
 
 /// An error is the storage's; a verdict with a code is the artifact's.
-auto Attempt::open_release(Sealed const& wanted, Bytes& plain) -> Result<Verdict> {
+auto Attempt::open_release(Sealed const& wanted, Plaintext& plain) -> Result<Verdict> {
   auto const& release = *journal_.release->release;
   auto key = ports_.keys.unwrap(wanted.key, wanted.sha256);
   if (!key) return Verdict{codes::kDecrypt, key.error().what};
-  auto opened = unseal_download(ports_.files, *key, wanted.aad);
+  auto opened = unseal_download(ports_.files, ports_.memory, *key, wanted.aad);
   if (!opened && opened.error().code == Code::internal) return std::move(opened).error();
   if (!opened) return Verdict{codes::kDecrypt, opened.error().what};
   if (release.encoding == "zstd") {
-    auto expanded = proto::decompress(*opened, release.plain_length);
+    TRY(plain, ports_.memory.take(release.plain_length));
+    auto const expanded = proto::decompress_into(opened->view(), plain.bytes());
     if (!expanded) return Verdict{codes::kPlaintextHash, expanded.error().what};
-    plain = *std::move(expanded);
   } else {
     plain = *std::move(opened);
   }
-  if (plain.size() != release.plain_length || proto::sha256(plain) != release.plain_sha256)
+  if (!is_release(plain, release))
     return Verdict{codes::kPlaintextHash, "the plaintext is not the one that was signed"};
   return Verdict{};
 }
@@ -178,17 +183,16 @@ auto Attempt::patch(Artifact wanted) -> Result<> {
   if (!whole) return refuse_artifact(codes::kDeltaBase, whole.error().what);
   journal_.report.percent = patching_->percent();
   if (!*whole) return {};
-  auto read = ports_.models.read(kPatchedFile, 0, release.plain_length + 1);
-  if (!read && read.error().code != Code::corrupt) return read.error();
-  auto plain = read ? *std::move(read) : Bytes();
-  if (plain.size() != release.plain_length || proto::sha256(plain) != release.plain_sha256)
+  auto plain = ports_.models.map(kPatchedFile);
+  if (!plain && plain.error().code != Code::corrupt) return plain.error();
+  if (!plain || !is_release(*plain, release))
     return refuse_artifact(codes::kPlaintextHash, "the plaintext is not the one that was signed");
-  return check_plain(std::move(plain), /*patched=*/true);
+  return check_plain(*std::move(plain), /*patched=*/true);
 }
 
 /// The last word before slots are touched: whether the engine can run it.
-auto Attempt::check_plain(Bytes plain, bool patched) -> Result<> {
-  if (auto runs = ports_.installer.check(image_of(journal_), plain); !runs)
+auto Attempt::check_plain(Plaintext plain, bool patched) -> Result<> {
+  if (auto runs = ports_.installer.check(image_of(journal_), plain.view()); !runs)
     return refuse(proto::AttemptState::failed, codes::kModelInvalid, runs.error().what);
   if (!patched) plain_ = std::move(plain);
   auto next = journal_;
@@ -203,11 +207,11 @@ auto Attempt::install() -> Result<> {
   if (journal_.patched) {
     // Gone when this is repeated: then the slot has it.
     if (ports_.models.size(kPatchedFile)) TRY_VOID(ports_.installer.adopt(image, kPatchedFile));
-  } else if (plain_.empty() && held_in_slot(image.sha256) != Slot::other) {
+  } else if (plain_.view().empty() && held_in_slot(image.sha256) != Slot::other) {
     // The same bytes run already, as another release.
     TRY(plain_, ports_.installer.read(image.component, Slot::running));
   }
-  if (!plain_.empty()) TRY_VOID(ports_.installer.write(image, plain_));
+  if (!plain_.view().empty()) TRY_VOID(ports_.installer.write(image, plain_.view()));
   if (auto intact = ports_.installer.verify(image); !intact) {
     if (intact.error().code != Code::corrupt) return intact;
     return fail(codes::kInstall, intact.error().what);
@@ -218,7 +222,7 @@ auto Attempt::install() -> Result<> {
 auto Attempt::self_test() -> Result<> {
   auto const image = image_of(journal_);
   TRY(auto model, ports_.installer.read(image.component, Slot::other));
-  auto tested = ports_.self_test.run(model);
+  auto tested = ports_.self_test.run(model.view());
   if (tested) return move(journal_, Event::done);
   auto const& error = tested.error();
   return fail(error.code == Code::corrupt ? codes::kSelfTest : codes::kSelfTestCrash, error.what);

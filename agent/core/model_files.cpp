@@ -21,6 +21,17 @@ auto of_seal(Error error) -> Error {
   return error;
 }
 
+/// Fills `out` from a place in the segment's plaintext on.
+auto open_segment(proto::SegmentOpener& opener, proto::SegmentOpener::Segment const& segment,
+                  ByteView sealed, uint64_t skipped, std::span<uint8_t> out) -> Result<> {
+  if (out.size() == segment.plain_bytes()) return opener.open_segment_into(segment, sealed, out);
+  Bytes whole(segment.plain_bytes());
+  auto const opened = opener.open_segment_into(segment, sealed, whole);
+  if (opened) std::copy_n(whole.begin() + static_cast<ptrdiff_t>(skipped), out.size(), out.begin());
+  proto::cleanse(whole);
+  return opened;
+}
+
 }  // namespace
 
 auto ModelFiles::Layout::end() const -> uint64_t {
@@ -119,40 +130,43 @@ auto ModelFiles::opener(std::string_view name, Layout const& layout, Part const&
   return &opened_->opener;
 }
 
-/// Appends `size` bytes from `offset`, both of the part's plaintext, and within it.
+/// Fills `out` from `offset` of the part's plaintext on; all of it lies within. Whole segments are
+/// opened where they stay.
 auto ModelFiles::read_part(std::string_view name, Layout const& layout, Part const& part,
-                           uint64_t offset, uint64_t size, Bytes& plain) const -> Result<> {
+                           uint64_t offset, std::span<uint8_t> out) const -> Result<> {
   TRY(auto* const opened, opener(name, layout, part));
-  Bytes whole;  // of the segments of one round
-  auto failed = Result<>();
-  while (size > 0 && failed) {
+  while (!out.empty()) {
     auto const first = opened->segment_at(offset);
-    auto const past = opened->segment_at(offset + size - 1).number + 1;
+    auto const past = opened->segment_at(offset + out.size() - 1).number + 1;
     auto const last = opened->segment(std::min(past, first.number + kSegmentsAtOnce) - 1);
-    auto const from = part.at + first.sealed_offset;
-    auto const sealed =
-        folder_.read(name, from, last.sealed_offset + last.sealed_bytes - first.sealed_offset);
-    if (!sealed) return sealed.error();
-    if (sealed->size() < last.sealed_offset + last.sealed_bytes - first.sealed_offset)
-      return corrupt(std::string(name) + " became shorter");
-    whole.clear();
-    for (auto number = first.number; number <= last.number && failed; ++number) {
+    auto const sealed_bytes = last.sealed_offset + last.sealed_bytes - first.sealed_offset;
+    TRY(auto const sealed, folder_.read(name, part.at + first.sealed_offset, sealed_bytes));
+    if (sealed.size() < sealed_bytes) return corrupt(std::string(name) + " became shorter");
+    for (auto number = first.number; number <= last.number; ++number) {
       auto const segment = opened->segment(number);
-      failed = opened->open_segment(
-          segment,
-          ByteView(*sealed).subspan(segment.sealed_offset - first.sealed_offset,
-                                    segment.sealed_bytes),
-          whole);
+      auto const bytes = ByteView(sealed).subspan(segment.sealed_offset - first.sealed_offset,
+                                                  segment.sealed_bytes);
+      auto const skipped = offset - segment.plain_offset;
+      auto const count = std::min<uint64_t>(out.size(), segment.plain_bytes() - skipped);
+      auto const read = open_segment(*opened, segment, bytes, skipped, out.first(count));
+      if (!read) return of_seal(read.error()).within(name);
+      offset += count;
+      out = out.subspan(count);
     }
-    if (!failed) break;
-    auto const skipped = offset - first.plain_offset;
-    auto const count = std::min<uint64_t>(size, whole.size() - skipped);
-    append(plain, ByteView(whole).subspan(skipped, count));
-    offset += count;
-    size -= count;
   }
-  proto::cleanse(whole);
-  if (!failed) return of_seal(std::move(failed).error()).within(name);
+  return {};
+}
+
+auto ModelFiles::read_into(std::string_view name, Layout const& layout, uint64_t offset,
+                           std::span<uint8_t> out) const -> Result<> {
+  for (auto i = layout.part_at(offset); !out.empty(); ++i) {
+    auto const& part = layout.parts[i];
+    auto const within = offset - part.plain_offset;
+    auto const count = std::min<uint64_t>(out.size(), part.plain_bytes - within);
+    TRY_VOID(read_part(name, layout, part, within, out.first(count)));
+    offset += count;
+    out = out.subspan(count);
+  }
   return {};
 }
 
@@ -166,21 +180,19 @@ auto ModelFiles::read(std::string_view name, uint64_t offset, uint64_t size_max)
     -> Result<Bytes> {
   TRY(auto const* const found, layout(name));
   if (found->form == Form::plain) return folder_.read(name, offset, size_max);
-  Bytes plain;
-  if (offset >= found->plain_bytes) return plain;
-  auto left = std::min(size_max, found->plain_bytes - offset);
-  plain.reserve(left);
-  for (auto i = found->part_at(offset); left > 0; ++i) {
-    auto const& part = found->parts[i];
-    auto const within = offset - part.plain_offset;
-    auto const count = std::min(left, part.plain_bytes - within);
-    if (auto read = read_part(name, *found, part, within, count, plain); !read) {
-      proto::cleanse(plain);
-      return std::move(read).error();
-    }
-    offset += count;
-    left -= count;
-  }
+  if (offset >= found->plain_bytes) return Bytes();
+  Bytes plain(std::min(size_max, found->plain_bytes - offset));
+  auto filled = read_into(name, *found, offset, plain);
+  if (filled) return plain;
+  proto::cleanse(plain);
+  return std::move(filled).error();
+}
+
+auto ModelFiles::map(std::string_view name) const -> Result<Plaintext> {
+  TRY(auto const* const found, layout(name));
+  if (found->form == Form::plain) return folder_.map(name);
+  TRY(auto plain, memory_.take(found->plain_bytes));
+  TRY_VOID(read_into(name, *found, 0, plain.bytes()));
   return plain;
 }
 
@@ -242,8 +254,10 @@ auto ModelFiles::cut_off(std::string_view name, Layout& layout, uint64_t size) -
   if (opened_ && opened_->name == name) opened_.reset();
   if (auto const cut = layout.part_at(size); cut < layout.parts.size()) {
     auto const part = layout.parts[cut];
-    if (size > part.plain_offset)
-      TRY_VOID(read_part(name, layout, part, 0, size - part.plain_offset, kept));
+    if (size > part.plain_offset) {
+      kept.resize(size - part.plain_offset);
+      TRY_VOID(read_part(name, layout, part, 0, kept));
+    }
     layout.parts.resize(cut);
     layout.plain_bytes = part.plain_offset;
   }

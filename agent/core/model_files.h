@@ -12,9 +12,9 @@ namespace godwit::agent {
 class ModelFiles final : public Files {
  public:
   enum class Form : uint8_t { sealed, plain };
-  /// Writes that form. Both outlive this.
-  ModelFiles(Files& folder, KeyStore& keys, Form form)
-      : folder_(folder), keys_(keys), form_(form) {}
+  /// Writes that form. All outlive this.
+  ModelFiles(Files& folder, KeyStore& keys, Memory& memory, Form form)
+      : folder_(folder), keys_(keys), memory_(memory), form_(form) {}
 
   // Files, of plaintext. A file is written from front to back: what lay behind the written bytes
   // may be gone. Every write of sealed bytes is a message of its own, behind those that stay: what
@@ -22,6 +22,8 @@ class ModelFiles final : public Files {
   auto size(std::string_view name) const -> Result<uint64_t> override;
   auto read(std::string_view name, uint64_t offset, uint64_t size_max) const
       -> Result<Bytes> override;
+  /// Of a sealed file: opened once, straight to where it stays.
+  auto map(std::string_view name) const -> Result<Plaintext> override;
   auto write(std::string_view name, uint64_t offset, ByteView bytes) -> Result<> override;
   auto truncate(std::string_view name, uint64_t size) -> Result<> override;
   auto sync(std::string_view name) -> Result<> override;
@@ -63,7 +65,9 @@ class ModelFiles final : public Files {
   auto opener(std::string_view name, Layout const& layout, Part const& part) const
       -> Result<proto::SegmentOpener*>;
   auto read_part(std::string_view name, Layout const& layout, Part const& part, uint64_t offset,
-                 uint64_t size, Bytes& plain) const -> Result<>;
+                 std::span<uint8_t> out) const -> Result<>;
+  auto read_into(std::string_view name, Layout const& layout, uint64_t offset,
+                 std::span<uint8_t> out) const -> Result<>;
   auto begin(std::string_view name, ByteView bytes) -> Result<>;
   auto append_sealed(std::string_view name, uint64_t offset, ByteView bytes) -> Result<>;
   static void seal_part(Layout& layout, ByteView plain, Bytes& out);
@@ -72,6 +76,7 @@ class ModelFiles final : public Files {
 
   Files& folder_;
   KeyStore& keys_;
+  Memory& memory_;
   Form form_;
   mutable std::map<std::string, Layout, std::less<>> layouts_;
   mutable std::optional<Opened> opened_;

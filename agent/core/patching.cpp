@@ -49,6 +49,7 @@ class FolderStore final : public proto::BlockStore {
     if (!bytes && bytes.error().code != Code::not_found) return kept(bytes.error());
     if (!bytes || bytes->size() < out.size()) return not_found(name_ + " holds less");
     std::copy(bytes->begin(), bytes->end(), out.begin());
+    proto::cleanse(*bytes);
     return {};
   }
   auto write_journal(ByteView record) -> Result<> override {

@@ -3,7 +3,9 @@
 // synchronous and made from the one thread that calls Updater.
 #pragma once
 
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,41 @@
 
 namespace godwit::agent {
 
+/// The plaintext of a model for as long as it is used. Copies share it.
+class Plaintext {
+ public:
+  Plaintext() = default;  // of no bytes
+  /// `place` frees it in its own way.
+  Plaintext(std::shared_ptr<uint8_t> place, size_t size_bytes)
+      : place_(std::move(place)), size_bytes_(size_bytes), writable_(true) {}
+  Plaintext(std::shared_ptr<uint8_t const> place, size_t size_bytes)
+      : place_(std::const_pointer_cast<uint8_t>(std::move(place))), size_bytes_(size_bytes) {}
+
+  auto view() const -> ByteView { return {place_.get(), size_bytes_}; }
+  auto writable() const -> bool { return writable_; }
+  /// One more owner.
+  auto place() const -> std::shared_ptr<uint8_t> const& { return place_; }
+  /// To be filled; only of memory that is writable.
+  auto bytes() -> std::span<uint8_t> {
+    CHECK(writable_ || size_bytes_ == 0);
+    return {place_.get(), size_bytes_};
+  }
+
+ private:
+  std::shared_ptr<uint8_t> place_;
+  size_t size_bytes_ = 0;
+  bool writable_ = false;
+};
+
+/// Memory for plaintext, which the platform keeps off its disks and out of its dumps where it can,
+/// and overwrites when the last copy goes.
+class Memory {
+ public:
+  virtual ~Memory() = default;
+  /// Zeros. `internal`: there is not so much.
+  virtual auto take(uint64_t size_bytes) -> Result<Plaintext> = 0;
+};
+
 /// One flat folder of files, with the durability of POSIX and no more: what was written is durable
 /// after `sync` of the file, a name that was made, renamed or removed after `sync_folder`.
 /// Names are of [a-z0-9._-]. Files are private to the agent (mode 0600). Errors: `not_found`,
@@ -27,6 +64,8 @@ class Files {
   /// At most `size_max` bytes from `offset`; fewer only at the end of the file.
   virtual auto read(std::string_view name, uint64_t offset, uint64_t size_max) const
       -> Result<Bytes> = 0;
+  /// The whole of a file that nobody changes meanwhile, as it lies there.
+  virtual auto map(std::string_view name) const -> Result<Plaintext> = 0;
   /// Makes the file if there is none.
   virtual auto write(std::string_view name, uint64_t offset, ByteView bytes) -> Result<> = 0;
   virtual auto truncate(std::string_view name, uint64_t size) -> Result<> = 0;
@@ -88,7 +127,7 @@ class ModelRunner {
   virtual ~ModelRunner() = default;
   /// Replaces what runs as `component`. Statistics start anew and so do the inputs, at their first
   /// row: two releases are compared on the same inputs.
-  virtual auto load(ModelName const& component, Bytes model) -> Result<> = 0;
+  virtual auto load(ModelName const& component, Plaintext model) -> Result<> = 0;
   /// Nothing runs as `component` any more.
   virtual void unload(ModelName const& component) = 0;
   /// Runs at most `count_max` inferences that are due; how many ran (0: none was due yet).
@@ -147,7 +186,7 @@ class Installer {
   virtual auto read_part(ModelName const& component, Slot slot, uint64_t offset,
                          uint64_t size_max) const -> Result<Bytes> = 0;
   /// The bytes of a slot, checked against their hash. `not_found`: empty, or cannot be read back.
-  virtual auto read(ModelName const& component, Slot slot) const -> Result<Bytes> = 0;
+  virtual auto read(ModelName const& component, Slot slot) const -> Result<Plaintext> = 0;
   /// The other slot runs from now on, on trial; the one that ran is kept.
   virtual auto activate(Image const& image) -> Result<> = 0;
   /// The trial is over, the running release stays; its counter becomes the floor if it is higher.
@@ -159,6 +198,7 @@ class Installer {
 
 /// All of them; the caller owns them and they outlive the updater.
 struct Ports {
+  Memory& memory;
   Files& files;   // records, and what lies sealed by who made it
   Files& models;  // in the same folder: plaintext of models, sealed at rest (model_files.h)
   Fetcher& fetcher;

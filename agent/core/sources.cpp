@@ -32,6 +32,7 @@ auto WindowSource::read(uint64_t offset, std::span<uint8_t> out) -> Result<> {
       return *error_;
     }
     if (window->empty()) return corrupt("it reads past the end");
+    proto::cleanse(window_);
     window_ = *std::move(window);
     window_at_ = offset;
   }

@@ -19,6 +19,7 @@ class WindowSource final : public proto::ByteSource {
   using Read = std::function<Result<Bytes>(uint64_t offset, uint64_t size_max)>;
   WindowSource(Read read_range, StorageError& error)
       : read_range_(std::move(read_range)), error_(error) {}
+  ~WindowSource() override { proto::cleanse(window_); }
   auto read(uint64_t offset, std::span<uint8_t> out) -> Result<> override;
 
  private:
@@ -39,6 +40,7 @@ class SealedSource final : public proto::ByteSource {
   /// `denied` when the seal does not hold, `internal` when the file cannot be read.
   static auto open(Files const& files, Where const& where, proto::ContentKey const& key,
                    ByteView aad, StorageError& error) -> Result<std::unique_ptr<SealedSource>>;
+  ~SealedSource() override { proto::cleanse(plain_); }
   auto plain_bytes() const -> uint64_t { return opener_.plain_bytes(); }
   /// `denied` at a segment that does not hold.
   auto read(uint64_t offset, std::span<uint8_t> out) -> Result<> override;

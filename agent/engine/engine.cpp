@@ -22,22 +22,21 @@ auto info_of(proto::Tensor const& tensor) -> TensorInfo {
 }
 
 /// Memory that may be large: running out of it is an error, not the end of the process.
-struct Block {
-  static auto take(uint64_t size_bytes) -> Result<Block> {
-    Block block;
-    constexpr std::align_val_t kAlignment{kMemoryAlignment};
-    if (size_bytes <= SIZE_MAX)
-      block.bytes.reset(new (kAlignment, std::nothrow) uint8_t[static_cast<size_t>(size_bytes)]);
-    if (!block.bytes) return internal("not enough memory to run the model");
-    return block;
+auto take_memory(EngineOptions const& options, uint64_t size_bytes)
+    -> Result<std::shared_ptr<uint8_t>> {
+  constexpr std::align_val_t kAlignment{kMemoryAlignment};
+  std::shared_ptr<uint8_t> block;
+  if (size_bytes <= SIZE_MAX && options.take_memory) {
+    block = options.take_memory(static_cast<size_t>(size_bytes));
+  } else if (size_bytes <= SIZE_MAX) {
+    auto* const place = new (kAlignment, std::nothrow) uint8_t[static_cast<size_t>(size_bytes)];
+    block.reset(place,
+                [](uint8_t* bytes) { operator delete[](bytes, std::align_val_t{kAlignment}); });
   }
-  struct Free {
-    void operator()(uint8_t* block) const {
-      operator delete[](block, std::align_val_t{kMemoryAlignment});
-    }
-  };
-  std::unique_ptr<uint8_t[], Free> bytes;
-};
+  if (!block) return internal("not enough memory to run the model");
+  CHECK(reinterpret_cast<uintptr_t>(block.get()) % kMemoryAlignment == 0);
+  return block;
+}
 
 auto refused(Status status, EngineOptions const& options) -> Error {
   if (status == Status::too_large) return corrupt(to_string(status));
@@ -50,7 +49,7 @@ auto refused(Status status, EngineOptions const& options) -> Error {
 }  // namespace
 
 struct Engine::State {
-  Block block;
+  std::shared_ptr<uint8_t> block;
   size_t memory_bytes = 0;
   Program program;
   std::vector<TensorInfo> inputs;
@@ -98,9 +97,9 @@ auto Engine::load(ByteView model, EngineOptions const& options) -> Result<Engine
   auto const measured = measure(view, choice);
   if (measured.status != Status::good) return refused(measured.status, options);
   auto state = std::make_unique<State>();
-  TRY(state->block, Block::take(measured.sizes.total()));
+  TRY(state->block, take_memory(options, measured.sizes.total()));
   state->memory_bytes = static_cast<size_t>(measured.sizes.total());
-  state->program = Program(view, choice, Memory::in(state->block.bytes.get(), measured.sizes));
+  state->program = Program(view, choice, Memory::in(state->block.get(), measured.sizes));
   state->list_tensors();
   return Engine(std::move(state));
 }

@@ -4,6 +4,7 @@
 // fail.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +28,9 @@ struct TensorInfo {
 struct EngineOptions {
   /// The instruction set to use: one of path_names(); empty chooses the fastest that runs here.
   std::string_view path{};
+  /// Takes memory at a multiple of 64 that frees itself; nullptr: there is none left. The heap
+  /// unless said otherwise: it holds weights and activations.
+  std::function<std::shared_ptr<uint8_t>(size_t size_bytes)> take_memory{};
 };
 
 /// Every path that this build has, the fastest first: "portable" is the last.

@@ -138,6 +138,7 @@ auto ModelSlots::intact(ModelName const& component, int slot, Content const& con
     if (piece.empty()) return internal(file + " became shorter");
     stream.add(piece);
     offset += piece.size();
+    proto::cleanse(piece);
   }
   if (stream.finish() != content.sha256) return corrupt(file + " is damaged");
   return {};
@@ -271,11 +272,12 @@ auto ModelSlots::read_part(ModelName const& component, Slot slot, uint64_t offse
   return models_->read(found.file, offset, std::min(size_max, left));
 }
 
-auto ModelSlots::read(ModelName const& name, Slot slot) const -> Result<Bytes> {
+auto ModelSlots::read(ModelName const& name, Slot slot) const -> Result<Plaintext> {
   TRY(auto const found, held(name, slot));
-  TRY(auto bytes, models_->read(found.file, 0, found.content.length));
-  if (proto::sha256(bytes) != found.content.sha256) return corrupt(found.file + " is damaged");
-  return bytes;
+  TRY(auto plain, models_->map(found.file));
+  if (proto::sha256(plain.view()) != found.content.sha256)
+    return corrupt(found.file + " is damaged");
+  return plain;
 }
 
 auto ModelSlots::activate(Image const& image) -> Result<> {

@@ -31,7 +31,7 @@ class ModelSlots : public Installer {
   auto length(ModelName const& component, Slot slot) const -> Result<uint64_t> override;
   auto read_part(ModelName const& component, Slot slot, uint64_t offset, uint64_t size_max) const
       -> Result<Bytes> override;
-  auto read(ModelName const& component, Slot slot) const -> Result<Bytes> override;
+  auto read(ModelName const& component, Slot slot) const -> Result<Plaintext> override;
   auto activate(Image const& image) -> Result<> override;
   auto confirm(Image const& image) -> Result<> override;
   auto restore(Image const& image) -> Result<> override;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -30,6 +31,22 @@ auto checked(std::string_view name) -> Result<std::string> {
       !std::all_of(name.begin(), name.end(), allowed))
     return invalid("not a file's name: " + std::string(name.substr(0, kNameMax)));
   return std::string(name);
+}
+
+auto map_whole(FileDescriptor const& fd, std::string_view name, size_t bytes_max)
+    -> Result<Plaintext> {
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) return failure(name);
+  auto const size = static_cast<size_t>(status.st_size);
+  if (size > bytes_max)
+    return invalid(std::string(name) + " is longer than " + std::to_string(bytes_max) + " bytes");
+  if (size == 0) return Plaintext();
+  void* const place = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
+  if (place == MAP_FAILED) return failure(name);
+  return Plaintext(
+      std::shared_ptr<uint8_t const>(static_cast<uint8_t const*>(place),
+                                     [place, size](uint8_t const*) { ::munmap(place, size); }),
+      size);
 }
 
 auto make_folders(std::string const& folder) -> Result<> {
@@ -91,6 +108,11 @@ auto FileStore::read(std::string_view name, uint64_t offset, uint64_t size_max) 
   return bytes;
 }
 
+auto FileStore::map(std::string_view name) const -> Result<Plaintext> {
+  TRY(auto const fd, open_file(name, O_RDONLY));
+  return map_whole(fd, name, SIZE_MAX);
+}
+
 auto FileStore::write(std::string_view name, uint64_t offset, ByteView bytes) -> Result<> {
   TRY(auto const fd, open_file(name, O_WRONLY | O_CREAT));
   size_t done = 0;
@@ -149,6 +171,12 @@ auto read_file(std::string const& path, size_t bytes_max) -> Result<std::string>
       return invalid(path + " is longer than " + std::to_string(bytes_max) + " bytes");
     if (count == 0) return text;
   }
+}
+
+auto map_file(std::string const& path, size_t bytes_max) -> Result<Plaintext> {
+  FileDescriptor const fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  if (!fd) return failure(path);
+  return map_whole(fd, path, bytes_max);
 }
 
 }  // namespace godwit::agent

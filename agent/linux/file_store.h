@@ -17,6 +17,7 @@ class FileStore : public Files {
   auto size(std::string_view name) const -> Result<uint64_t> override;
   auto read(std::string_view name, uint64_t offset, uint64_t size_max) const
       -> Result<Bytes> override;
+  auto map(std::string_view name) const -> Result<Plaintext> override;
   auto write(std::string_view name, uint64_t offset, ByteView bytes) -> Result<> override;
   auto truncate(std::string_view name, uint64_t size) -> Result<> override;
   auto sync(std::string_view name) -> Result<> override;
@@ -34,5 +35,7 @@ class FileStore : public Files {
 /// The whole of a file that is not in a FileStore (configuration, delivered roots); `invalid` past
 /// `bytes_max`.
 auto read_file(std::string const& path, size_t bytes_max) -> Result<std::string>;
+/// The same, as it lies there.
+auto map_file(std::string const& path, size_t bytes_max) -> Result<Plaintext>;
 
 }  // namespace godwit::agent

@@ -14,25 +14,65 @@
 #include <string>
 
 #include "agent/linux/file_descriptor.h"
+#include "proto/trust/digest.h"
 
 namespace godwit::agent {
 namespace {
 
-/// The model in memory that a child can open by name and nobody else can change.
-auto sealed_memory(ByteView model) -> Result<FileDescriptor> {
-  FileDescriptor fd(::memfd_create("model", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!fd) return from_errno(errno, "memfd_create");
-  size_t done = 0;
-  while (done < model.size()) {
-    auto const count = ::write(fd.get(), model.data() + done, model.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return from_errno(errno, "the self-test's copy of the model");
-    done += static_cast<size_t>(count);
+/// The model in memory that a child can open by name and nobody else can change: locked, not
+/// dumped and overwritten at the end, as where it came from.
+class SharedCopy {
+ public:
+  static auto make(ByteView model) -> Result<SharedCopy> {
+    SharedCopy copy;
+    copy.fd_ = FileDescriptor(::memfd_create("model", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    if (!copy.fd_) return from_errno(errno, "memfd_create");
+    if (::ftruncate(copy.fd_.get(), static_cast<off_t>(model.size())) != 0)
+      return from_errno(errno, "the self-test's copy of the model");
+    if (!model.empty()) {
+      TRY_VOID(copy.fill(model));
+    }
+    // The mapping here stays writable, so that it can be overwritten.
+    constexpr int kFutureWrites = 0x0010;  // F_SEAL_FUTURE_WRITE, since Linux 5.1
+    int const size_seals = F_SEAL_SHRINK | F_SEAL_GROW;
+    if (::fcntl(copy.fd_.get(), F_ADD_SEALS, size_seals | kFutureWrites) != 0 &&
+        ::fcntl(copy.fd_.get(), F_ADD_SEALS, size_seals) != 0)
+      return from_errno(errno, "sealing the self-test's copy");
+    return copy;
   }
-  if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
-    return from_errno(errno, "sealing the self-test's copy");
-  return fd;
-}
+  SharedCopy(SharedCopy&& other) noexcept
+      : fd_(std::move(other.fd_)), place_(std::exchange(other.place_, {})) {}
+  ~SharedCopy() {
+    if (place_.empty()) return;
+    proto::cleanse(place_);
+    ::munmap(place_.data(), place_.size());
+  }
+  auto get() const -> int { return fd_.get(); }
+
+ private:
+  SharedCopy() = default;
+  auto fill(ByteView model) -> Result<> {
+    void* const place =
+        ::mmap(nullptr, model.size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd_.get(), 0);
+    if (place == MAP_FAILED) return from_errno(errno, "the self-test's copy of the model");
+    place_ = {static_cast<uint8_t*>(place), model.size()};
+    ::madvise(place, model.size(), MADV_DONTDUMP);
+    ::mlock(place, model.size());  // where it may; ModelMemory has said so otherwise
+    // Written through the descriptor: where there is no memory left that is an error, no signal.
+    size_t done = 0;
+    while (done < model.size()) {
+      auto const count =
+          ::pwrite(fd_.get(), model.data() + done, model.size() - done, static_cast<off_t>(done));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return from_errno(errno, "the self-test's copy of the model");
+      done += static_cast<size_t>(count);
+    }
+    return {};
+  }
+
+  FileDescriptor fd_;
+  std::span<uint8_t> place_;
+};
 
 /// Waits for the child's end; kills it when the time is up.
 auto wait_for(pid_t child, int64_t milliseconds) -> Result<int> {
@@ -57,7 +97,7 @@ auto wait_for(pid_t child, int64_t milliseconds) -> Result<int> {
 }  // namespace
 
 auto SelfTestChild::run(ByteView model) -> Result<> {
-  TRY(auto const memory, sealed_memory(model));
+  TRY(auto const memory, SharedCopy::make(model));
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   constexpr int kModelFd = 3;

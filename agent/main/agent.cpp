@@ -9,6 +9,7 @@
 #include "agent/linux/enrol.h"
 #include "agent/linux/file_keys.h"
 #include "agent/linux/https_fetcher.h"
+#include "agent/linux/model_memory.h"
 #include "agent/linux/mqtt_link.h"
 #include "agent/linux/self_test_child.h"
 #include "agent/linux/system_clock.h"
@@ -98,6 +99,15 @@ class StatusFile {
   std::string last_;
   int64_t next_ms_ = 0;
 };
+
+/// What an engine holds is as secret as the model.
+auto with_memory(engine::EngineOptions options, ModelMemory& memory) -> engine::EngineOptions {
+  options.take_memory = [&memory](size_t size_bytes) -> std::shared_ptr<uint8_t> {
+    auto taken = memory.take(size_bytes);
+    return taken ? taken->place() : nullptr;
+  };
+  return options;
+}
 
 /// What earlier starts left at rest, in the form of this one.
 void settle_storage(ModelFiles& models, ModelSlots const& slots, FileKeys const& keys) {
@@ -201,16 +211,20 @@ auto run_agent(AgentConfig const& config, engine::EngineOptions const& options, 
   TRY(auto client, HttpsClient::open(std::move(origin), tls_files(config), {}, stop_fd));
   HttpsFetcher fetcher(std::move(client));
   TRY(auto keys, FileKeys::open(identity, endpoints.device));
-  ModelFiles models(files, keys,
+  // What lies sealed is to stay secret in memory too.
+  if (config.encrypt_at_rest) forbid_dumps();
+  ModelMemory memory(config.encrypt_at_rest);
+  ModelFiles models(files, keys, memory,
                     config.encrypt_at_rest ? ModelFiles::Form::sealed : ModelFiles::Form::plain);
+  auto const engine_options = with_memory(options, memory);
   TRY(auto slots, ModelSlots::open(files, models, [&](ByteView model) -> Result<> {
-        auto engine = engine::Engine::load(model, options);
+        auto engine = engine::Engine::load(model, engine_options);
         return engine ? Result<>() : std::move(engine).error();
       }));
   settle_storage(models, slots, keys);
   SystemClock clock;
   SelfTestChild self_test({});
-  ReplayRunner runner(config.replay, options);
+  ReplayRunner runner(config.replay, engine_options, memory);
 
   // The link's will needs the epoch, which the updater counts at its start: it talks through this.
   struct LateLink : Link {
@@ -227,7 +241,7 @@ auto run_agent(AgentConfig const& config, engine::EngineOptions const& options, 
               .poll_interval_ms = config.poll_interval_ms,
               .report_interval_ms = config.report_interval_ms};
   Updater updater(std::move(core),
-                  {files, models, fetcher, late, clock, keys, self_test, runner, slots});
+                  {memory, files, models, fetcher, late, clock, keys, self_test, runner, slots});
   TRY_VOID(updater.start());
   TRY(late.link, MqttLink::open({endpoints.device, endpoints.mqtt_host, endpoints.mqtt_port,
                                  tls_files(config), updater.will()}));

@@ -9,6 +9,7 @@
 
 #include "agent/engine/engine.h"
 #include "agent/linux/file_store.h"
+#include "agent/linux/model_memory.h"
 #include "agent/linux/self_test_child.h"
 #include "agent/main/agent.h"
 #include "proto/base/limits.h"
@@ -75,9 +76,11 @@ auto self_test(char const* path) -> int {
     rlimit const no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
   }
-  auto const model = read_file(path, limits::kModelBytesMax);
+  // The agent's shared copy is used where it lies; any other file likewise.
+  auto const model = map_file(path, limits::kModelBytesMax);
   if (!model) return fail(model.error());
-  auto const checked = engine::check_golden(as_bytes(*model), engine_options());
+  forbid_dumps();
+  auto const checked = engine::check_golden(model->view(), engine_options());
   if (checked) return kSelfTestGood;
   // Only what was compared may be called different: there may not have been the memory to run.
   if (checked.error().code != Code::corrupt) return fail(checked.error());

@@ -1,8 +1,5 @@
 #include "agent/main/replay_runner.h"
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include "agent/linux/file_store.h"
 
 namespace godwit::agent {
@@ -12,27 +9,15 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr size_t kInputsBytesMax = 256u << 20;
 constexpr size_t kClassesMax = 1024;  // as many as Health::outputs may carry
 
-/// Whole pages that the engine has packed and reads no more go back to the system.
-void give_back(std::vector<ByteView> const& unread) {
-  auto const page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  for (auto const& bytes : unread) {
-    auto const begin = (reinterpret_cast<uintptr_t>(bytes.data()) + page - 1) / page * page;
-    auto const end = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size()) / page * page;
-    // Memory that stays is no error.
-    if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-  }
-}
-
 }  // namespace
 
-auto ReplayRunner::load(ModelName const& component, Bytes model) -> Result<> {
+auto ReplayRunner::load(ModelName const& component, Plaintext model) -> Result<> {
   auto before = running_.extract(component);
   // One that remembers nothing makes room before the next is loaded.
   if (!before.empty() && before.mapped().engine.state_bytes() == 0) before = {};
-  auto kept = std::make_unique<Bytes>(std::move(model));
-  TRY(auto engine, engine::Engine::load(*kept, options_));
-  give_back(engine.unread());
-  Running running{std::move(kept), std::move(engine), {}, {}, {}, 0, 0, SteadyClock::now(), {}};
+  TRY(auto engine, engine::Engine::load(model.view(), options_));
+  for (auto const& packed : engine.unread()) memory_.give_back(model, packed);
+  Running running{std::move(model), std::move(engine), {}, {}, {}, 0, 0, SteadyClock::now(), {}};
   // A release that remembers the same things goes on where the one before was.
   if (!before.empty()) running.engine.take_state(before.mapped().engine);
   running.output.resize(running.engine.output_bytes());

@@ -7,23 +7,26 @@
 #include "agent/core/ports.h"
 #include "agent/engine/engine.h"
 #include "agent/linux/config.h"
+#include "agent/linux/model_memory.h"
 
 namespace godwit::agent {
 
 class ReplayRunner : public ModelRunner {
  public:
-  ReplayRunner(std::map<ModelName, ReplayConfig> sources, engine::EngineOptions const& options)
-      : sources_(std::move(sources)), options_(options) {}
+  /// `memory` outlives it.
+  ReplayRunner(std::map<ModelName, ReplayConfig> sources, engine::EngineOptions options,
+               ModelMemory& memory)
+      : sources_(std::move(sources)), options_(std::move(options)), memory_(memory) {}
 
   /// A component without a source is loaded and never has an inference due.
-  auto load(ModelName const& component, Bytes model) -> Result<> override;
+  auto load(ModelName const& component, Plaintext model) -> Result<> override;
   void unload(ModelName const& component) override { running_.erase(component); }
   auto run(ModelName const& component, uint32_t count_max) -> Result<uint32_t> override;
   auto health(ModelName const& component) const -> proto::Health override;
 
  private:
   struct Running {
-    std::unique_ptr<Bytes> model;  // the engine borrows it
+    Plaintext model;  // the engine borrows it
     engine::Engine engine;
     Bytes inputs;
     Bytes labels;
@@ -37,6 +40,7 @@ class ReplayRunner : public ModelRunner {
 
   std::map<ModelName, ReplayConfig> sources_;
   engine::EngineOptions options_;
+  ModelMemory& memory_;
   std::map<ModelName, Running> running_;
 };
 

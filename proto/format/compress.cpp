@@ -19,14 +19,20 @@ auto compress(ByteView plain) -> Bytes {
 }
 
 auto decompress(ByteView compressed, uint64_t plain_length) -> Result<Bytes> {
-  // The frame's own idea of its length is not trusted: the buffer bounds what is written.
   Bytes out(plain_length);
-  size_t const size = ZSTD_decompress(out.data(), out.size(), compressed.data(), compressed.size());
-  if (ZSTD_isError(size)) return corrupt(std::string("zstd: ") + ZSTD_getErrorName(size));
-  if (size != plain_length)
-    return corrupt("zstd: " + std::to_string(size) + " bytes instead of " +
-                   std::to_string(plain_length));
+  TRY_VOID(decompress_into(compressed, out));
   return out;
+}
+
+auto decompress_into(ByteView compressed, std::span<uint8_t> plain) -> Result<> {
+  // The frame's own idea of its length is not trusted: the buffer bounds what is written.
+  size_t const size =
+      ZSTD_decompress(plain.data(), plain.size(), compressed.data(), compressed.size());
+  if (ZSTD_isError(size)) return corrupt(std::string("zstd: ") + ZSTD_getErrorName(size));
+  if (size != plain.size())
+    return corrupt("zstd: " + std::to_string(size) + " bytes instead of " +
+                   std::to_string(plain.size()));
+  return {};
 }
 
 }  // namespace godwit::proto

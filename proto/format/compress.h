@@ -10,5 +10,7 @@ auto compress(ByteView plain) -> Bytes;
 /// Exactly `plain_length` bytes, which the caller has from signed metadata; `corrupt` for anything
 /// else, without ever producing more.
 auto decompress(ByteView compressed, uint64_t plain_length) -> Result<Bytes>;
+/// The same, into memory of that length.
+auto decompress_into(ByteView compressed, std::span<uint8_t> plain) -> Result<>;
 
 }  // namespace godwit::proto

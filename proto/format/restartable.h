@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "proto/format/container_reader.h"
+#include "proto/trust/digest.h"
 
 namespace godwit::proto {
 
@@ -62,6 +63,10 @@ class RestartableApply {
   auto step() -> Result<>;
   /// Reads the new file back: `corrupt` when it is not the one that the patch names.
   auto finish() -> Result<>;
+
+  ~RestartableApply() { cleanse(made_); }
+  RestartableApply(RestartableApply&&) = default;
+  auto operator=(RestartableApply&&) -> RestartableApply& = default;
 
  private:
   RestartableApply(Sources const& sources, BlockStore& store, ContainerReader reader)

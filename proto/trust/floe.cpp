@@ -103,16 +103,31 @@ void FloeMessage::seal_segment(uint64_t position, bool final, ByteView plain, By
   cipher(position).seal(nonce, segment_aad(position, final), plain, out);
 }
 
-auto FloeMessage::open_segment(uint64_t position, bool final, ByteView segment, Bytes& out)
-    -> Result<> {
+auto FloeMessage::check_length(uint64_t position, bool final, ByteView segment) const -> Result<> {
   bool const fits =
       final ? segment.size() >= kFloeOverheadBytes && segment.size() <= parameters_.segment_bytes &&
                   length_of(segment) == segment.size()
             : segment.size() == parameters_.segment_bytes && length_of(segment) == kFloeNotFinal;
   if (!fits || position >= kSegmentsMax) return denied("a sealed segment of the wrong length");
+  return {};
+}
+
+auto FloeMessage::open_segment(uint64_t position, bool final, ByteView segment, Bytes& out)
+    -> Result<> {
+  TRY_VOID(check_length(position, final, segment));
+  size_t const start = out.size();
+  out.resize(start + segment.size() - kFloeOverheadBytes);
+  auto opened = open_segment_into(position, final, segment, std::span(out).subspan(start));
+  if (!opened) out.resize(start);
+  return opened;
+}
+
+auto FloeMessage::open_segment_into(uint64_t position, bool final, ByteView segment,
+                                    std::span<uint8_t> out) -> Result<> {
+  TRY_VOID(check_length(position, final, segment));
   return cipher(position)
-      .open(segment.subspan(4, AesGcm::kNonceBytes), segment_aad(position, final),
-            segment.subspan(4 + AesGcm::kNonceBytes), out)
+      .open_into(segment.subspan(4, AesGcm::kNonceBytes), segment_aad(position, final),
+                 segment.subspan(4 + AesGcm::kNonceBytes), out)
       .within("sealed segment " + std::to_string(position));
 }
 

@@ -31,9 +31,13 @@ class FloeMessage {
   auto segment_bytes() const -> size_t { return parameters_.segment_bytes; }
   void seal_segment(uint64_t position, bool final, ByteView plain, Bytes& out);
   auto open_segment(uint64_t position, bool final, ByteView segment, Bytes& out) -> Result<>;
+  /// Fills `out`, which has the length of the segment's plaintext.
+  auto open_segment_into(uint64_t position, bool final, ByteView segment, std::span<uint8_t> out)
+      -> Result<>;
 
  private:
   FloeMessage(FloeParameters const& parameters, Secret const& key, ByteView aad, ByteView iv);
+  auto check_length(uint64_t position, bool final, ByteView segment) const -> Result<>;
   auto derive(ByteView key, ByteView purpose, size_t length) const -> Bytes;
   auto cipher(uint64_t position) -> AesGcm&;
 

@@ -86,20 +86,28 @@ void AesGcm::seal(ByteView nonce, ByteView aad, ByteView plain, Bytes& out) {
 
 auto AesGcm::open(ByteView nonce, ByteView aad, ByteView sealed, Bytes& out) -> Result<> {
   if (sealed.size() < kTagBytes) return denied("shorter than its tag");
+  size_t const start = out.size();
+  out.resize(start + sealed.size() - kTagBytes);
+  auto opened = open_into(nonce, aad, sealed, std::span(out).subspan(start));
+  if (!opened) out.resize(start);
+  return opened;
+}
+
+auto AesGcm::open_into(ByteView nonce, ByteView aad, ByteView sealed, std::span<uint8_t> out)
+    -> Result<> {
+  if (sealed.size() < kTagBytes) return denied("shorter than its tag");
   auto* context = state_->context.get();
   auto const cipher = sealed.first(sealed.size() - kTagBytes);
+  CHECK(out.size() == cipher.size());
   std::array<uint8_t, kTagBytes> tag;
   std::copy(sealed.end() - kTagBytes, sealed.end(), tag.begin());
-  size_t const start = out.size();
-  out.resize(start + cipher.size());
   int written = 0;
   state_->start(nonce, aad, 0);
-  state_->update(cipher, out.data() + start);
+  state_->update(cipher, out.data());
   CHECK(EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kTagBytes, tag.data()) == 1);
   uint8_t end[16];
   if (EVP_CipherFinal_ex(context, end, &written) == 1) return {};
-  cleanse(std::span(out).subspan(start));
-  out.resize(start);
+  cleanse(out);
   return forget(denied("the tag does not hold"));
 }
 

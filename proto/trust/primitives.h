@@ -29,6 +29,8 @@ class AesGcm {
   void seal(ByteView nonce, ByteView aad, ByteView plain, Bytes& out);
   /// Appends the plaintext; `denied`, and nothing appended, when the tag does not hold.
   auto open(ByteView nonce, ByteView aad, ByteView sealed, Bytes& out) -> Result<>;
+  /// Fills `out`, which is shorter than `sealed` by the tag; with zeros when the tag does not hold.
+  auto open_into(ByteView nonce, ByteView aad, ByteView sealed, std::span<uint8_t> out) -> Result<>;
 
  private:
   struct State;

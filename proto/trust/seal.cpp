@@ -63,7 +63,8 @@ auto SegmentOpener::operator=(SegmentOpener&&) noexcept -> SegmentOpener& = defa
 
 auto SegmentOpener::open(ContentKey const& key, ByteView aad, ByteView header,
                          uint64_t sealed_bytes) -> Result<SegmentOpener> {
-  static_assert(kSealedHeaderBytes == kFloeHeaderBytes);
+  static_assert(kSealedHeaderBytes == kFloeHeaderBytes &&
+                kSealedOverheadBytes == kFloeOverheadBytes);
   TRY(auto message, FloeMessage::open(kParameters, secret_of(key), aad, header));
   if (sealed_bytes < kFloeHeaderBytes + kFloeOverheadBytes)
     return denied("the sealed bytes end before the final segment");
@@ -101,6 +102,12 @@ auto SegmentOpener::open_segment(Segment const& segment, ByteView sealed, Bytes&
     -> Result<> {
   return state_->message.open_segment(segment.number, segment.number + 1 == state_->segments,
                                       sealed, plain);
+}
+
+auto SegmentOpener::open_segment_into(Segment const& segment, ByteView sealed,
+                                      std::span<uint8_t> plain) -> Result<> {
+  return state_->message.open_segment_into(segment.number, segment.number + 1 == state_->segments,
+                                           sealed, plain);
 }
 
 struct Sealer::State {

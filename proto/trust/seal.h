@@ -48,6 +48,10 @@ class Unsealer {
   std::unique_ptr<State> state_;
 };
 
+constexpr size_t kSealedHeaderBytes = 74;
+constexpr size_t kSealedSegmentBytes = 4096;
+constexpr size_t kSealedOverheadBytes = 32;  // of a segment
+
 /// Random access: opens single segments of sealed bytes whose whole length is known. What is read
 /// so is what was sealed, piece by piece; that nothing was cut off the length says.
 class SegmentOpener {
@@ -67,6 +71,7 @@ class SegmentOpener {
     uint64_t sealed_offset = 0;
     uint64_t sealed_bytes = 0;
     uint64_t plain_offset = 0;
+    auto plain_bytes() const -> uint64_t { return sealed_bytes - kSealedOverheadBytes; }
   };
   /// Counted from 0, below segments().
   auto segment(uint64_t number) const -> Segment;
@@ -74,14 +79,15 @@ class SegmentOpener {
   auto segment_at(uint64_t plain_offset) const -> Segment;
   /// Appends its plaintext; `denied` when it does not hold.
   auto open_segment(Segment const& segment, ByteView sealed, Bytes& plain) -> Result<>;
+  /// Fills `plain`, which has the segment's length.
+  auto open_segment_into(Segment const& segment, ByteView sealed, std::span<uint8_t> plain)
+      -> Result<>;
 
  private:
   struct State;
   explicit SegmentOpener(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
-constexpr size_t kSealedHeaderBytes = 74;
-constexpr size_t kSealedSegmentBytes = 4096;
 
 class Sealer {
  public:

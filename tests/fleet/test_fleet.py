@@ -1,6 +1,9 @@
 """Real processes under one roof: a fleet is rolled forward while server, broker, database and agents are killed."""
 
 import json
+import os
+import pathlib
+import re
 import signal
 import subprocess
 import unittest
@@ -21,6 +24,18 @@ class Fleet(Installation):
             # The file may still tell of the second before.
             wait_until(f"end of the attempt in the status of {name}",
                        lambda name=name: self.own_word(name).get("attempt", {}).get("state") == "succeeded")
+            self.in_locked_memory(name)
+
+    def in_locked_memory(self, name):
+        """What a running agent opened is neither dumped nor, where it may lock memory, swapped."""
+        try:
+            mappings = pathlib.Path(f"/proc/{self.fleet.agents[name].pid()}/smaps").read_text().split("VmFlags:")
+        except PermissionError:  # as it should be: only the superuser looks into an agent
+            self.assertNotEqual(os.geteuid(), 0)
+            return
+        secret = [facts for facts, flags in zip(mappings, mappings[1:]) if " dd" in flags.splitlines()[0]]
+        self.assertTrue(secret)
+        self.assertGreater(sum(int(re.search(r"Locked: +(\d+) kB", facts)[1]) for facts in secret), 0)
 
     def test_1_server_killed(self):
         version = self.publish("ic-2")

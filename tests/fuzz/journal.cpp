@@ -27,7 +27,7 @@ void check_slots(std::string_view text) {
     auto const standing = slots->begin(component);
     auto const running = slots->read(component, Slot::running);
     // An empty model of length 0 may be named: nothing else can be intact here.
-    if (standing && running) CHECK(running->empty());
+    if (standing && running) CHECK(running->view().empty());
     CHECK(ModelSlots::open(files, files, [](ByteView) -> Result<> { return {}; }));
   }
 }

@@ -8,6 +8,16 @@
 
 namespace godwit::agent {
 
+class HeapMemory : public Memory {
+ public:
+  auto take(uint64_t size_bytes) -> Result<Plaintext> override {
+    auto const size = static_cast<size_t>(size_bytes);
+    return Plaintext(
+        std::shared_ptr<uint8_t>(new uint8_t[size](), [](uint8_t* place) { delete[] place; }),
+        size);
+  }
+};
+
 class MemoryFiles : public Files {
  public:
   MemoryFiles(std::string const& name, ByteView content) {
@@ -26,6 +36,12 @@ class MemoryFiles : public Files {
     auto const end = std::min<uint64_t>(found->second.size() - begin, size_max) + begin;
     return Bytes(found->second.begin() + static_cast<ptrdiff_t>(begin),
                  found->second.begin() + static_cast<ptrdiff_t>(end));
+  }
+  auto map(std::string_view name) const -> Result<Plaintext> override {
+    TRY(auto const content, read(name, 0, UINT64_MAX));
+    TRY(auto plain, HeapMemory().take(content.size()));
+    std::copy(content.begin(), content.end(), plain.bytes().begin());
+    return plain;
   }
   auto write(std::string_view name, uint64_t offset, ByteView bytes) -> Result<> override {
     auto& file = files_[std::string(name)];

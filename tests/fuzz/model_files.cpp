@@ -36,25 +36,29 @@ void check_writing(ModelFiles& files) {
 
 extern "C" int LLVMFuzzerTestOneInput(uint8_t const* data, size_t size) {
   AnyKey keys;
+  HeapMemory memory;
   MemoryFiles folder(kFile, {data, size});
-  ModelFiles sealed(folder, keys, ModelFiles::Form::sealed);
+  ModelFiles sealed(folder, keys, memory, ModelFiles::Form::sealed);
   auto const bytes = sealed.size(kFile);
   auto const whole = sealed.read(kFile, 0, kAll);
   if (whole) CHECK(bytes && whole->size() == *bytes && whole->size() <= size);
+  auto const mapped = sealed.map(kFile);
+  CHECK(bool(mapped) == bool(whole));
+  if (whole) CHECK(std::equal(whole->begin(), whole->end(), mapped->view().begin()));
   for (uint64_t offset : {uint64_t{1}, uint64_t{4063}, uint64_t{size / 2}}) {
     auto const part = sealed.read(kFile, offset, 5000);
     if (whole && part && offset < whole->size())
       CHECK(
           std::equal(part->begin(), part->end(), whole->begin() + static_cast<ptrdiff_t>(offset)));
   }
-  ModelFiles plain(folder, keys, ModelFiles::Form::plain);
+  ModelFiles plain(folder, keys, memory, ModelFiles::Form::plain);
   auto const converted = plain.convert(kFile);
   CHECK(whole || !converted || !*converted);
   if (whole) {
     auto const again = plain.read(kFile, 0, kAll);
     CHECK(again && *again == *whole);
   }
-  ModelFiles after(folder, keys, ModelFiles::Form::sealed);
+  ModelFiles after(folder, keys, memory, ModelFiles::Form::sealed);
   check_writing(after);
   return 0;
 }

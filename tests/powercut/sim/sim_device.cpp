@@ -25,7 +25,7 @@ auto check_model(ByteView model) -> Result<> {
 World::World() : server(device_id(), device_key.public_bytes()) {}
 
 SimDevice::SimDevice(World& world)
-    : world_(world), keys_(world), models_(world.files, keys_, world.form) {}
+    : world_(world), keys_(world), models_(world.files, keys_, memory_, world.form) {}
 
 auto SimDevice::start() -> Result<> {
   TRY(auto slots, ModelSlots::open(world_.files, models_, check_model));
@@ -37,8 +37,9 @@ auto SimDevice::start() -> Result<> {
                 .image_root = world_.server.image_root(),
                 .director_root = world_.server.director_root(),
                 .trial_ms_max = 60'000};
-  updater_.emplace(std::move(config), Ports{world_.files, models_, world_.server, world_.server,
-                                            world_.clock, keys_, *this, *this, *slots_});
+  updater_.emplace(std::move(config),
+                   Ports{memory_, world_.files, models_, world_.server, world_.server, world_.clock,
+                         keys_, *this, *this, *slots_});
   TRY_VOID(updater_->start());
   updater_->on_connected();
   return {};
@@ -73,8 +74,8 @@ auto SimDevice::run(ByteView model) -> Result<> {
   return {};
 }
 
-auto SimDevice::load(ModelName const&, Bytes model) -> Result<> {
-  running_ = std::move(model);
+auto SimDevice::load(ModelName const&, Plaintext model) -> Result<> {
+  running_.assign(model.view().begin(), model.view().end());
   health_ = {};
   health_.labelled = health_.correct = 0;
   health_.outputs.assign(10, 0);
@@ -120,7 +121,7 @@ auto run_to_end(World& world) -> Outcome {
   return Outcome::stuck;
 }
 
-SlotsOf::SlotsOf(World& world) : keys_(world), models_(world.files, keys_, world.form) {
+SlotsOf::SlotsOf(World& world) : keys_(world), models_(world.files, keys_, memory_, world.form) {
   auto slots = ModelSlots::open(world.files, models_, check_model);
   CHECK(slots);
   slots_ = *std::move(slots);

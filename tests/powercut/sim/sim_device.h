@@ -58,13 +58,14 @@ class SimDevice : private SelfTest, private ModelRunner {
 
  private:
   auto run(ByteView model) -> Result<> override;
-  auto load(ModelName const& component, Bytes model) -> Result<> override;
+  auto load(ModelName const& component, Plaintext model) -> Result<> override;
   void unload(ModelName const& component) override;
   auto run(ModelName const& component, uint32_t count_max) -> Result<uint32_t> override;
   auto health(ModelName const& component) const -> proto::Health override;
 
   World& world_;
   SimKeys keys_;
+  SimMemory memory_;
   ModelFiles models_;
   std::optional<ModelSlots> slots_;
   std::optional<Updater> updater_;
@@ -84,6 +85,7 @@ class SlotsOf {
 
  private:
   SimKeys keys_;
+  SimMemory memory_;
   ModelFiles models_;
   std::optional<ModelSlots> slots_;
 };

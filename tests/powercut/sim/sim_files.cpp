@@ -4,6 +4,12 @@
 
 namespace godwit::agent::sim {
 
+auto SimMemory::take(uint64_t size_bytes) -> Result<Plaintext> {
+  auto const size = static_cast<size_t>(size_bytes);
+  return Plaintext(
+      std::shared_ptr<uint8_t>(new uint8_t[size](), [](uint8_t* place) { delete[] place; }), size);
+}
+
 auto to_string(Loss loss) -> char const* {
   switch (loss) {
     case Loss::all:
@@ -86,6 +92,13 @@ auto SimFiles::read(std::string_view name, uint64_t offset, uint64_t size_max) c
   auto const end = begin + std::min<uint64_t>(size_max, bytes.size() - begin);
   return Bytes(bytes.begin() + static_cast<ptrdiff_t>(begin),
                bytes.begin() + static_cast<ptrdiff_t>(end));
+}
+
+auto SimFiles::map(std::string_view name) const -> Result<Plaintext> {
+  TRY(auto const bytes, read(name, 0, UINT64_MAX));
+  TRY(auto plain, SimMemory().take(bytes.size()));
+  std::copy(bytes.begin(), bytes.end(), plain.bytes().begin());
+  return plain;
 }
 
 auto SimFiles::write(std::string_view name, uint64_t offset, ByteView bytes) -> Result<> {

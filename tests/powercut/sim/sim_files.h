@@ -18,6 +18,12 @@ enum class Loss {
 constexpr Loss kLosses[] = {Loss::all, Loss::none, Loss::torn, Loss::names_kept};
 auto to_string(Loss loss) -> char const*;
 
+/// Of the heap.
+class SimMemory : public Memory {
+ public:
+  auto take(uint64_t size_bytes) -> Result<Plaintext> override;
+};
+
 class SimFiles : public Files {
  public:
   /// Power goes at the n-th changing operation from now (1: the next one); 0: never.
@@ -39,6 +45,7 @@ class SimFiles : public Files {
   auto size(std::string_view name) const -> Result<uint64_t> override;
   auto read(std::string_view name, uint64_t offset, uint64_t size_max) const
       -> Result<Bytes> override;
+  auto map(std::string_view name) const -> Result<Plaintext> override;
   auto write(std::string_view name, uint64_t offset, ByteView bytes) -> Result<> override;
   auto truncate(std::string_view name, uint64_t size) -> Result<> override;
   auto sync(std::string_view name) -> Result<> override;

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "agent/core/model_files.h"
+#include "agent/linux/model_memory.h"
 #include "tests/support/process.h"
 
 namespace godwit::agent {
@@ -60,12 +61,13 @@ TEST_F(FileKeysTest, ModelsInAFolderAreSealedUnderIt) {
   auto keys = open();
   ASSERT_TRUE(keys);
   auto const text = std::string(5000, 'w');
-  ModelFiles models(*identity, *keys, ModelFiles::Form::sealed);
+  ModelMemory memory(true);
+  ModelFiles models(*identity, *keys, memory, ModelFiles::Form::sealed);
   ASSERT_TRUE(models.write("slot.ic.a", 0, as_bytes(text)));
   ASSERT_TRUE(models.sync("slot.ic.a"));
   auto again = open();
   ASSERT_TRUE(again);
-  ModelFiles const read(*identity, *again, ModelFiles::Form::sealed);
+  ModelFiles const read(*identity, *again, memory, ModelFiles::Form::sealed);
   EXPECT_EQ(as_text(*read.read("slot.ic.a", 0, 10'000)), text);
   auto const stored = *identity->read("slot.ic.a", 0, 10'000);
   EXPECT_EQ(as_text(stored).find("wwww"), std::string::npos);

@@ -35,15 +35,16 @@ class ModelFilesTest : public testing::Test {
   }
   /// As after a start.
   auto read(Form form = Form::sealed) -> Result<Bytes> {
-    ModelFiles files(world.files, keys, form);
+    ModelFiles files(world.files, keys, memory, form);
     return files.read(kFile, 0, 1 << 20);
   }
   auto stored() -> Bytes { return *world.files.read(kFile, 0, 1 << 20); }
 
   World world;
   SimKeys keys{world};
-  ModelFiles sealed{world.files, keys, Form::sealed};
-  ModelFiles plain{world.files, keys, Form::plain};
+  SimMemory memory;
+  ModelFiles sealed{world.files, keys, memory, Form::sealed};
+  ModelFiles plain{world.files, keys, memory, Form::plain};
 };
 
 TEST_F(ModelFilesTest, EveryRangeIsWhatWasWritten) {
@@ -61,6 +62,9 @@ TEST_F(ModelFilesTest, EveryRangeIsWhatWasWritten) {
   }
   EXPECT_EQ(*read(), bytes);
   EXPECT_EQ(*read(Form::plain), bytes) << "whatever form is written now";
+  auto const mapped = sealed.map(kFile);
+  ASSERT_TRUE(mapped);
+  EXPECT_TRUE(std::ranges::equal(mapped->view(), bytes));
 }
 
 TEST_F(ModelFilesTest, StorageHoldsNothingOfThePlaintext) {
@@ -108,7 +112,8 @@ TEST_F(ModelFilesTest, WithoutTheKeyNothingOpens) {
   write(sealed, noise(500), {500});
   world.storage_key = proto::ContentKey::generate();
   EXPECT_EQ(read().error().code, Code::corrupt);
-  EXPECT_EQ(ModelFiles(world.files, keys, Form::plain).size(kFile).error().code, Code::corrupt);
+  EXPECT_EQ(ModelFiles(world.files, keys, memory, Form::plain).size(kFile).error().code,
+            Code::corrupt);
 }
 
 TEST_F(ModelFilesTest, WhatIsWrittenAgainIsSealedAnew) {
@@ -152,7 +157,7 @@ TEST_F(ModelFilesTest, ATornEndIsNotThereAndIsWrittenOver) {
     ASSERT_TRUE(world.files.write(kFile, 0, whole));
     ASSERT_TRUE(world.files.truncate(kFile, size));
     ASSERT_EQ(read()->size(), 1000u);
-    ModelFiles again(world.files, keys, Form::sealed);
+    ModelFiles again(world.files, keys, memory, Form::sealed);
     ASSERT_TRUE(again.write(kFile, 1000, ByteView(bytes).subspan(1000, 10)));
     ASSERT_EQ(*read(), Bytes(bytes.begin(), bytes.begin() + 1010));
   }
@@ -160,7 +165,7 @@ TEST_F(ModelFilesTest, ATornEndIsNotThereAndIsWrittenOver) {
     ASSERT_TRUE(world.files.write(kFile, 0, whole));
     ASSERT_TRUE(world.files.truncate(kFile, size));
     ASSERT_EQ(read()->size(), 0u) << size;
-    ModelFiles again(world.files, keys, Form::sealed);
+    ModelFiles again(world.files, keys, memory, Form::sealed);
     ASSERT_EQ(again.write(kFile, 1000, bytes).error().code, Code::internal);
     ASSERT_TRUE(again.write(kFile, 0, bytes));
     ASSERT_EQ(*read(), bytes);
@@ -181,12 +186,12 @@ TEST_F(ModelFilesTest, ConvertsBothWaysWhereverPowerIsLost) {
       for (auto const loss : kLosses) {
         world.files = start;
         world.files.cut_at(cut, loss);
-        ModelFiles files(world.files, keys, to);
+        ModelFiles files(world.files, keys, memory, to);
         done = bool(files.convert(kFile));
         world.files.power_on();
         world.files.cut_at(0, loss);
         ASSERT_EQ(*read(), bytes) << cut;
-        ModelFiles again(world.files, keys, to);
+        ModelFiles again(world.files, keys, memory, to);
         ASSERT_TRUE(again.convert(kFile));
         ASSERT_EQ(*read(), bytes) << cut;
         ASSERT_FALSE(*again.convert(kFile));
