@@ -95,6 +95,8 @@ auto problem(HttpResponse const& response) -> Error {
   if (what.empty()) what = member("title");
   if (what.empty()) what = "the server answered " + number;
   what += next_step(status);
+  if (auto const role = member("needed_role"); !role.empty())
+    what += "; an administrator makes one: godwit-server token create --role " + role;
   if (auto const id = member("request_id"); !id.empty() && status >= 500)
     what += " (request " + id + ")";
   return {kind_of(status), what};

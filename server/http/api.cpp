@@ -46,7 +46,7 @@ auto device_routes(Api& api) -> Router {
 
 auto service_authenticate(Service& service) -> std::function<Result<>(Access access, Call& call)> {
   return [&service](Access access, Call& call) -> Result<> {
-    if (access == Access::operators) {
+    if (!role_needed(access).empty()) {
       auto const token = bearer_token(call.request);
       if (token.empty()) return denied("a bearer token is needed");
       TRY(call.principal, service.tokens().authenticate(token));

@@ -1,6 +1,7 @@
 #include "server/http/dispatch.h"
 
 #include "proto/trust/digest.h"
+#include "server/domain/roles.h"
 #include "server/http/problem.h"
 #include "server/runtime/log.h"
 
@@ -76,12 +77,24 @@ auto Dispatcher::refusal(Error const& error, Access access, Request const& reque
       .with("WWW-Authenticate", "Bearer");
 }
 
+auto Dispatcher::refused(Routed& routed) const -> std::optional<Response> {
+  auto const access = routed.route->access;
+  auto const& request = routed.call.request;
+  if (auto known = authenticate_(access, routed.call); !known)
+    return refusal(known.error(), access, request);
+  auto const needed = role_needed(access);
+  auto const& who = routed.call.principal;
+  if (needed.empty() || role_allows(who.role, needed)) return std::nullopt;
+  metrics_.counter("godwit_http_roles_refused_total", "Requests that their token's role forbids.")
+      .add();
+  return role_problem(who.name, who.role, needed, request.request_id);
+}
+
 auto Dispatcher::handle(Routed& routed) const -> Response {
   auto const& request = routed.call.request;
-  if (auto known = authenticate_(routed.route->access, routed.call); !known)
-    return refusal(known.error(), routed.route->access, request);
+  if (auto refusal = refused(routed)) return *std::move(refusal);
   auto const key = request.header("Idempotency-Key");
-  if (key.empty() || request.method != "POST" || routed.route->access != Access::operators ||
+  if (key.empty() || request.method != "POST" || role_needed(routed.route->access).empty() ||
       !routed.route->may_store_answer)
     return run(routed);
   if (key.size() > kIdempotencyKeyMax)
@@ -114,11 +127,9 @@ auto Dispatcher::run(Routed const& routed) const -> Response {
 }
 
 auto Dispatcher::begin_upload(Routed& routed) const -> UploadStart {
-  auto const& request = routed.call.request;
-  if (auto known = authenticate_(routed.route->access, routed.call); !known)
-    return refusal(known.error(), routed.route->access, request);
+  if (auto refusal = refused(routed)) return *std::move(refusal);
   auto start = routed.route->upload(routed.call);
-  if (!start) return failed(start.error(), request);
+  if (!start) return failed(start.error(), routed.call.request);
   return *std::move(start);
 }
 

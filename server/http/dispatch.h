@@ -43,6 +43,8 @@ class Dispatcher {
   void count(Route const* route, std::string_view method, unsigned status, double seconds) const;
 
  private:
+  /// Who calls, and whether their role allows it; otherwise the answer.
+  auto refused(Routed& routed) const -> std::optional<Response>;
   auto refusal(Error const& error, Access access, Request const& request) const -> Response;
   auto answer_once(Routed const& routed, std::string_view key) const -> Response;
   auto run(Routed const& routed) const -> Response;

@@ -15,6 +15,9 @@ auto status_of(Code code) -> unsigned;
 /// the client.
 auto problem(unsigned status, std::string_view code, std::string detail,
              std::string_view request_id) -> Response;
+/// 403: what the token may not do, with the role that may as a member of its own, `needed_role`.
+auto role_problem(std::string_view token, std::string_view has, std::string_view needed,
+                  std::string_view request_id) -> Response;
 auto problem(Error const& error, std::string_view request_id) -> Response;
 
 }  // namespace godwit::server

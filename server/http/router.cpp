@@ -5,6 +5,23 @@
 #include "proto/base/limits.h"
 
 namespace godwit::server {
+
+auto role_needed(Access access) -> std::string_view {
+  switch (access) {
+    case Access::open:
+    case Access::device:
+      return "";
+    case Access::look:
+      return "viewer";
+    case Access::operate:
+      return "operator";
+    case Access::publish:
+      return "release_manager";
+    case Access::administer:
+      return "admin";
+  }
+  return "admin";
+}
 namespace {
 
 /// "{n}.root.json" is the parameter n with a suffix; a segment without a leading brace is literal.

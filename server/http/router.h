@@ -17,17 +17,23 @@
 namespace godwit::server {
 
 enum class Access {
-  open,       // no identity needed; the handler may ask for a token of its own
-  operators,  // a bearer token
-  device,     // a client certificate of a device that is not revoked
+  open,    // no identity needed; the handler may ask for a token of its own
+  device,  // a client certificate of a device that is not revoked
+  // A bearer token, of a role that allows it (server/domain/roles.h):
+  look,
+  operate,
+  publish,
+  administer,
 };
+/// The least role, empty where no token is asked for.
+auto role_needed(Access access) -> std::string_view;
 
 /// One request on its way through a handler. Handlers run on worker threads and may block.
 struct Call {
   Request const& request;
   std::map<std::string, std::string, std::less<>> path;   // by name in the pattern
   std::map<std::string, std::string, std::less<>> query;  // decoded
-  Principal principal;                                    // Access::operators
+  Principal principal;                                    // where a token was asked for
   std::optional<DeviceId> device;                         // Access::device
 
   /// A path parameter; the pattern guarantees that it exists.
@@ -45,7 +51,7 @@ using UploadHandler = std::function<Result<UploadStart>(Call const&)>;
 struct Route {
   std::string method;
   std::string pattern;  // "/api/v1/devices/{id}"
-  Access access = Access::operators;
+  Access access = Access::look;
   Handler handle = {};
   UploadHandler upload = {};     // instead of `handle`
   bool may_store_answer = true;  // false: the answer holds a secret, Idempotency-Key is ignored

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <exception>
 
+#include "server/http/encode.h"
 #include "server/main/run.h"
 #include "server/runtime/clock.h"
 #include "server/runtime/config.h"
@@ -36,6 +37,21 @@ auto create_token(Options const& options) -> Result<> {
   return {};
 }
 
+auto print_tokens(Options const& options) -> Result<> {
+  TRY(auto const config, load(options));
+  TRY(auto const tokens, list_tokens(service_config(config)));
+  for (auto const& token : tokens)
+    std::printf("%s\t%s\t%s\n", rfc3339(token.created_at_ms).c_str(), token.role.c_str(),
+                token.name.c_str());
+  return {};
+}
+
+auto take_back_tokens(Options const& options) -> Result<> {
+  TRY(auto const config, load(options));
+  SystemClock const clock;
+  return revoke_tokens(service_config(config), clock, options.name);
+}
+
 auto run_command(CLI::App const& app, Options const& options) -> Result<> {
   if (app.got_subcommand("run")) {
     TRY(auto const config, load(options));
@@ -45,6 +61,9 @@ auto run_command(CLI::App const& app, Options const& options) -> Result<> {
     TRY(auto const config, load(options));
     return migrate(service_config(config));
   }
+  auto const* token = app.get_subcommand("token");
+  if (token->got_subcommand("list")) return print_tokens(options);
+  if (token->got_subcommand("revoke")) return take_back_tokens(options);
   return create_token(options);
 }
 
@@ -65,7 +84,11 @@ auto main_inner(int argc, char** argv) -> int {
   auto* create = with_config(
       token->add_subcommand("create", "Make a token, print it once on standard output"));
   create->add_option("--name", options.name, "Whose token it is")->required();
-  create->add_option("--role", options.role, "Its role")->capture_default_str();
+  create->add_option("--role", options.role, "viewer, operator, release_manager or admin")
+      ->capture_default_str();
+  with_config(token->add_subcommand("list", "List those that are good: when made, role, name"));
+  auto* revoke = with_config(token->add_subcommand("revoke", "Take back all tokens of a name"));
+  revoke->add_option("--name", options.name, "Whose")->required();
   try {
     app.parse(argc, argv);
   } catch (CLI::ParseError const& error) {

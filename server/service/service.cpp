@@ -16,6 +16,7 @@
 #include "server/service/rollouts.h"
 #include "server/service/tokens.h"
 #include "server/storage/migrate.h"
+#include "server/storage/tokens.h"
 
 namespace godwit::server {
 namespace {
@@ -143,6 +144,24 @@ auto create_first_token(Config const& config, Clock const& clock, std::string_vi
                         std::string_view role) -> Result<std::string> {
   TRY(auto const database, open_migrated(config));
   return create_token(*database, clock.now_ms(), name, role);
+}
+
+auto list_tokens(Config const& config) -> Result<std::vector<OperatorToken>> {
+  TRY(auto const database, open_migrated(config));
+  return database->transact([](Tx& tx) -> Result<std::vector<OperatorToken>> {
+    std::vector<OperatorToken> tokens;
+    for (auto& token : store::list_api_tokens(tx))
+      tokens.push_back({std::move(token.name), std::move(token.role), token.created_at_ms});
+    return tokens;
+  });
+}
+
+auto revoke_tokens(Config const& config, Clock const& clock, std::string_view name) -> Result<> {
+  TRY(auto const database, open_migrated(config));
+  return database->transact([&](Tx& tx) -> Result<> {
+    if (store::revoke_api_tokens(tx, name, clock.now_ms()) > 0) return {};
+    return not_found("there is no token '" + std::string(name) + "' to take back");
+  });
 }
 
 struct Service::Parts {

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "proto/base/clock.h"
 #include "proto/base/result.h"
@@ -75,5 +76,15 @@ class Service {
 /// `godwit-server token create`: needs only the database; applies migrations first.
 auto create_first_token(Config const& config, Clock const& clock, std::string_view name,
                         std::string_view role) -> Result<std::string>;
+/// The token itself is stored as a hash.
+struct OperatorToken {
+  std::string name;
+  std::string role;
+  int64_t created_at_ms = 0;
+};
+/// `godwit-server token list`: those that are good, oldest first.
+auto list_tokens(Config const& config) -> Result<std::vector<OperatorToken>>;
+/// `godwit-server token revoke`: all of that name, at once for every server. `not_found` without.
+auto revoke_tokens(Config const& config, Clock const& clock, std::string_view name) -> Result<>;
 
 }  // namespace godwit::server

@@ -1,14 +1,12 @@
 #include "server/service/tokens.h"
 
-#include <algorithm>
-
+#include "server/domain/roles.h"
 #include "server/service/core.h"
 #include "server/storage/tokens.h"
 
 namespace godwit::server {
 namespace {
 
-constexpr std::string_view kRoles[] = {"viewer", "operator", "release_manager", "admin"};
 constexpr int64_t kRequestMs = 60'000;  // longer than any request runs
 
 }  // namespace
@@ -22,7 +20,7 @@ auto random_token(std::string_view prefix) -> std::string {
 auto create_token(Database& database, int64_t now_ms, std::string_view name, std::string_view role)
     -> Result<std::string> {
   if (name.empty() || name.size() > 128) return invalid("a token's name has 1 to 128 bytes");
-  if (std::find(std::begin(kRoles), std::end(kRoles), role) == std::end(kRoles))
+  if (!is_role(role))
     return invalid("the roles are viewer, operator, release_manager and admin");
   auto const token = random_token("gwt_");
   TRY_VOID(database.transact([&](Tx& tx) -> Result<> {

@@ -3,6 +3,17 @@
 namespace godwit::server::store {
 namespace {
 
+#define API_TOKEN_COLUMNS "id, name, role, to_ms(created_at)"
+
+auto read_api_token(Row& row) -> ApiToken {
+  ApiToken token;
+  token.id = row.number();
+  token.name = row.text();
+  token.role = row.text();
+  token.created_at_ms = row.number();
+  return token;
+}
+
 auto read_enrolment(Row& row) -> EnrolmentRow {
   EnrolmentRow token;
   token.id = row.number();
@@ -21,15 +32,30 @@ void insert_api_token(Tx& tx, std::string_view name, std::string_view role, Sha2
 }
 
 auto find_api_token(Tx& tx, Sha256 const& hash) -> std::optional<ApiToken> {
-  auto const rows =
-      tx.run("SELECT id, name, role FROM api_token WHERE hash = $1 AND revoked_at IS NULL", {hash});
+  auto const rows = tx.run("SELECT " API_TOKEN_COLUMNS
+                           " FROM api_token WHERE hash = $1 AND revoked_at IS NULL",
+                           {hash});
   if (rows.empty()) return std::nullopt;
   auto row = rows[0];
-  ApiToken token;
-  token.id = row.number();
-  token.name = row.text();
-  token.role = row.text();
-  return token;
+  return read_api_token(row);
+}
+
+auto list_api_tokens(Tx& tx) -> std::vector<ApiToken> {
+  auto const rows =
+      tx.run("SELECT " API_TOKEN_COLUMNS " FROM api_token WHERE revoked_at IS NULL ORDER BY id");
+  std::vector<ApiToken> tokens;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    auto row = rows[i];
+    tokens.push_back(read_api_token(row));
+  }
+  return tokens;
+}
+
+auto revoke_api_tokens(Tx& tx, std::string_view name, int64_t now_ms) -> size_t {
+  return tx
+      .run("UPDATE api_token SET revoked_at = from_ms($2) WHERE name = $1 AND revoked_at IS NULL",
+           {name, now_ms})
+      .affected();
 }
 
 auto insert_enrolment_token(Tx& tx, EnrolmentRow const& token, Sha256 const& hash, int64_t now_ms)

@@ -10,10 +10,15 @@ struct ApiToken {
   int64_t id = 0;
   std::string name;
   std::string role;
+  int64_t created_at_ms = 0;
 };
 void insert_api_token(Tx& tx, std::string_view name, std::string_view role, Sha256 const& hash,
                       int64_t now_ms);
 auto find_api_token(Tx& tx, Sha256 const& hash) -> std::optional<ApiToken>;
+/// Those that were not revoked, oldest first.
+auto list_api_tokens(Tx& tx) -> std::vector<ApiToken>;
+/// How many of that name were not revoked before.
+auto revoke_api_tokens(Tx& tx, std::string_view name, int64_t now_ms) -> size_t;
 
 struct EnrolmentRow {
   int64_t id = 0;

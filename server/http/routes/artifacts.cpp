@@ -51,6 +51,7 @@ auto begin(Api& api, Call const& call) -> Result<UploadStart> {
 void add_artifact_routes(Router& router, Api& api) {
   router.add({.method = "PUT",
               .pattern = "/api/v1/artifacts/{sha256}",
+              .access = Access::publish,
               .upload = [&api](Call const& call) { return begin(api, call); }});
 }
 

@@ -63,22 +63,22 @@ auto revoke(Api& api, Call const& call) -> Result<Response> {
 
 void add_device_routes(Router& router, Api& api) {
   std::string const devices = "/api/v1/devices";
-  router.add({"GET", devices, Access::operators, [&api](Call const& call) -> Result<Response> {
+  router.add({"GET", devices, Access::look, [&api](Call const& call) -> Result<Response> {
                 TRY(auto const page, page_request(call));
                 TRY(auto const found, api.service.devices().list(call.query_or("q", ""), page));
                 return json_response(200, to_json(found));
               }});
   router.add(
-      {"GET", devices + "/{id}", Access::operators, [&api](Call const& call) -> Result<Response> {
+      {"GET", devices + "/{id}", Access::look, [&api](Call const& call) -> Result<Response> {
          TRY(auto const id, device_param(call));
          TRY(auto const device, api.service.devices().get(id));
          return device_response(device);
        }});
-  router.add({"PATCH", devices + "/{id}", Access::operators,
+  router.add({"PATCH", devices + "/{id}", Access::operate,
               [&api](Call const& call) { return patch(api, call); }});
-  router.add({"DELETE", devices + "/{id}", Access::operators,
+  router.add({"DELETE", devices + "/{id}", Access::administer,
               [&api](Call const& call) { return revoke(api, call); }});
-  router.add({"GET", devices + "/{id}/attempts", Access::operators,
+  router.add({"GET", devices + "/{id}/attempts", Access::look,
               [&api](Call const& call) -> Result<Response> {
                 TRY(auto const id, device_param(call));
                 TRY(auto const page, page_request(call));

@@ -65,15 +65,16 @@ void add_enrolment_routes(Router& router, Api& api) {
               [&api](Call const& call) { return enrol(api, call); }});
   router.add({.method = "POST",
               .pattern = "/api/v1/enrolment-tokens",
+              .access = Access::administer,
               .handle = [&api](Call const& call) { return create_token(api, call); },
               .may_store_answer = false});
-  router.add({"GET", "/api/v1/enrolment-tokens", Access::operators,
+  router.add({"GET", "/api/v1/enrolment-tokens", Access::administer,
               [&api](Call const& call) -> Result<Response> {
                 TRY(auto const page, page_request(call));
                 TRY(auto const tokens, api.service.enrolment().tokens(page));
                 return json_response(200, to_json(tokens));
               }});
-  router.add({"DELETE", "/api/v1/enrolment-tokens/{id}", Access::operators,
+  router.add({"DELETE", "/api/v1/enrolment-tokens/{id}", Access::administer,
               [&api](Call const& call) -> Result<Response> {
                 TRY_VOID(api.service.enrolment().delete_token(call.param("id")));
                 return Response{.status = 204};

@@ -53,9 +53,9 @@ auto open_stream(Api& api, Call const& call, std::optional<int64_t> rollout) -> 
 }  // namespace
 
 void add_event_routes(Router& router, Api& api) {
-  router.add({"GET", "/api/v1/events", Access::operators,
+  router.add({"GET", "/api/v1/events", Access::look,
               [&api](Call const& call) { return open_stream(api, call, std::nullopt); }});
-  router.add({"GET", "/api/v1/rollouts/{id}/events", Access::operators,
+  router.add({"GET", "/api/v1/rollouts/{id}/events", Access::look,
               [&api](Call const& call) -> Result<Response> {
                 auto const& text = call.param("id");
                 int64_t id = 0;

@@ -93,26 +93,26 @@ auto yank(Api& api, Call const& call) -> Result<Response> {
 
 void add_model_routes(Router& router, Api& api) {
   router.add(
-      {"GET", "/api/v1/models", Access::operators, [&api](Call const& call) -> Result<Response> {
+      {"GET", "/api/v1/models", Access::look, [&api](Call const& call) -> Result<Response> {
          TRY(auto const page, page_request(call));
          TRY(auto const models, api.service.releases().models(page));
          return json_response(200, to_json(models));
        }});
-  router.add({"GET", "/api/v1/models/{model}", Access::operators,
+  router.add({"GET", "/api/v1/models/{model}", Access::look,
               [&api](Call const& call) -> Result<Response> {
                 TRY(auto const name, model_param(call));
                 TRY(auto const model, api.service.releases().model(name));
                 auto const json = to_json(model);
                 return json_response(200, json).with("ETag", content_etag(json));
               }});
-  router.add({"GET", "/api/v1/models/{model}/deltas", Access::operators,
+  router.add({"GET", "/api/v1/models/{model}/deltas", Access::look,
               [&api](Call const& call) -> Result<Response> {
                 TRY(auto const model, model_param(call));
                 TRY(auto const page, page_request(call));
                 TRY(auto const deltas, api.service.releases().deltas(model, page));
                 return json_response(200, to_json(deltas));
               }});
-  router.add({"GET", "/api/v1/models/{model}/traffic", Access::operators,
+  router.add({"GET", "/api/v1/models/{model}/traffic", Access::look,
               [&api](Call const& call) -> Result<Response> {
                 TRY(auto const model, model_param(call));
                 TRY(auto const page, page_request(call));
@@ -126,20 +126,20 @@ void add_model_routes(Router& router, Api& api) {
 void add_release_routes(Router& router, Api& api) {
   std::string const releases = "/api/v1/models/{model}/releases";
   add_model_routes(router, api);
-  router.add({"POST", releases, Access::operators,
+  router.add({"POST", releases, Access::publish,
               [&api](Call const& call) { return create(api, call); }});
   router.add(
-      {"GET", releases, Access::operators, [&api](Call const& call) { return list(api, call); }});
-  router.add({"GET", releases + "/{version}", Access::operators,
+      {"GET", releases, Access::look, [&api](Call const& call) { return list(api, call); }});
+  router.add({"GET", releases + "/{version}", Access::look,
               [&api](Call const& call) -> Result<Response> {
                 TRY(auto const model, model_param(call));
                 TRY(auto const version, version_param(call));
                 TRY(auto const release, api.service.releases().get(model, version));
                 return release_response(200, release);
               }});
-  router.add({"POST", releases + "/{version}/promote", Access::operators,
+  router.add({"POST", releases + "/{version}/promote", Access::publish,
               [&api](Call const& call) { return promote(api, call); }});
-  router.add({"POST", releases + "/{version}/yank", Access::operators,
+  router.add({"POST", releases + "/{version}/yank", Access::publish,
               [&api](Call const& call) { return yank(api, call); }});
 }
 

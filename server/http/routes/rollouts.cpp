@@ -121,20 +121,20 @@ auto steer(Api& api, Call const& call, Verb verb) -> Result<Response> {
 
 void add_rollout_routes(Router& router, Api& api) {
   std::string const rollouts = "/api/v1/rollouts";
-  router.add({"POST", rollouts, Access::operators,
+  router.add({"POST", rollouts, Access::operate,
               [&api](Call const& call) { return create(api, call); }});
-  router.add({"GET", rollouts, Access::operators, [&api](Call const& call) -> Result<Response> {
+  router.add({"GET", rollouts, Access::look, [&api](Call const& call) -> Result<Response> {
                 TRY(auto const page, page_request(call));
                 TRY(auto const found, api.service.rollouts().list(page));
                 return json_response(200, to_json(found));
               }});
   router.add(
-      {"GET", rollouts + "/{id}", Access::operators, [&api](Call const& call) -> Result<Response> {
+      {"GET", rollouts + "/{id}", Access::look, [&api](Call const& call) -> Result<Response> {
          TRY(auto const id, rollout_param(call));
          TRY(auto const rollout, api.service.rollouts().get(id));
          return rollout_response(200, rollout);
        }});
-  router.add({"GET", rollouts + "/{id}/attempts", Access::operators,
+  router.add({"GET", rollouts + "/{id}/attempts", Access::look,
               [&api](Call const& call) -> Result<Response> {
                 TRY(auto const id, rollout_param(call));
                 TRY(auto const page, page_request(call));
@@ -146,7 +146,7 @@ void add_rollout_routes(Router& router, Api& api) {
                                                 {"resume", &Rollouts::resume},
                                                 {"abort", &Rollouts::abort}};
   for (auto const& [name, verb] : verbs)
-    router.add({"POST", rollouts + "/{id}/" + name, Access::operators,
+    router.add({"POST", rollouts + "/{id}/" + name, Access::operate,
                 [&api, act = verb](Call const& call) { return steer(api, call, act); }});
 }
 

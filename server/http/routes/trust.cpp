@@ -18,9 +18,9 @@ auto document(Result<std::string> text) -> Result<Response> {
 }  // namespace
 
 void add_trust_routes(Router& router, Api& api) {
-  router.add({"GET", "/api/v1/trust/image/targets.json", Access::operators,
+  router.add({"GET", "/api/v1/trust/image/targets.json", Access::look,
               [&api](Call const&) { return document(api.service.releases().image_targets()); }});
-  router.add({"GET", "/api/v1/trust/image/root.json", Access::operators,
+  router.add({"GET", "/api/v1/trust/image/root.json", Access::look,
               [&api](Call const&) { return document(api.service.releases().image_root()); }});
 }
 

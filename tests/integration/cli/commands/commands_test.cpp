@@ -106,6 +106,22 @@ TEST_F(Commands, Refusals) {
   replay(installation_, "refusals.txt");
 }
 
+TEST_F(Commands, ARoleThatIsNotEnoughIsNamed) {
+  auto const viewer = "GODWIT_TOKEN=" + installation_.token_of("viewer") + " godwit ";
+  EXPECT_EQ(installation_.shell(viewer + "device list").exit_code, 0);
+  auto const refused = installation_.shell(viewer + "filter set f 'tag==x'");
+  EXPECT_EQ(refused.exit_code, 4);
+  EXPECT_EQ(refused.output,
+            "godwit: this needs the role operator; the token 'viewer' has the role viewer; an"
+            " administrator makes one: godwit-server token create --role operator\n");
+  auto const config = " --config '" + (installation_.folder() / "server.json").string() + "'";
+  auto const listed = installation_.shell("godwit-server token list" + config);
+  EXPECT_EQ(listed.exit_code, 0);
+  EXPECT_NE(listed.output.find("\tviewer\tviewer\n"), std::string::npos) << listed.output;
+  EXPECT_EQ(installation_.shell("godwit-server token revoke --name viewer" + config).exit_code, 0);
+  EXPECT_EQ(installation_.shell(viewer + "device list").exit_code, 4);
+}
+
 TEST_F(Commands, BashCompletesCommandsAndNamesOfTheServer) {
   installation_.enrol("cam-1");
   installation_.enrol("cam-2");

@@ -75,9 +75,7 @@ void Installation::write_config() const {
 
 void Installation::start_server() {
   auto const config = (folder() / "server.json").string();
-  auto const made =
-      run({program("godwit-server"), "token", "create", "--config", config, "--name", "test"});
-  EXPECT_EQ(made.exit_code, 0) << made.output;
+  auto const token = token_of("admin");
   server_.emplace(std::vector<std::string>{program("godwit-server"), "run", "--config", config},
                   folder() / "server.log");
   auto const ports = folder() / "ports.json";
@@ -87,12 +85,19 @@ void Installation::start_server() {
   operator_port_ = static_cast<uint16_t>(json ? json->get_int("operator").value_or(0) : 0);
   environment = {"GODWIT_SERVER=https://127.0.0.1:" + std::to_string(operator_port_),
                  "GODWIT_CA=" + (folder() / "pki" / "server-ca.crt").string(),
-                 "GODWIT_TOKEN=" + last_line(made.output),
+                 "GODWIT_TOKEN=" + token,
                  "HOME=" + folder().string(),
                  "PATH=" + std::string(kPrograms) + ":/usr/bin:/bin",
                  "TZ=UTC"};
   EXPECT_TRUE(eventually([&] { return godwit({"status"}).exit_code == 0; }))
       << text_of(folder() / "server.log");
+}
+
+auto Installation::token_of(std::string const& role) const -> std::string {
+  auto const made = run({program("godwit-server"), "token", "create", "--config",
+                         (folder() / "server.json").string(), "--name", role, "--role", role});
+  EXPECT_EQ(made.exit_code, 0) << made.output;
+  return last_line(made.output);
 }
 
 auto Installation::godwit(std::vector<std::string> const& arguments) const -> Finished {

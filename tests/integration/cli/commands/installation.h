@@ -26,6 +26,8 @@ class Installation {
   /// Set for every call of godwit(): GODWIT_SERVER, GODWIT_CA, GODWIT_TOKEN, HOME, TZ.
   std::vector<std::string> environment;
 
+  /// Another token of the same server, by `godwit-server token create`.
+  auto token_of(std::string const& role) const -> std::string;
   /// Runs `godwit`; standard output and error together.
   auto godwit(std::vector<std::string> const& arguments) const -> Finished;
   /// The same through a shell, in folder(); `godwit` is in the path.

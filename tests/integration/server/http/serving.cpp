@@ -109,6 +109,13 @@ auto Serving::client(bool known) const -> std::unique_ptr<HttpsClient> {
   return made;
 }
 
+auto Serving::client_as(std::string const& role) const -> std::unique_ptr<HttpsClient> {
+  auto made = client(false);
+  made->default_headers = {
+      {"Authorization", "Bearer " + service_->tokens().create(role, role).value_or("")}};
+  return made;
+}
+
 auto Serving::device_client(std::optional<Credentials> own) const -> std::unique_ptr<HttpsClient> {
   return std::make_unique<HttpsClient>(doors_->http->port(1), server_ca_.certificate,
                                        std::move(own));

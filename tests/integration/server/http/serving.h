@@ -20,6 +20,8 @@ class Serving {
 
   /// Of operators: with the token in its default headers, if that is `known`.
   auto client(bool known = true) const -> std::unique_ptr<HttpsClient>;
+  /// With a token of that role.
+  auto client_as(std::string const& role) const -> std::unique_ptr<HttpsClient>;
   /// Of the devices' listener.
   auto device_client(std::optional<Credentials> own) const -> std::unique_ptr<HttpsClient>;
   auto enrol(std::string const& id) const -> Credentials;

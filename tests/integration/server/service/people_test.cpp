@@ -120,6 +120,24 @@ TEST(Tokens, AreKnownByTheirHashOnly) {
   EXPECT_EQ(rows, 0u);
 }
 
+TEST(Tokens, AreListedAndTakenBackByTheirName) {
+  World world;
+  auto& tokens = world.service().tokens();
+  auto const alice = *tokens.create("alice", "operator");
+  auto const again = *tokens.create("alice", "viewer");
+  auto const robot = *tokens.create("robot", "release_manager");
+  auto const listed = *list_tokens(world.config());
+  ASSERT_EQ(listed.size(), 3u);
+  EXPECT_EQ(listed[0].name + " " + listed[0].role, "alice operator");
+  EXPECT_EQ(listed[2].name + " " + listed[2].role, "robot release_manager");
+  ASSERT_TRUE(revoke_tokens(world.config(), world.clock, "alice"));
+  EXPECT_EQ(tokens.authenticate(alice).error().code, Code::denied) << "by a server that runs";
+  EXPECT_EQ(tokens.authenticate(again).error().code, Code::denied);
+  EXPECT_TRUE(tokens.authenticate(robot));
+  EXPECT_EQ(list_tokens(world.config())->size(), 1u);
+  EXPECT_EQ(revoke_tokens(world.config(), world.clock, "alice").error().code, Code::not_found);
+}
+
 TEST(Tokens, ARequestWithAKeyRunsOnce) {
   World world;
   auto& tokens = world.service().tokens();

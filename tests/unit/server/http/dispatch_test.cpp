@@ -40,14 +40,14 @@ class DispatchTest : public testing::Test {
   DispatchTest() {
     router_.add({"GET", "/open", Access::open,
                  [](Call const&) { return json_response(200, Json::object()); }});
-    router_.add({"POST", "/things", Access::operators, [this](Call const& call) {
+    router_.add({"POST", "/things", Access::operate, [this](Call const& call) {
                    ++made_;
                    return make(call);
                  }});
-    router_.add({"GET", "/things/{id}.json", Access::operators, [](Call const& call) {
+    router_.add({"GET", "/things/{id}.json", Access::look, [](Call const& call) {
                    return json_response(200, Json::object({{"id", call.param("id")}}));
                  }});
-    router_.add({"DELETE", "/things/{id}.json", Access::operators,
+    router_.add({"DELETE", "/things/{id}.json", Access::administer,
                  [](Call const&) -> Result<Response> { return internal("secret detail"); }});
     router_.add({"GET", "/device", Access::device,
                  [](Call const&) { return json_response(200, Json::object()); }});
@@ -83,6 +83,8 @@ class DispatchTest : public testing::Test {
                            if (access == Access::open) return {};
                            if (call.request.header("authorization") != "good")
                              return denied("not known");
+                           auto const role = call.request.header("X-Role");
+                           call.principal = {1, "somebody", role.empty() ? "admin" : std::string(role)};
                            return {};
                          },
                          answers_, metrics_};
@@ -179,6 +181,29 @@ TEST(Message, HeadsAreSerialised) {
   response.status = 200;
   EXPECT_NE(serialise_head(response, std::nullopt, true, 0).find("Transfer-Encoding: chunked"),
             std::string::npos);
+}
+
+TEST_F(DispatchTest, ARoleThatDoesNotAllowItIsTold) {
+  auto const as = [this](std::string const& role, std::string method, std::string target) {
+    return send(std::move(method), std::move(target), R"({"name":"n"})",
+                {{"Authorization", "good"}, {"X-Role", role}, {"Content-Type", "application/json"}});
+  };
+  for (auto const* role : {"viewer", "operator", "release_manager", "admin"})
+    EXPECT_EQ(as(role, "GET", "/things/a.json").status, 200u) << role;
+  EXPECT_EQ(as("operator", "POST", "/things").status, 201u);
+  EXPECT_EQ(as("admin", "POST", "/things").status, 201u);
+  EXPECT_EQ(made_, 2);
+  for (auto const* role : {"viewer", "release_manager", "king"}) {
+    auto const refused = as(role, "POST", "/things");
+    EXPECT_EQ(refused.status, 403u) << role;
+    auto const json = *Json::parse(refused.body);
+    EXPECT_EQ(*json.get_string("needed_role"), "operator");
+    EXPECT_EQ(*json.get_string("detail"),
+              "this needs the role operator; the token 'somebody' has the role " + std::string(role));
+  }
+  EXPECT_EQ(made_, 2) << "nothing ran";
+  EXPECT_EQ(as("king", "GET", "/things/a.json").status, 403u);
+  EXPECT_EQ(as("operator", "DELETE", "/things/a.json").status, 403u);
 }
 
 }  // namespace

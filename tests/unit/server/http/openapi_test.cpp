@@ -75,10 +75,12 @@ TEST_F(OpenApi, AccessIsDocumentedAsItIs) {
     if (security && security->items().empty()) scheme = "none";
     if (security && !security->items().empty())
       scheme = security->items()[0].members().begin()->first;
-    auto const* expected = route.access == Access::open        ? "none"
-                           : route.access == Access::operators ? "bearer"
-                                                               : "deviceCertificate";
+    auto const* expected = route.access == Access::open     ? "none"
+                           : route.access == Access::device ? "deviceCertificate"
+                                                            : "bearer";
     EXPECT_EQ(scheme, expected) << route.method << " " << route.pattern;
+    EXPECT_EQ(operation->get_string_or("x-role", "").value_or(""), role_needed(route.access))
+        << route.method << " " << route.pattern;
   }
 }
 
