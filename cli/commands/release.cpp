@@ -1,5 +1,5 @@
-// godwit release list, show, log, deltas, traffic, promote, yank: what the server has been given.
-// (push is in push.cpp; sign, which needs no server, in release_sign.cpp.)
+// godwit release list, show, log, deltas, traffic, downloads, promote, yank: what the server has
+// been given. (push is in push.cpp; sign, which needs no server, in release_sign.cpp.)
 #include "cli/view/release.h"
 #include "cli/commands/options.h"
 #include "cli/core/output.h"
@@ -62,8 +62,22 @@ auto deltas(Context& context, Options const& options) -> Result<> {
 
 auto traffic(Context& context, Options const& options) -> Result<> {
   TRY(auto const api, Api::connect(context));
+  if (options.model.empty()) {
+    TRY(auto const tags, api.list("/api/v1/traffic", options.limit));
+    print_list(context, tags, tag_traffic_table(tags));
+    return {};
+  }
   TRY(auto const found, api.list(model_path(options.model) + "/traffic", options.limit));
   print_list(context, found, traffic_table(found));
+  return {};
+}
+
+auto downloads(Context& context, Options const& options) -> Result<> {
+  TRY(auto const api, Api::connect(context));
+  auto const path = release_path(options.model, options.version);
+  TRY(auto const release, api.get(path));
+  TRY(auto const found, api.list(path + "/attempts", options.limit));
+  print_list(context, found, downloads_table(found, release, now_s()));
   return {};
 }
 
@@ -123,7 +137,15 @@ void add_release_commands(CLI::App& app, Context& context) {
 
   command =
       add("traffic", "Tell how releases came to devices: ways, bytes, what deltas saved", traffic);
+  command
+      ->add_option("MODEL", options->model,
+                   "a model, by pair of releases; without it, by devices' tags")
+      ->type_name("");
+  limit(command);
+
+  command = add("downloads", "List what each device fetched of a release", downloads);
   argument(command, "MODEL", options->model, "a model");
+  argument(command, "VERSION", options->version, "one of its releases");
   limit(command);
 
   command = add("promote", "Put a release into a channel", promote);

@@ -21,6 +21,14 @@ auto version_cell(Json const& release) -> Cell {
   return is_yanked(release) ? Cell(version, Style::faint) : Cell(version);
 }
 
+/// How many bytes a device received in the mean.
+auto each_device(Json const& way) -> std::string {
+  auto const devices = fraction(way, "devices");
+  auto const received = fraction(way, "bytes_received");
+  if (!devices || !received || *devices <= 0) return "-";
+  return format_bytes(static_cast<int64_t>(*received / *devices));
+}
+
 }  // namespace
 
 auto models_table(Json const& models, int64_t now_s) -> Table {
@@ -101,14 +109,42 @@ auto traffic_table(Json const& traffic) -> Table {
                {"RECEIVED", right},
                {"A DEVICE", right},
                {"SAVED", right}});
-  for (Json const& way : traffic.items()) {
-    auto const devices = fraction(way, "devices");
-    auto const received = fraction(way, "bytes_received");
-    bool const any = devices && received && *devices > 0;
+  for (Json const& way : traffic.items())
     table.add({text(way, "from"), text(way, "to"), text(way, "transport"), text(way, "devices"),
-               size_text(way, "bytes_received"),
-               any ? format_bytes(static_cast<int64_t>(*received / *devices)) : "-",
-               size_text(way, "bytes_saved")});
+               size_text(way, "bytes_received"), each_device(way), size_text(way, "bytes_saved")});
+  return table;
+}
+
+auto tag_traffic_table(Json const& traffic) -> Table {
+  Table table({"TAG",
+               "BY",
+               {"DEVICES", right},
+               {"RECEIVED", right},
+               {"A DEVICE", right},
+               {"SAVED", right}});
+  for (Json const& way : traffic.items())
+    table.add({text(way, "tag"), text(way, "transport"), text(way, "devices"),
+               size_text(way, "bytes_received"), each_device(way), size_text(way, "bytes_saved")});
+  return table;
+}
+
+auto downloads_table(Json const& attempts, Json const& release, int64_t now_s) -> Table {
+  Table table({"DEVICE",
+               "FROM",
+               "STATE",
+               "BY",
+               {"RECEIVED", right},
+               {"OF FULL", right},
+               {"ROLLOUT", right},
+               "UPDATED"});
+  auto const full = fraction(release, "size_bytes");
+  for (Json const& attempt : attempts.items()) {
+    auto const received = fraction(attempt, "bytes_received");
+    table.add({text(attempt, "device"), text(attempt, "from_version"),
+               state_cell(text(attempt, "state")), text(attempt, "transport"),
+               size_text(attempt, "bytes_received"),
+               received && full && *full > 0 ? format_share(*received / *full) : "-",
+               text(attempt, "rollout"), age_text(attempt, "updated_at", now_s)});
   }
   return table;
 }

@@ -15,6 +15,10 @@ auto releases_table(Json const& releases, int64_t now_s) -> Table;
 auto release_table(Json const& release) -> Table;
 auto deltas_table(Json const& deltas) -> Table;
 auto traffic_table(Json const& traffic) -> Table;
+/// By tags of devices.
+auto tag_traffic_table(Json const& traffic) -> Table;
+/// What each device fetched of a release of that size.
+auto downloads_table(Json const& attempts, Json const& release, int64_t now_s) -> Table;
 
 /// The releases from `version` back along their parents, newest first. `not_found` when the
 /// version is not among them.

@@ -101,6 +101,15 @@ struct Traffic {
   int64_t bytes_saved = 0;
 };
 
+/// The same for devices of one tag, of all releases. A device counts under each of its tags.
+struct TagTraffic {
+  std::string tag;  // empty: devices without tags
+  std::string transport;
+  int64_t devices = 0;
+  int64_t bytes_received = 0;
+  int64_t bytes_saved = 0;
+};
+
 struct Attempt {
   std::string device;
   AttemptNo n = 0;

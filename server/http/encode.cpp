@@ -158,6 +158,14 @@ auto to_json(Traffic const& traffic) -> Json {
                        {"bytes_saved", traffic.bytes_saved}});
 }
 
+auto to_json(TagTraffic const& traffic) -> Json {
+  return Json::object({{"tag", traffic.tag.empty() ? Json() : Json(traffic.tag)},
+                       {"transport", traffic.transport},
+                       {"devices", traffic.devices},
+                       {"bytes_received", traffic.bytes_received},
+                       {"bytes_saved", traffic.bytes_saved}});
+}
+
 auto to_json(Attempt const& attempt) -> Json {
   return Json::object({{"device", attempt.device},
                        {"n", attempt.n},

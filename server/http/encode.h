@@ -14,6 +14,7 @@ auto rfc3339(int64_t unix_ms) -> std::string;
 auto to_json(Model const& model) -> Json;
 auto to_json(Release const& release) -> Json;
 auto to_json(Delta const& delta) -> Json;
+auto to_json(TagTraffic const& traffic) -> Json;
 auto to_json(Traffic const& traffic) -> Json;
 auto to_json(Attempt const& attempt) -> Json;
 auto to_json(Device const& device) -> Json;

@@ -148,6 +148,16 @@ auto traffic_step(Jobs& jobs, Metrics& metrics) -> std::function<milliseconds()>
       metrics.gauge("godwit_release_bytes_saved", "Bytes less than as many full releases.", labels)
           .set(one.bytes_saved);
     }
+    for (auto const& one : figures->tags) {
+      Labels const labels = {{"tag", one.tag.empty() ? "(none)" : one.tag},
+                             {"transport", one.transport}};
+      metrics.gauge("godwit_tag_devices", "Updates of devices with that tag.", labels)
+          .set(one.devices);
+      metrics.gauge("godwit_tag_bytes_received", "Bytes that they fetched.", labels)
+          .set(one.bytes_received);
+      metrics.gauge("godwit_tag_bytes_saved", "Bytes less than as many full releases.", labels)
+          .set(one.bytes_saved);
+    }
     return kTrafficPause;
   };
 }

@@ -16,6 +16,7 @@ namespace godwit::server {
 namespace {
 
 constexpr size_t kChunk = 1000;
+constexpr size_t kTagSeriesMax = 50;  // tags with series of their own in the metrics
 constexpr int64_t kHousekeepingMs = 3600 * 1000;
 constexpr int64_t kRequestsKeptMs = 24 * kHousekeepingMs;
 constexpr int64_t kUnusedArtifactsKeptMs = 24 * kHousekeepingMs;
@@ -96,7 +97,8 @@ auto Jobs::make_one_delta() -> Result<bool> {
 
 auto Jobs::figures() -> Result<Figures> {
   return core_.database->transact([](Tx& tx) -> Result<Figures> {
-    return Figures{store::sum_traffic(tx), store::count_deltas(tx)};
+    return Figures{store::sum_traffic(tx), store::sum_tag_traffic(tx, kTagSeriesMax),
+                   store::count_deltas(tx)};
   });
 }
 

@@ -22,6 +22,7 @@ class Jobs {
   /// What the metrics tell: how releases came to devices, and where deltas stand.
   struct Figures {
     std::vector<Traffic> traffic;
+    std::vector<TagTraffic> tags;
     std::map<DeltaState, int64_t> deltas;
   };
   auto figures() -> Result<Figures>;

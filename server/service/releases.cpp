@@ -3,6 +3,7 @@
 #include "proto/base/limits.h"
 #include "proto/trust/client.h"
 #include "server/service/core.h"
+#include "server/storage/attempts.h"
 #include "server/storage/traffic.h"
 
 namespace godwit::server {
@@ -211,6 +212,19 @@ auto Releases::traffic(ModelName const& model, PageRequest const& page) -> Resul
   return core_.database->transact([&](Tx& tx) -> Result<Page<Traffic>> {
     if (!store::find_model(tx, model)) return not_found("no model '" + model.str() + "'");
     return store::list_traffic(tx, model, page);
+  });
+}
+
+auto Releases::tag_traffic(PageRequest const& page) -> Result<Page<TagTraffic>> {
+  return core_.database->transact(
+      [&](Tx& tx) -> Result<Page<TagTraffic>> { return store::list_tag_traffic(tx, page); });
+}
+
+auto Releases::attempts(ModelName const& model, Version const& version, PageRequest const& page)
+    -> Result<Page<Attempt>> {
+  return core_.database->transact([&](Tx& tx) -> Result<Page<Attempt>> {
+    TRY_VOID(require_release(tx, model.str(), version.str()));
+    return store::attempts_of_release(tx, model.str(), version.str(), page);
   });
 }
 

@@ -48,6 +48,11 @@ class Releases {
   auto models(PageRequest const& page) -> Result<Page<Model>>;
   auto deltas(ModelName const& model, PageRequest const& page) -> Result<Page<Delta>>;
   auto traffic(ModelName const& model, PageRequest const& page) -> Result<Page<Traffic>>;
+  /// Of all models, by the tags of devices.
+  auto tag_traffic(PageRequest const& page) -> Result<Page<TagTraffic>>;
+  /// What each device did with a release.
+  auto attempts(ModelName const& model, Version const& version, PageRequest const& page)
+      -> Result<Page<Attempt>>;
 
   /// After an upload was committed to the store: records it. True when it was not known before.
   auto record_artifact(ArtifactInfo const& info) -> Result<bool>;

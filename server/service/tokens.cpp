@@ -20,8 +20,7 @@ auto random_token(std::string_view prefix) -> std::string {
 auto create_token(Database& database, int64_t now_ms, std::string_view name, std::string_view role)
     -> Result<std::string> {
   if (name.empty() || name.size() > 128) return invalid("a token's name has 1 to 128 bytes");
-  if (!is_role(role))
-    return invalid("the roles are viewer, operator, release_manager and admin");
+  if (!is_role(role)) return invalid("the roles are viewer, operator, release_manager and admin");
   auto const token = random_token("gwt_");
   TRY_VOID(database.transact([&](Tx& tx) -> Result<> {
     store::insert_api_token(tx, name, role, proto::sha256(as_bytes(token)), now_ms);

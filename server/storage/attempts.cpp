@@ -82,6 +82,23 @@ auto attempts_of_rollout(Tx& tx, int64_t rollout, PageRequest const& page) -> Pa
   return read_page<Attempt>(rows, limit, read_attempt, [](Attempt const& a) { return a.device; });
 }
 
+auto attempts_of_release(Tx& tx, std::string_view model, std::string_view version,
+                         PageRequest const& page) -> Result<Page<Attempt>> {
+  // The cursor is "device n".
+  auto const space = std::min(page.cursor.find(' '), page.cursor.size());
+  PageRequest const number{.limit = 0,
+                           .cursor = page.cursor.substr(std::min(space + 1, page.cursor.size()))};
+  TRY(auto const after, number_cursor(number, 0));
+  auto const limit = page_limit(page);
+  auto const rows = tx.run("SELECT " ATTEMPT_COLUMNS
+                           " FROM attempt a WHERE model = $1 AND version = $2"
+                           " AND (device_id, n) > ($3, $4::bigint)"
+                           " ORDER BY device_id, n LIMIT $5",
+                           {model, version, page.cursor.substr(0, space), after, limit + 1});
+  return read_page<Attempt>(rows, limit, read_attempt,
+                            [](Attempt const& a) { return a.device + ' ' + std::to_string(a.n); });
+}
+
 auto attempts_at_device(Tx& tx, std::string_view device) -> std::vector<Attempt> {
   auto const rows = tx.run("SELECT " ATTEMPT_COLUMNS
                            " FROM attempt a WHERE device_id = $1 AND state < 'succeeded'"

@@ -22,6 +22,9 @@ auto attempts_of_device(Tx& tx, std::string_view device, PageRequest const& page
     -> Result<Page<Attempt>>;
 /// The newest of each device, in order of device id.
 auto attempts_of_rollout(Tx& tx, int64_t rollout, PageRequest const& page) -> Page<Attempt>;
+/// What each device did with a release, in all rollouts.
+auto attempts_of_release(Tx& tx, std::string_view model, std::string_view version,
+                         PageRequest const& page) -> Result<Page<Attempt>>;
 /// Those that a device may work on: notified up to trial.
 auto attempts_at_device(Tx& tx, std::string_view device) -> std::vector<Attempt>;
 

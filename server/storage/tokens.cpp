@@ -32,9 +32,8 @@ void insert_api_token(Tx& tx, std::string_view name, std::string_view role, Sha2
 }
 
 auto find_api_token(Tx& tx, Sha256 const& hash) -> std::optional<ApiToken> {
-  auto const rows = tx.run("SELECT " API_TOKEN_COLUMNS
-                           " FROM api_token WHERE hash = $1 AND revoked_at IS NULL",
-                           {hash});
+  auto const rows = tx.run(
+      "SELECT " API_TOKEN_COLUMNS " FROM api_token WHERE hash = $1 AND revoked_at IS NULL", {hash});
   if (rows.empty()) return std::nullopt;
   auto row = rows[0];
   return read_api_token(row);

@@ -15,7 +15,45 @@ auto read_traffic(Row& row) -> Traffic {
   return traffic;
 }
 
+auto read_tag_traffic(Row& row) -> TagTraffic {
+  TagTraffic traffic;
+  traffic.tag = row.text();
+  traffic.transport = row.text();
+  traffic.devices = row.number();
+  traffic.bytes_received = row.number();
+  traffic.bytes_saved = row.number();
+  return traffic;
+}
+
 }  // namespace
+
+auto sum_tag_traffic(Tx& tx, size_t tags_max) -> std::vector<TagTraffic> {
+  auto const rows = tx.run(
+      "WITH place AS (SELECT tag, row_number() OVER (ORDER BY min(number)) AS place"
+      "   FROM tag_traffic GROUP BY tag)"
+      " SELECT CASE WHEN place <= $1::bigint THEN tag ELSE $2::text END, transport,"
+      " sum(devices)::bigint, sum(bytes_received)::bigint,"
+      " sum(bytes_full - bytes_received)::bigint"
+      " FROM tag_traffic JOIN place USING (tag) GROUP BY 1, 2 ORDER BY 1, 2",
+      {tags_max, kOtherTags});
+  std::vector<TagTraffic> all;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    auto row = rows[i];
+    all.push_back(read_tag_traffic(row));
+  }
+  return all;
+}
+
+auto list_tag_traffic(Tx& tx, PageRequest const& page) -> Page<TagTraffic> {
+  auto const limit = page_limit(page);
+  auto const rows = tx.run(
+      "SELECT tag, transport, devices, bytes_received, bytes_full - bytes_received"
+      " FROM tag_traffic WHERE devices > 0 AND tag || ' ' || transport > $1"
+      " ORDER BY tag || ' ' || transport LIMIT $2",
+      {page.cursor, limit + 1});
+  return read_page<TagTraffic>(rows, limit, read_tag_traffic,
+                               [](TagTraffic const& t) { return t.tag + ' ' + t.transport; });
+}
 
 auto sum_traffic(Tx& tx) -> std::vector<Traffic> {
   auto const rows = tx.run(

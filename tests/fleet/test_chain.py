@@ -91,6 +91,9 @@ class Chain(Installation):
         full = self.fleet.api.get("/api/v1/models/ic/releases/1.2.0")["size_bytes"]
         self.assertLess(first + second, min(direct or full, full * 9 // 10), "two steps are to be the cheapest here")
         self.assertEqual((attempt["transport"], attempt["bytes_received"]), ("chain", first + second))
+        fetched = self.fleet.api.all("/api/v1/models/ic/releases/1.2.0/attempts")
+        self.assertEqual([(row["device"], row["from_version"], row["transport"], row["bytes_received"]) for row in fetched],
+                         [(DEVICE, "1.0.0", "chain", first + second)])
         traffic = self.fleet.api.all("/api/v1/models/ic/traffic")
         self.assertIn({"from": "1.0.0", "to": "1.2.0", "transport": "chain", "devices": 1, "bytes_received": first + second,
                        "bytes_saved": full - first - second}, traffic)

@@ -68,12 +68,11 @@ void add_device_routes(Router& router, Api& api) {
                 TRY(auto const found, api.service.devices().list(call.query_or("q", ""), page));
                 return json_response(200, to_json(found));
               }});
-  router.add(
-      {"GET", devices + "/{id}", Access::look, [&api](Call const& call) -> Result<Response> {
-         TRY(auto const id, device_param(call));
-         TRY(auto const device, api.service.devices().get(id));
-         return device_response(device);
-       }});
+  router.add({"GET", devices + "/{id}", Access::look, [&api](Call const& call) -> Result<Response> {
+                TRY(auto const id, device_param(call));
+                TRY(auto const device, api.service.devices().get(id));
+                return device_response(device);
+              }});
   router.add({"PATCH", devices + "/{id}", Access::operate,
               [&api](Call const& call) { return patch(api, call); }});
   router.add({"DELETE", devices + "/{id}", Access::administer,

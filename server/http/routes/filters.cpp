@@ -30,17 +30,16 @@ auto remove(Api& api, Call const& call) -> Result<Response> {
 }  // namespace
 
 void add_filter_routes(Router& router, Api& api) {
-  router.add(
-      {"GET", "/api/v1/filters", Access::look, [&api](Call const& call) -> Result<Response> {
-         TRY(auto const page, page_request(call));
-         TRY(auto const filters, api.service.devices().filters(page));
-         return json_response(200, to_json(filters));
-       }});
-  router.add({"GET", "/api/v1/filters/{name}", Access::look,
-              [&api](Call const& call) -> Result<Response> {
-                TRY(auto const filter, api.service.devices().filter(call.param("name")));
-                return json_response(200, to_json(filter)).with("ETag", etag(filter.rev));
+  router.add({"GET", "/api/v1/filters", Access::look, [&api](Call const& call) -> Result<Response> {
+                TRY(auto const page, page_request(call));
+                TRY(auto const filters, api.service.devices().filters(page));
+                return json_response(200, to_json(filters));
               }});
+  router.add(
+      {"GET", "/api/v1/filters/{name}", Access::look, [&api](Call const& call) -> Result<Response> {
+         TRY(auto const filter, api.service.devices().filter(call.param("name")));
+         return json_response(200, to_json(filter)).with("ETag", etag(filter.rev));
+       }});
   router.add({"PUT", "/api/v1/filters/{name}", Access::operate,
               [&api](Call const& call) { return put(api, call); }});
   router.add({"DELETE", "/api/v1/filters/{name}", Access::operate,

@@ -92,19 +92,18 @@ auto yank(Api& api, Call const& call) -> Result<Response> {
 }
 
 void add_model_routes(Router& router, Api& api) {
-  router.add(
-      {"GET", "/api/v1/models", Access::look, [&api](Call const& call) -> Result<Response> {
-         TRY(auto const page, page_request(call));
-         TRY(auto const models, api.service.releases().models(page));
-         return json_response(200, to_json(models));
-       }});
-  router.add({"GET", "/api/v1/models/{model}", Access::look,
-              [&api](Call const& call) -> Result<Response> {
-                TRY(auto const name, model_param(call));
-                TRY(auto const model, api.service.releases().model(name));
-                auto const json = to_json(model);
-                return json_response(200, json).with("ETag", content_etag(json));
+  router.add({"GET", "/api/v1/models", Access::look, [&api](Call const& call) -> Result<Response> {
+                TRY(auto const page, page_request(call));
+                TRY(auto const models, api.service.releases().models(page));
+                return json_response(200, to_json(models));
               }});
+  router.add(
+      {"GET", "/api/v1/models/{model}", Access::look, [&api](Call const& call) -> Result<Response> {
+         TRY(auto const name, model_param(call));
+         TRY(auto const model, api.service.releases().model(name));
+         auto const json = to_json(model);
+         return json_response(200, json).with("ETag", content_etag(json));
+       }});
   router.add({"GET", "/api/v1/models/{model}/deltas", Access::look,
               [&api](Call const& call) -> Result<Response> {
                 TRY(auto const model, model_param(call));
@@ -119,6 +118,11 @@ void add_model_routes(Router& router, Api& api) {
                 TRY(auto const traffic, api.service.releases().traffic(model, page));
                 return json_response(200, to_json(traffic));
               }});
+  router.add({"GET", "/api/v1/traffic", Access::look, [&api](Call const& call) -> Result<Response> {
+                TRY(auto const page, page_request(call));
+                TRY(auto const traffic, api.service.releases().tag_traffic(page));
+                return json_response(200, to_json(traffic));
+              }});
 }
 
 }  // namespace
@@ -126,16 +130,23 @@ void add_model_routes(Router& router, Api& api) {
 void add_release_routes(Router& router, Api& api) {
   std::string const releases = "/api/v1/models/{model}/releases";
   add_model_routes(router, api);
-  router.add({"POST", releases, Access::publish,
-              [&api](Call const& call) { return create(api, call); }});
   router.add(
-      {"GET", releases, Access::look, [&api](Call const& call) { return list(api, call); }});
-  router.add({"GET", releases + "/{version}", Access::look,
+      {"POST", releases, Access::publish, [&api](Call const& call) { return create(api, call); }});
+  router.add({"GET", releases, Access::look, [&api](Call const& call) { return list(api, call); }});
+  router.add(
+      {"GET", releases + "/{version}", Access::look, [&api](Call const& call) -> Result<Response> {
+         TRY(auto const model, model_param(call));
+         TRY(auto const version, version_param(call));
+         TRY(auto const release, api.service.releases().get(model, version));
+         return release_response(200, release);
+       }});
+  router.add({"GET", releases + "/{version}/attempts", Access::look,
               [&api](Call const& call) -> Result<Response> {
                 TRY(auto const model, model_param(call));
                 TRY(auto const version, version_param(call));
-                TRY(auto const release, api.service.releases().get(model, version));
-                return release_response(200, release);
+                TRY(auto const page, page_request(call));
+                TRY(auto const attempts, api.service.releases().attempts(model, version, page));
+                return json_response(200, to_json(attempts));
               }});
   router.add({"POST", releases + "/{version}/promote", Access::publish,
               [&api](Call const& call) { return promote(api, call); }});

@@ -121,8 +121,8 @@ auto steer(Api& api, Call const& call, Verb verb) -> Result<Response> {
 
 void add_rollout_routes(Router& router, Api& api) {
   std::string const rollouts = "/api/v1/rollouts";
-  router.add({"POST", rollouts, Access::operate,
-              [&api](Call const& call) { return create(api, call); }});
+  router.add(
+      {"POST", rollouts, Access::operate, [&api](Call const& call) { return create(api, call); }});
   router.add({"GET", rollouts, Access::look, [&api](Call const& call) -> Result<Response> {
                 TRY(auto const page, page_request(call));
                 TRY(auto const found, api.service.rollouts().list(page));

@@ -94,5 +94,28 @@ TEST(TrafficTable, TellsWhatADeviceFetched) {
   EXPECT_EQ(traffic_table(traffic).lines(false), expected);
 }
 
+TEST(TrafficTable, ByTagsTellsTheSame) {
+  auto const traffic = *Json::parse(R"([
+    {"tag":null,"transport":"full","devices":2,"bytes_received":160000,"bytes_saved":0},
+    {"tag":"north","transport":"delta","devices":4,"bytes_received":14000,"bytes_saved":306000}])");
+  std::vector<std::string> const expected = {"TAG    BY     DEVICES  RECEIVED  A DEVICE     SAVED",
+                                             "-      full         2  160.0 kB   80.0 kB       0 B",
+                                             "north  delta        4   14.0 kB    3.5 kB  306.0 kB"};
+  EXPECT_EQ(tag_traffic_table(traffic).lines(false), expected);
+}
+
+TEST(DownloadsTable, TellsWhatEachDeviceFetched) {
+  auto const attempts = *Json::parse(R"([
+    {"device":"cam-1","from_version":"1.0.0","state":"succeeded","transport":"chain",
+     "bytes_received":8000,"rollout":3,"updated_at":"2027-01-15T08:00:00.000Z"},
+    {"device":"cam-2","from_version":null,"state":"failed","transport":"full",
+     "bytes_received":80000,"rollout":3,"updated_at":"2027-01-15T08:00:00.000Z"}])");
+  auto const release = *Json::parse(R"({"size_bytes":80000})");
+  auto const table = downloads_table(attempts, release, 1'800'000'060).tsv();
+  EXPECT_EQ(table,
+            "cam-1\t1.0.0\tsucceeded\tchain\t8.0 kB\t10.00 %\t3\t1m ago\n"
+            "cam-2\t-\tfailed\tfull\t80.0 kB\t100.00 %\t3\t1m ago\n");
+}
+
 }  // namespace
 }  // namespace godwit::cli

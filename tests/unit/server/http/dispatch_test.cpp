@@ -78,16 +78,16 @@ class DispatchTest : public testing::Test {
   Router router_;
   MemoryAnswers answers_;
   Metrics metrics_;
-  Dispatcher dispatcher_{router_,
-                         [](Access access, Call& call) -> Result<> {
-                           if (access == Access::open) return {};
-                           if (call.request.header("authorization") != "good")
-                             return denied("not known");
-                           auto const role = call.request.header("X-Role");
-                           call.principal = {1, "somebody", role.empty() ? "admin" : std::string(role)};
-                           return {};
-                         },
-                         answers_, metrics_};
+  Dispatcher dispatcher_{
+      router_,
+      [](Access access, Call& call) -> Result<> {
+        if (access == Access::open) return {};
+        if (call.request.header("authorization") != "good") return denied("not known");
+        auto const role = call.request.header("X-Role");
+        call.principal = {1, "somebody", role.empty() ? "admin" : std::string(role)};
+        return {};
+      },
+      answers_, metrics_};
 };
 
 TEST_F(DispatchTest, FindsRoutesAndTheirParameters) {
@@ -185,8 +185,9 @@ TEST(Message, HeadsAreSerialised) {
 
 TEST_F(DispatchTest, ARoleThatDoesNotAllowItIsTold) {
   auto const as = [this](std::string const& role, std::string method, std::string target) {
-    return send(std::move(method), std::move(target), R"({"name":"n"})",
-                {{"Authorization", "good"}, {"X-Role", role}, {"Content-Type", "application/json"}});
+    return send(
+        std::move(method), std::move(target), R"({"name":"n"})",
+        {{"Authorization", "good"}, {"X-Role", role}, {"Content-Type", "application/json"}});
   };
   for (auto const* role : {"viewer", "operator", "release_manager", "admin"})
     EXPECT_EQ(as(role, "GET", "/things/a.json").status, 200u) << role;
@@ -198,8 +199,9 @@ TEST_F(DispatchTest, ARoleThatDoesNotAllowItIsTold) {
     EXPECT_EQ(refused.status, 403u) << role;
     auto const json = *Json::parse(refused.body);
     EXPECT_EQ(*json.get_string("needed_role"), "operator");
-    EXPECT_EQ(*json.get_string("detail"),
-              "this needs the role operator; the token 'somebody' has the role " + std::string(role));
+    EXPECT_EQ(
+        *json.get_string("detail"),
+        "this needs the role operator; the token 'somebody' has the role " + std::string(role));
   }
   EXPECT_EQ(made_, 2) << "nothing ran";
   EXPECT_EQ(as("king", "GET", "/things/a.json").status, 403u);
