@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cli/commands/program.h"
+#include "cli/core/block_pool.h"
 #include "cli/core/files.h"
 #include "cli/core/format.h"
 #include "cli/core/in_place_file.h"
@@ -43,7 +44,8 @@ struct Paths {
   std::string layout;      // of the new file, and of the old one unless it has its own
   std::string old_layout;  // of the old file
   std::string names;       // the new file, for the names of its tensors
-  bool in_place = false;   // made for, or applied to, the only copy of the old file
+  unsigned jobs = block_threads();
+  bool in_place = false;  // made for, or applied to, the only copy of the old file
 };
 
 auto find_tensors(Paths const& paths, ByteView old_file, ByteView new_file,
@@ -70,14 +72,21 @@ auto create(Context& context, Paths const& paths) -> Result<> {
   Progress progress(context, "finding tensors", 0);
   TRY(auto const found, find_tensors(paths, old_file, new_file, let_go));
   let_go();
-  progress.rename("making the patch");
+  progress.rename("making the patch", 100);
   delta::PatchOptions options{
       .format = paths.format == "bsdiff" ? proto::PatchFormat::bsdiff : proto::PatchFormat::godwit,
       .profile = profile_of(paths.profile),
-      .let_go = let_go};
-  TRY(Bytes patch, delta::make_patch_of(old_file, new_file, found, options));
+      .let_go = let_go,
+      .on_percent = [&progress](uint32_t percent) { progress.reached(percent); }};
+  auto made = delta::make_patch_of(old_file, new_file, found, options);
+  TRY_VOID(old_mapped.check_whole());
+  TRY_VOID(new_mapped.check_whole());
+  TRY(Bytes patch, std::move(made));
   if (paths.in_place) {
-    TRY(patch, delta::order_in_place(old_file, new_file, patch));
+    auto ordered = delta::order_in_place(old_file, new_file, patch);
+    TRY_VOID(old_mapped.check_whole());
+    TRY_VOID(new_mapped.check_whole());
+    TRY(patch, std::move(ordered));
   }
   TRY_VOID(write_file(paths.patch, patch));
   Table table;
@@ -107,18 +116,28 @@ auto apply_bsdiff(ByteView old_file, ByteView patch, PartFile& file, Progress& p
   return done;
 }
 
-/// What can be seen to be wrong before anything is written.
-auto check_fits(ByteView old_file, ByteView patch) -> Result<> {
-  TRY(auto const format, proto::detect_patch(patch));
-  if (format == proto::PatchFormat::bsdiff) return {};
-  TRY(auto const container, proto::parse_container(patch, {}));
-  return proto::check_old_file(container, old_file);
-}
-
-auto apply_container(Context& context, ByteView old_file, ByteView patch, PartFile& file,
-                     Progress& progress) -> Result<> {
-  TRY(auto const resumed, proto::apply_restartable(old_file, patch, {}, file,
-                                                   [&](uint64_t done) { progress.reached(done); }));
+/// `old_file` was held to its hash.
+auto apply_container(Context& context, proto::Container const& container, ByteView old_file,
+                     ByteView patch, unsigned jobs, PartFile& file, Progress& progress)
+    -> Result<> {
+  proto::ViewSource old_source(old_file);
+  proto::ViewSource patch_source(patch);
+  TRY(auto apply, proto::RestartableApply::begin({.old_file = old_source,
+                                                  .old_bytes = old_file.size(),
+                                                  .patch = patch_source,
+                                                  .patch_bytes = patch.size(),
+                                                  .patch_sha256 = proto::sha256(patch),
+                                                  .old_is_checked = true},
+                                                 {}, file));
+  progress.reached(apply.bytes());
+  BlockPool pool(container, old_file, apply.next_block(), jobs);
+  while (!apply.done()) {
+    TRY(ByteView const made, pool.next());
+    TRY_VOID(apply.take(made));
+    progress.reached(apply.bytes());
+  }
+  TRY_VOID(apply.finish());
+  auto const& resumed = apply.resumed();
   if (resumed.block > 0)
     say(context, "went on at block " + std::to_string(resumed.block) + ", " +
                      std::to_string(resumed.bytes) + " bytes were there");
@@ -151,21 +170,30 @@ auto apply(Context& context, Paths const& paths) -> Result<> {
   TRY(Bytes const old_file, read_file(paths.old_file, limits::kModelBytesMax));
   TRY(Bytes const patch, read_file(paths.patch, kPatchBytesMax));
   TRY(auto const format, proto::detect_patch(patch).within(paths.patch));
-  TRY(auto const info, proto::inspect_patch(patch, {}).within(paths.patch));
-  TRY_VOID(check_fits(old_file, patch).within(paths.patch));
+  bool const blocks = format == proto::PatchFormat::godwit;
+  // What can be seen to be wrong is said before anything is written.
+  proto::Container container;
+  if (blocks) {
+    TRY(container, proto::parse_container(patch, {}).within(paths.patch));
+    TRY_VOID(proto::check_old_file(container, old_file).within(paths.patch));
+  } else {
+    TRY(auto const info, proto::inspect_patch(patch, {}).within(paths.patch));
+    container.new_bytes = info.new_bytes;
+  }
+  uint64_t const new_bytes = container.new_bytes;
   TRY(auto file, PartFile::open(paths.new_file));
   auto const made = [&]() -> Result<> {
-    Progress progress(context, "applying " + paths.patch, info.new_bytes);
-    if (format == proto::PatchFormat::godwit)
-      return apply_container(context, old_file, patch, file, progress);
+    Progress progress(context, "applying " + paths.patch, new_bytes);
+    if (blocks)
+      return apply_container(context, container, old_file, patch, paths.jobs, file, progress);
     TRY(auto const bytes, apply_bsdiff(old_file, patch, file, progress));
-    return bytes == info.new_bytes ? Result<>() : corrupt("it makes another size than it says");
+    return bytes == new_bytes ? Result<>() : corrupt("it makes another size than it says");
   }();
   // A damaged patch is damaged at the next run too: nothing is kept to go on with.
   if (!made && made.error().code == Code::corrupt) file.discard();
   if (!made) return Error(made.error()).within(paths.patch);
-  TRY_VOID(file.finish(info.new_bytes));
-  say(context, paths.new_file + ": " + std::to_string(info.new_bytes) + " bytes");
+  TRY_VOID(file.finish(new_bytes));
+  say(context, paths.new_file + ": " + std::to_string(new_bytes) + " bytes");
   return {};
 }
 
@@ -262,6 +290,8 @@ void add_delta_commands(CLI::App& app, Context& context) {
   patch(use);
   use->add_option("NEW", paths->new_file, "the file that the patch makes, unless --in-place");
   use->add_flag("--in-place", paths->in_place, "rewrite OLD itself, by a patch made for that");
+  use->add_option("--jobs", paths->jobs, "blocks that are made at once; all cores unless given")
+      ->check(CLI::Range(1u, kBlockThreadsMax));
   does(use, context, [&context, paths] { return apply(context, *paths); });
 
   auto* show = delta->add_subcommand("inspect", "Tell what a PATCH is made of");

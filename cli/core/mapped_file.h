@@ -1,8 +1,10 @@
 // Files that are read where the operating system keeps them.
 #pragma once
 
+#include <memory>
 #include <string>
 
+#include "cli/core/mapped_guard.h"
 #include "proto/base/bytes.h"
 
 namespace godwit::cli {
@@ -16,6 +18,9 @@ class MappedFile {
   MappedFile& operator=(MappedFile&&) = delete;
   ~MappedFile();
   auto bytes() const -> ByteView;
+  /// `conflict` when it became shorter while it was read: the missing part read as zeros. Asked for
+  /// before anything that was made of the bytes is believed.
+  auto check_whole() const -> Result<>;
   /// Pages that were read leave memory; reading them again brings them back.
   void let_go() const;
 
@@ -23,6 +28,8 @@ class MappedFile {
   MappedFile() = default;
   void* mapped_ = nullptr;
   size_t size_ = 0;
+  std::string path_;
+  std::unique_ptr<MappedGuard> guard_;
   Bytes read_;  // where it could not be mapped
 };
 

@@ -25,8 +25,10 @@ void Progress::reached(uint64_t done) {
   show();
 }
 
-void Progress::rename(std::string label) {
+void Progress::rename(std::string label, uint64_t total) {
   label_ = std::move(label);
+  total_ = total;
+  percent_ = 0;
   show();
 }
 

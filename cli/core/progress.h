@@ -18,7 +18,8 @@ class Progress {
   auto operator=(Progress const&) -> Progress& = delete;
 
   void reached(uint64_t done);
-  void rename(std::string label);
+  /// Begins something else, of which nothing is done; `total` as above.
+  void rename(std::string label, uint64_t total = 0);
 
  private:
   void show();

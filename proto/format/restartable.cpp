@@ -53,7 +53,7 @@ auto RestartableApply::matches(Block const& block) -> bool {
 auto RestartableApply::begin(Sources const& sources, PatchLimits const& limits, BlockStore& store)
     -> Result<RestartableApply> {
   TRY(auto reader, ContainerReader::open(sources.patch, sources.patch_bytes, limits));
-  TRY_VOID(reader.check_old(sources.old_file, sources.old_bytes));
+  if (!sources.old_is_checked) TRY_VOID(reader.check_old(sources.old_file, sources.old_bytes));
   RestartableApply apply(sources, store, std::move(reader));
   apply.journal_.patch = sources.patch_sha256;
   TRY(apply.journal_.next_block, apply.first_missing());
@@ -70,7 +70,14 @@ auto RestartableApply::step() -> Result<> {
   Block const& block = container().blocks[journal_.next_block];
   made_.resize(block.new_bytes);
   TRY_VOID(reader_.make(journal_.next_block, sources_.old_file, made_));
-  TRY_VOID(store_->write_block(block.new_offset, made_));
+  return take(made_);
+}
+
+auto RestartableApply::take(ByteView made) -> Result<> {
+  CHECK(!done());
+  Block const& block = container().blocks[journal_.next_block];
+  CHECK(made.size() == block.new_bytes);
+  TRY_VOID(store_->write_block(block.new_offset, made));
   auto next = journal_;
   ++next.next_block;
   TRY_VOID(store_->write_journal(encode(next)));
@@ -87,26 +94,6 @@ auto RestartableApply::finish() -> Result<> {
   }
   if (stream.finish() == container().new_sha256) return {};
   return corrupt("the result has not the expected hash");
-}
-
-auto apply_restartable(ByteView old_file, ByteView patch, PatchLimits const& limits,
-                       BlockStore& store, std::function<void(uint64_t)> const& on_bytes)
-    -> Result<Resumed> {
-  ViewSource old_source(old_file);
-  ViewSource patch_source(patch);
-  TRY(auto apply, RestartableApply::begin({.old_file = old_source,
-                                           .old_bytes = old_file.size(),
-                                           .patch = patch_source,
-                                           .patch_bytes = patch.size(),
-                                           .patch_sha256 = sha256(patch)},
-                                          limits, store));
-  on_bytes(apply.bytes());
-  while (!apply.done()) {
-    TRY_VOID(apply.step());
-    on_bytes(apply.bytes());
-  }
-  TRY_VOID(apply.finish());
-  return apply.resumed();
 }
 
 }  // namespace godwit::proto

@@ -3,8 +3,6 @@
 // store is a port: files of the command line, slots of a device, a simulator that loses power.
 #pragma once
 
-#include <functional>
-
 #include "proto/format/container_reader.h"
 #include "proto/trust/digest.h"
 
@@ -49,6 +47,7 @@ class RestartableApply {
     ByteSource& patch;
     uint64_t patch_bytes;
     Sha256 patch_sha256;
+    bool old_is_checked = false;  // by the caller: it is the file that the patch was made for
   };
   /// Finds out where to go on. `conflict` for another old file, `corrupt` for a damaged patch.
   static auto begin(Sources const& sources, PatchLimits const& limits, BlockStore& store)
@@ -59,8 +58,11 @@ class RestartableApply {
   auto done() const -> bool { return journal_.next_block == container().blocks.size(); }
   /// Of the new file, that are there.
   auto bytes() const -> uint64_t;
+  auto next_block() const -> uint32_t { return journal_.next_block; }
   /// Makes the next block. Only before it is done.
   auto step() -> Result<>;
+  /// Takes the next block from who made it and held it to its check.
+  auto take(ByteView made) -> Result<>;
   /// Reads the new file back: `corrupt` when it is not the one that the patch names.
   auto finish() -> Result<>;
 
@@ -81,12 +83,5 @@ class RestartableApply {
   Resumed resumed_;
   Bytes made_;
 };
-
-/// Makes what is missing of the new file and holds the whole against its hash. `on_bytes` is told
-/// how many bytes are there. The journal stays: who names the finished file removes it.
-/// Errors: those of apply_container, and the store's.
-auto apply_restartable(ByteView old_file, ByteView patch, PatchLimits const& limits,
-                       BlockStore& store, std::function<void(uint64_t)> const& on_bytes)
-    -> Result<Resumed>;
 
 }  // namespace godwit::proto

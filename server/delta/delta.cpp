@@ -7,6 +7,7 @@
 #include "server/delta/container_write.h"
 #include "server/delta/match.h"
 #include "server/delta/pages.h"
+#include "server/delta/weights/gap_match.h"
 #include "server/delta/weights/weights_write.h"
 
 namespace godwit::delta {
@@ -18,15 +19,24 @@ auto check_size(ByteView file, std::string_view name) -> Result<> {
                  std::to_string(limits::kModelBytesMax) + " bytes");
 }
 
+/// Tells how far the search for matches is.
+auto matching(ByteView new_file, Pages& pages) -> std::function<void(uint64_t)> {
+  return [&pages, total = new_file.size()](uint64_t at) {
+    pages.reached(Pages::kMatching, at, total);
+  };
+}
+
 auto make_godwit(ByteView old_file, ByteView new_file, PatchOptions const& options, Pages& pages)
     -> Bytes {
-  if (options.profile == proto::Profile::bytes)
-    return make_container(old_file, new_file, find_matches(old_file, new_file));
-  auto const pairs = usable_pairs(options.tensors, old_file.size(), new_file.size());
-  auto patch = make_weights_container(old_file, new_file, pairs, options.profile, pages);
+  auto const pairs = options.profile == proto::Profile::bytes
+                         ? std::vector<TensorPair>()
+                         : usable_pairs(options.tensors, old_file.size(), new_file.size());
+  auto const gaps = match_gaps(old_file, new_file, pairs, matching(new_file, pages));
+  if (options.profile == proto::Profile::bytes) return make_container(old_file, new_file, gaps);
+  auto patch = make_weights_container(old_file, new_file, pairs, gaps, options.profile, pages);
   if (!pairs.empty() || options.profile != proto::Profile::weights_large) return patch;
   // Nothing is known of the files: they may be text, or weights that lie where they lay.
-  auto other = make_container(old_file, new_file, find_matches(old_file, new_file));
+  auto other = make_container(old_file, new_file, gaps);
   return other.size() < patch.size() ? other : patch;
 }
 
@@ -47,6 +57,7 @@ auto check_container(ByteView old_file, ByteView new_file, ByteView patch, Pages
       return internal("the new patch does not make the new file");
     digest.add(made);
     pages.read(uint64_t{2} * block.new_bytes);
+    pages.reached(Pages::kChecking, block.new_offset + block.new_bytes, new_file.size());
   }
   if (container.new_bytes != new_file.size() || container.new_sha256 != digest.finish())
     return internal("the new patch is for another new file");
@@ -66,13 +77,13 @@ auto make_patch(ByteView old_file, ByteView new_file, PatchOptions const& option
     -> Result<Bytes> {
   TRY_VOID(check_size(old_file, "old"));
   TRY_VOID(check_size(new_file, "new"));
+  Pages pages(options.let_go, options.on_percent);
   if (options.format == proto::PatchFormat::bsdiff) {
-    auto patch =
-        write_bsdiff(old_file, new_file, find_matches(old_file, new_file), options.bzip2_level);
+    auto const matches = find_matches(old_file, new_file, matching(new_file, pages));
+    auto patch = write_bsdiff(old_file, new_file, matches, options.bzip2_level);
     TRY_VOID(check_bsdiff(old_file, new_file, patch).within("applying the new patch"));
     return patch;
   }
-  Pages pages(options.let_go);
   auto patch = make_godwit(old_file, new_file, options, pages);
   TRY_VOID(check_container(old_file, new_file, patch, pages).within("applying the new patch"));
   return patch;

@@ -20,6 +20,8 @@ struct PatchOptions {
   int bzip2_level = 9;
   /// Called where pages of the files may leave memory, if the caller has them mapped.
   std::function<void()> let_go{};
+  /// Told how much of the work is done, roughly; never goes back.
+  std::function<void(uint32_t)> on_percent{};
 };
 
 /// A patch that turns `old_file` into `new_file`, checked by applying it. `invalid` when a file is

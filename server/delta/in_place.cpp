@@ -5,6 +5,7 @@
 #include "proto/format/in_place.h"
 #include "proto/trust/digest.h"
 #include "server/delta/container_write.h"
+#include "server/delta/weights/gap_match.h"
 #include "server/delta/weights/weights_write.h"
 
 namespace godwit::delta {
@@ -132,7 +133,7 @@ auto block_alone(ByteView bytes, proto::Profile profile) -> Bytes {
     return make_container({}, bytes, {&literal, 1});
   }
   Pages pages({});
-  return make_weights_container({}, bytes, {}, profile, pages);
+  return make_weights_container({}, bytes, {}, match_gaps({}, bytes, {}), profile, pages);
 }
 
 /// A file and its scratch area in memory.

@@ -8,6 +8,7 @@ namespace {
 /// A match must beat what the current alignment gives by more than this, for it costs an
 /// instruction.
 constexpr size_t kGainMin = 8;
+constexpr size_t kToldBytes = 64u << 10;
 
 /// Where an exact match was found: new_file[scan...] is old_file[offset...].
 struct Anchor {
@@ -17,20 +18,26 @@ struct Anchor {
 
 class Matcher {
  public:
-  Matcher(ByteView old_file, ByteView new_file)
-      : old_(old_file), new_(new_file), index_(old_file) {}
+  Matcher(ByteView old_file, ByteView new_file, std::function<void(uint64_t)> const& on_bytes)
+      : old_(old_file), new_(new_file), index_(old_file), on_bytes_(on_bytes) {}
 
   auto run() -> std::vector<Match> {
     size_t length = 0;
     Anchor next;
     while (next.scan < new_.size()) {
       next.scan += length;
+      tell(next.scan);
       if (advance(next, length)) connect(next);
     }
     return std::move(matches_);
   }
 
  private:
+  void tell(size_t scan) {
+    if (!on_bytes_ || scan < told_ + kToldBytes) return;
+    told_ = scan;
+    on_bytes_(scan);
+  }
   auto same(size_t scan, size_t offset) const -> bool {
     return offset < old_.size() && old_[offset] == new_[scan];
   }
@@ -44,6 +51,7 @@ class Matcher {
     size_t scored = next.scan;
     length = 0;
     for (; next.scan < new_.size(); ++next.scan) {
+      tell(next.scan);
       auto const found = index_.longest(new_.subspan(next.scan));
       length = found.length;
       next.offset = found.offset;
@@ -119,12 +127,15 @@ class Matcher {
   SuffixIndex index_;
   Anchor from_;  // where the current alignment starts
   std::vector<Match> matches_;
+  std::function<void(uint64_t)> const& on_bytes_;
+  size_t told_ = 0;
 };
 
 }  // namespace
 
-auto find_matches(ByteView old_file, ByteView new_file) -> std::vector<Match> {
-  return Matcher(old_file, new_file).run();
+auto find_matches(ByteView old_file, ByteView new_file,
+                  std::function<void(uint64_t)> const& on_bytes) -> std::vector<Match> {
+  return Matcher(old_file, new_file, on_bytes).run();
 }
 
 }  // namespace godwit::delta

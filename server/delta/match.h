@@ -2,6 +2,7 @@
 // ("Naive differences of executable code", 2003) over a suffix array of the old file.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "proto/base/bytes.h"
@@ -17,7 +18,9 @@ struct Match {
   uint64_t literal = 0;
 };
 
-/// Covers the new file exactly. Both files are at most limits::kModelBytesMax.
-auto find_matches(ByteView old_file, ByteView new_file) -> std::vector<Match>;
+/// Covers the new file exactly. Both files are at most limits::kModelBytesMax. `on_bytes` is told
+/// now and then how far in the new file the search is.
+auto find_matches(ByteView old_file, ByteView new_file,
+                  std::function<void(uint64_t)> const& on_bytes = {}) -> std::vector<Match>;
 
 }  // namespace godwit::delta

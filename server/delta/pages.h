@@ -1,5 +1,6 @@
-// Tells the owner of two mapped files when pages that were read may leave memory again. Making a
-// patch goes through the files several times in order: what lies behind is not soon read again.
+// Tells the owner of two mapped files when pages that were read may leave memory again, and how far
+// making a patch came. It goes through the files several times in order: what lies behind is not
+// soon read again.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +13,19 @@ namespace godwit::delta {
 
 class Pages {
  public:
-  /// `let_go` may be empty.
-  explicit Pages(std::function<void()> let_go) : let_go_(std::move(let_go)) {}
+  /// Both may be empty.
+  explicit Pages(std::function<void()> let_go, std::function<void(uint32_t)> on_percent = {})
+      : let_go_(std::move(let_go)), on_percent_(std::move(on_percent)) {}
+
+  /// A part of the work, in per cent of all of it: `done` of `total` are behind.
+  struct Stage {
+    uint32_t from;
+    uint32_t to;
+  };
+  void reached(Stage stage, uint64_t done, uint64_t total) {
+    if (on_percent_ && total > 0)
+      on_percent_(stage.from + static_cast<uint32_t>(done * (stage.to - stage.from) / total));
+  }
 
   /// So many bytes were read, all in all.
   void read(uint64_t bytes) {
@@ -43,9 +55,15 @@ class Pages {
     if (let_go_) let_go_();
   }
 
+  static constexpr Stage kMatching{.from = 0, .to = 40};
+  static constexpr Stage kPlanning{.from = 40, .to = 65};
+  static constexpr Stage kCoding{.from = 65, .to = 85};
+  static constexpr Stage kChecking{.from = 85, .to = 100};
+
  private:
   static constexpr uint64_t kBytesHeld = 512u << 10;
   std::function<void()> let_go_;
+  std::function<void(uint32_t)> on_percent_;
   uint64_t read_ = 0;
 };
 

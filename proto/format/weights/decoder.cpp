@@ -54,7 +54,7 @@ class SizedDecoder final : public Decoder {
  public:
   auto decode(BlockTask const& task, ByteSource& old_file, ByteSource& patch, ByteSink& sink)
       -> Result<> override {
-    if constexpr (kLearns) memory_.learnt.reset();
+    if constexpr (kLearns) memory_.learnt.begin_block();
     DecodingIo io(old_file, sink);
     BufferedReader payload(patch, task.payload.offset, task.payload.bytes);
     uint64_t expected = task.old_offset;
@@ -86,6 +86,7 @@ class SizedDecoder final : public Decoder {
     }
     if constexpr (kLearns) {
       if (!segment.tabled) {
+        memory_.learnt.begin(segment);
         BinaryDecoder coder(payload, segment.coded_bytes);
         return pass(coder, memory_.learnt, segment, task, factors, io);
       }

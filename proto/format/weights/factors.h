@@ -36,11 +36,14 @@ inline void add_products(std::span<int16_t const> weights, std::span<int8_t cons
   size_t const rank = weights.size();
   size_t const cols = columns.size() / rank;
   std::fill(out.begin(), out.end(), 0);
-  for (size_t k = 0; k < rank; k += 2) {
-    // Two components at a time; behind the last of an odd number comes nothing.
-    size_t const other = std::min(k + 1, rank - 1);
-    add_two_products(weights[k], &columns[k * cols + first],
-                     other > k ? weights[other] : int16_t{0}, &columns[other * cols + first], out);
+  for (size_t k = 0; k < rank; k += 4) {
+    // Four components at a time; behind the last ones come some that weigh nothing.
+    FourFactors four{};
+    for (size_t i = 0; i < 4; ++i) {
+      four.columns[i] = &columns[std::min(k + i, rank - 1) * cols + first];
+      four.weights[i] = k + i < rank ? weights[k + i] : int16_t{0};
+    }
+    add_products_of(four, out);
   }
 }
 

@@ -59,26 +59,42 @@ void learn(int16_t* weights, Logits<kInputs> const& logits, int32_t error) {
   }
 }
 
-/// Adds v * a[j] + w * b[j] to each of `sums`. Products of 16 and 8 bits; the sums must not
+/// A column's entries of four factors, each by itself, and their weights in a row.
+struct FourFactors {
+  std::array<int8_t const*, 4> columns;
+  std::array<int16_t, 4> weights;
+};
+/// Adds the four products of each column to `sums`. Products of 16 and 8 bits; the sums must not
 /// overflow.
-inline void add_two_products(int16_t v, int8_t const* a, int16_t w, int8_t const* b,
-                             std::span<int32_t> sums) {
+inline void add_products_of(FourFactors const& four, std::span<int32_t> sums) {
   size_t j = 0;
 #ifdef __SSE2__
-  __m128i const both = _mm_set1_epi32(static_cast<int32_t>(static_cast<uint16_t>(v)) | w * 65536);
-  auto const load = [](int8_t const* from) {
-    return _mm_loadl_epi64(reinterpret_cast<__m128i const*>(from));
+  auto const both = [&](size_t k) {
+    return _mm_set1_epi32(static_cast<int32_t>(static_cast<uint16_t>(four.weights[k])) |
+                          four.weights[k + 1] * 65536);
+  };
+  __m128i const first = both(0);
+  __m128i const second = both(2);
+  auto const load = [&](size_t k) {
+    return _mm_loadl_epi64(reinterpret_cast<__m128i const*>(four.columns[k] + j));
   };
   for (; j + 8 <= sums.size(); j += 8) {
-    __m128i const pairs = _mm_unpacklo_epi8(load(a + j), load(b + j));
+    __m128i const pairs = _mm_unpacklo_epi8(load(0), load(1));
+    __m128i const others = _mm_unpacklo_epi8(load(2), load(3));
+    // Each byte twice, of which the upper one is kept with its sign.
+    auto const low = [](__m128i v) { return _mm_srai_epi16(_mm_unpacklo_epi8(v, v), 8); };
+    auto const high = [](__m128i v) { return _mm_srai_epi16(_mm_unpackhi_epi8(v, v), 8); };
     auto* const at = reinterpret_cast<__m128i*>(&sums[j]);
-    __m128i const low = _mm_srai_epi16(_mm_unpacklo_epi8(pairs, pairs), 8);
-    __m128i const high = _mm_srai_epi16(_mm_unpackhi_epi8(pairs, pairs), 8);
-    _mm_storeu_si128(at, _mm_add_epi32(_mm_loadu_si128(at), _mm_madd_epi16(low, both)));
-    _mm_storeu_si128(at + 1, _mm_add_epi32(_mm_loadu_si128(at + 1), _mm_madd_epi16(high, both)));
+    __m128i const of_low =
+        _mm_add_epi32(_mm_madd_epi16(low(pairs), first), _mm_madd_epi16(low(others), second));
+    __m128i const of_high =
+        _mm_add_epi32(_mm_madd_epi16(high(pairs), first), _mm_madd_epi16(high(others), second));
+    _mm_storeu_si128(at, _mm_add_epi32(_mm_loadu_si128(at), of_low));
+    _mm_storeu_si128(at + 1, _mm_add_epi32(_mm_loadu_si128(at + 1), of_high));
   }
 #endif
-  for (; j < sums.size(); ++j) sums[j] += int32_t{v} * a[j] + int32_t{w} * b[j];
+  for (; j < sums.size(); ++j)
+    for (size_t k = 0; k < 4; ++k) sums[j] += int32_t{four.weights[k]} * four.columns[k][j];
 }
 
 #ifdef __SSE2__

@@ -60,12 +60,28 @@ struct Models {
   RatioModel ratio;
   LearntEntries entries;
 
-  void reset() {
-    residual.reset();
-    numbers.reset();
-    bytes.reset();
+  /// Every block begins anew.
+  void begin_block() {
+    learning_ = {};
     ratio.reset();
   }
+  /// Before each segment: of the large models, those that a block does not use stay as they are.
+  void begin(Segment const& segment) {
+    bool const tensor = segment.kind == SegmentKind::tensor;
+    bool const narrow = tensor && is_narrow(segment.element);
+    bool& learning = learning_[narrow ? 0 : tensor ? 1 : 2];
+    if (learning) return;
+    learning = true;
+    if (narrow)
+      residual.reset();
+    else if (tensor)
+      numbers.reset();
+    else
+      bytes.reset();
+  }
+
+ private:
+  std::array<bool, 3> learning_{};
 };
 
 }  // namespace godwit::proto::weights

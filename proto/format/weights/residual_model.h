@@ -17,9 +17,9 @@ struct Prediction {
 
 /// About two steps per octave.
 inline auto log_step(uint32_t v) -> uint32_t {
-  if (v < 2) return v;
-  auto const b = static_cast<uint32_t>(std::bit_width(v)) - 1;
-  return 2 * b + ((v >> (b - 1)) & 1);
+  // Without a branch: 0 and 1 are taken for 2 and 3.
+  auto const b = static_cast<uint32_t>(std::bit_width(v | 2)) - 1;
+  return 2 * b + ((v >> (b - 1)) & 1) - (v < 2 ? 2 : 0);
 }
 
 /// What the contexts see of a difference.

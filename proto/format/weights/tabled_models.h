@@ -8,6 +8,30 @@
 
 namespace godwit::proto::weights {
 
+/// A difference of int8 that was folded: 0, 1, -1, 2, ...; the other way round if `flip`.
+constexpr auto unfolded(uint32_t folded, bool flip) -> int8_t {
+  auto const size = static_cast<int32_t>((folded + 1) >> 1);
+  bool const negative = ((folded & 1) == 0) != flip;
+  return static_cast<int8_t>(static_cast<uint8_t>(negative ? -size : size));
+}
+
+/// What each weight asks for, as tables: a weight takes some eight nanoseconds.
+struct ResidualTables {
+  std::array<std::array<int8_t, kSymbols>, 2> unfolded;  // by symbol
+  std::array<uint8_t, 64> near;                          // context by fraction
+  std::array<int16_t, 256> size;                         // up to 31, in 1/1024
+};
+constexpr auto make_residual_tables() -> ResidualTables {
+  ResidualTables tables{};
+  for (uint32_t folded = 0; folded < kSymbols; ++folded)
+    for (bool const flip : {false, true}) tables.unfolded[flip][folded] = unfolded(folded, flip);
+  for (uint32_t f = 0; f < tables.near.size(); ++f)
+    tables.near[f] = static_cast<uint8_t>(((f < 32 ? 31 - f : f - 32) >> 3) * kLevels);
+  for (size_t i = 0; i < tables.size.size(); ++i) tables.size[i] = kSeen[i].rate;
+  return tables;
+}
+inline constexpr auto kResiduals = make_residual_tables();
+
 /// Differences of int8 weights: by how large they were in the column and the row, and by where
 /// between its neighbours the prediction lay, on whose side the difference is likely to be.
 class TabledResiduals {
@@ -48,8 +72,8 @@ class TabledResiduals {
     for (size_t j = 0; j < made.size(); ++j) {
       int32_t const value = predictions.value[j];
       uint32_t const fraction = predictions.fraction[j];  // in 1/64
-      uint32_t const near = ((fraction < 32 ? 31 - fraction : fraction - 32) >> 3) * kLevels;
-      uint32_t const context = near + ((keep ? column[j].rate_step + step : 2 * step) >> 1);
+      uint32_t const context =
+          kResiduals.near[fraction] + ((keep ? column[j].rate_step + step : 2 * step) >> 1);
       auto const known = static_cast<int8_t>(static_cast<uint8_t>(made[j] - value));
       // One step late, so that the next context does not wait for this symbol.
       step = step_of(rate);
@@ -57,7 +81,7 @@ class TabledResiduals {
                                     : code_near(coder, state, context, known, fraction < 32);
       made[j] = static_cast<int8_t>(static_cast<uint8_t>(value + residual));
       auto const seen = static_cast<int8_t>(kWide ? residual / 4 : residual);
-      int32_t const size = kSeen[static_cast<uint8_t>(seen)].rate;
+      int32_t const size = kResiduals.size[static_cast<uint8_t>(seen)];
       rate = static_cast<uint32_t>(static_cast<int32_t>(rate) +
                                    ((size - static_cast<int32_t>(rate)) >> 5));
       if (!keep) continue;
@@ -78,10 +102,9 @@ class TabledResiduals {
     int32_t const turned = flip ? -residual : residual;
     auto const known = static_cast<uint32_t>(turned <= 0 ? -2 * turned : 2 * turned - 1);
     uint32_t folded = coder.symbol(state, context, std::min(known, kLarge));
-    if (folded == kLarge) folded += coder.raw(state, 8, (known - kLarge) & 255);
-    auto const size = static_cast<int32_t>((folded + 1) >> 1);
-    bool const negative = ((folded & 1) == 0) != flip;
-    return static_cast<int8_t>(static_cast<uint8_t>(negative ? -size : size));
+    if (folded < kLarge) return kResiduals.unfolded[flip][folded];
+    folded += coder.raw(state, 8, (known - kLarge) & 255);
+    return unfolded(folded, flip);
   }
 
   /// By its two halves.

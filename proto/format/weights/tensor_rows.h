@@ -2,6 +2,8 @@
 // and, when decoding, writes it.
 #pragma once
 
+#include <cstring>
+
 #include "proto/format/weights/factors.h"
 #include "proto/format/weights/number_row_model.h"
 #include "proto/format/weights/residual_model.h"
@@ -38,19 +40,25 @@ struct Predictions {
 };
 template <uint32_t kShift>
 void predict(RowPrediction const& row, std::span<int8_t const> old, Predictions<kShift>& out) {
-  bool const exactly = !row.from_old || (row.ratio == kRatioOne && row.moves.empty());
-  for (size_t j = 0; j < old.size(); ++j) {
-    if (exactly) {
+  constexpr int32_t kHalf = 32768;
+  if (!row.from_old || (row.ratio == kRatioOne && row.moves.empty())) {
+    for (size_t j = 0; j < old.size(); ++j) {
       out.value[j] = row.from_old ? old[j] : int8_t{0};
-      out.fraction[j] = 0x8000 >> kShift;
-      continue;
+      out.fraction[j] = kHalf >> kShift;
     }
-    // Below 2^27 and 2^28: no overflow.
-    int32_t const exact = old[j] * row.ratio * 32 + (row.moves.empty() ? 0 : row.moves[j]);
-    int32_t const rounded = (exact + 32768) >> 16;
-    out.value[j] = static_cast<int8_t>(std::clamp(rounded, -127, 127));
-    out.fraction[j] = static_cast<uint8_t>((exact - rounded * 65536 + 32768) >> kShift);
+    return;
   }
+  // Below 2^27 and 2^28: no overflow.
+  int32_t const ratio = row.ratio * 32;
+  auto const place = [&out](size_t j, int32_t exact) {
+    int32_t const rounded = (exact + kHalf) >> 16;
+    out.value[j] = static_cast<int8_t>(std::clamp(rounded, -127, 127));
+    out.fraction[j] = static_cast<uint8_t>((exact - rounded * 65536 + kHalf) >> kShift);
+  };
+  if (row.moves.empty())
+    for (size_t j = 0; j < old.size(); ++j) place(j, old[j] * ratio);
+  else
+    for (size_t j = 0; j < old.size(); ++j) place(j, old[j] * ratio + row.moves[j]);
 }
 
 /// Both spans are of the piece; `columns` of this and all further columns of the row, or empty.
@@ -133,23 +141,26 @@ void code_numbers(Coder& coder, Model& model, Segment const& segment,
 
 /// int8 as it is coded, from and to how it is stored. Unsigned bytes are moved by 128.
 inline void unpack(Element element, ByteView stored, std::span<int8_t> values) {
-  for (size_t i = 0; i < values.size(); ++i) {
-    if (element == Element::int4) {
+  if (element == Element::int4) {
+    for (size_t i = 0; i < values.size(); ++i) {
       uint32_t const half = (stored[i / 2] >> (i % 2 * 4)) & 15;
       values[i] = static_cast<int8_t>(static_cast<int32_t>(half ^ 8) - 8);
-    } else {
-      values[i] = static_cast<int8_t>(stored[i] ^ (element == Element::uint8 ? 0x80 : 0));
     }
+    return;
   }
+  std::memcpy(values.data(), stored.data(), values.size());
+  if (element == Element::uint8)
+    for (int8_t& value : values) value = static_cast<int8_t>(value ^ -128);
 }
 inline void pack(Element element, std::span<int8_t const> values, std::span<uint8_t> stored) {
-  for (size_t i = 0; i < stored.size(); ++i) {
-    if (element == Element::int4)
+  if (element == Element::int4) {
+    for (size_t i = 0; i < stored.size(); ++i)
       stored[i] = static_cast<uint8_t>((values[2 * i] & 15) | (values[2 * i + 1] & 15) << 4);
-    else
-      stored[i] = static_cast<uint8_t>(static_cast<uint8_t>(values[i]) ^
-                                       (element == Element::uint8 ? 0x80 : 0));
+    return;
   }
+  std::memcpy(stored.data(), values.data(), stored.size());
+  if (element == Element::uint8)
+    for (uint8_t& byte : stored) byte = static_cast<uint8_t>(byte ^ 0x80);
 }
 
 }  // namespace godwit::proto::weights

@@ -53,10 +53,18 @@ auto searched_bytes(ByteView old_file, ByteView new_file, FoundPairs const& foun
 
 auto make_patch_of(ByteView old_file, ByteView new_file, FoundPairs const& found,
                    PatchOptions options) -> Result<Bytes> {
+  bool const twice = found.kind == kGuessed && options.format != proto::PatchFormat::bsdiff;
+  auto const on_percent = options.on_percent;
+  auto const half = [&](uint32_t before) -> std::function<void(uint32_t)> {
+    if (!twice || !on_percent) return on_percent;
+    return [&on_percent, before](uint32_t percent) { on_percent(before + percent / 2); };
+  };
   options.tensors = found.pairs;
+  options.on_percent = half(0);
   TRY(auto patch, make_patch(old_file, new_file, options));
-  if (found.kind != kGuessed || options.format == proto::PatchFormat::bsdiff) return patch;
+  if (!twice) return patch;
   options.tensors = {};
+  options.on_percent = half(50);
   TRY(auto other, make_patch(old_file, new_file, options));
   return other.size() < patch.size() ? std::move(other) : std::move(patch);
 }

@@ -64,8 +64,8 @@ auto locate(std::vector<Part> const& parts, uint64_t at) -> Part {
 
 }  // namespace
 
-auto match_gaps(ByteView old_file, ByteView new_file, std::span<TensorPair const> pairs)
-    -> std::vector<Match> {
+auto match_gaps(ByteView old_file, ByteView new_file, std::span<TensorPair const> pairs,
+                std::function<void(uint64_t)> const& on_bytes) -> std::vector<Match> {
   std::vector<Part> old_taken;
   std::vector<Part> new_taken;
   for (TensorPair const& pair : pairs) {
@@ -78,7 +78,10 @@ auto match_gaps(ByteView old_file, ByteView new_file, std::span<TensorPair const
   std::vector<Match> cut;
   if (new_parts.empty()) return cut;
   PartCutter gaps(new_parts);
-  for (Match const& match : find_matches(join(old_file, old_parts), join(new_file, new_parts))) {
+  auto const matches =
+      pairs.empty() ? find_matches(old_file, new_file, on_bytes)
+                    : find_matches(join(old_file, old_parts), join(new_file, new_parts), on_bytes);
+  for (Match const& match : matches) {
     uint64_t at = match.old_offset;
     for (uint64_t add = match.add; add > 0;) {
       Part const old_part = locate(old_parts, at);

@@ -53,6 +53,7 @@ void code_segment(Coder& coder, CodingMemory<kLarge>& memory, Models& models,
   EncodingIo io(old_file, made, side);
   proto::weights::SegmentPass pass(coder, models, memory.arena, segment, io);
   memory.arena.clear();
+  if constexpr (requires { models.begin(segment); }) models.begin(segment);
   proto::weights::Factors factors;
   if (segment.ranked)
     factors = {.fraction_bits = side.move->fraction_bits,

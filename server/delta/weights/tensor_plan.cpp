@@ -165,7 +165,7 @@ auto TensorPlanner::cost(TensorPlan const& plan) -> double {
     cost = counter.bytes();
   } else {
     CostCounter counter;
-    trial_->memory.learnt.reset();
+    trial_->memory.learnt.begin_block();
     try_rows(counter, trial_->memory.learnt, plan);
     cost = counter.bytes();
   }

@@ -4,7 +4,6 @@
 
 #include "proto/format/weights/sections.h"
 #include "proto/trust/digest.h"
-#include "server/delta/weights/gap_match.h"
 #include "server/delta/weights/tabled_encoder.h"
 #include "server/delta/weights/tensor_plan.h"
 
@@ -163,7 +162,7 @@ class BlockCoder {
 
   auto code(std::vector<Planned> const& planned) -> Bytes {
     Writer writer;
-    memory_->learnt.reset();
+    memory_->learnt.begin_block();
     uint64_t expected = start_of(planned);
     for (Planned const& each : planned) {
       weights::Segment segment = each.segment;
@@ -237,6 +236,7 @@ auto plan_tensors(ByteView old_file, ByteView new_file, std::span<TensorPair con
   uint32_t factors = 0;
   for (TensorPair const& pair : pairs) {
     plans.push_back(planner.plan(pair));
+    pages.reached(Pages::kPlanning, pair.to.offset + size_bytes(pair.to), new_file.size());
     if (!plans.back().segment.ranked) continue;
     plans.back().segment.factor = factors++;
     write_factors(sections, plans.back().move, pair.to.cols);
@@ -291,6 +291,7 @@ auto write(ByteView old_file, ByteView new_file, std::vector<std::vector<Planned
          .payload = payloads.back(),
          .check = proto::block_check(new_file.subspan(static_cast<size_t>(at), bytes))});
     pages.read(uint64_t{2} * bytes);
+    pages.reached(Pages::kCoding, at + bytes, new_file.size());
   }
   return write_container(container);
 }
@@ -298,10 +299,10 @@ auto write(ByteView old_file, ByteView new_file, std::vector<std::vector<Planned
 }  // namespace
 
 auto make_weights_container(ByteView old_file, ByteView new_file, std::span<TensorPair const> pairs,
-                            proto::Profile profile, Pages& pages) -> Bytes {
+                            std::span<Match const> gaps, proto::Profile profile, Pages& pages)
+    -> Bytes {
   Writer sections;
   auto const plans = plan_tensors(old_file, new_file, pairs, profile, sections, pages);
-  auto const gaps = match_gaps(old_file, new_file, pairs);
   pages.done();
   auto const blocks =
       plan_blocks(old_file, new_file, plans, gaps, profile == proto::Profile::weights_fast, pages);

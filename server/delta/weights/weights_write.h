@@ -2,13 +2,16 @@
 #pragma once
 
 #include "proto/format/container.h"
+#include "server/delta/match.h"
 #include "server/delta/pages.h"
 #include "server/delta/tensor_map.h"
 
 namespace godwit::delta {
 
-/// `pairs` as usable_pairs gives them; `profile` is one of the weights profiles.
+/// `pairs` as usable_pairs gives them, `gaps` as match_gaps does; `profile` is one of the weights
+/// profiles.
 auto make_weights_container(ByteView old_file, ByteView new_file, std::span<TensorPair const> pairs,
-                            proto::Profile profile, Pages& pages) -> Bytes;
+                            std::span<Match const> gaps, proto::Profile profile, Pages& pages)
+    -> Bytes;
 
 }  // namespace godwit::delta

@@ -120,6 +120,25 @@ TEST_F(Files, PatchesOfBothFormatsGiveTheNewFile) {
   }
 }
 
+TEST_F(Files, AnyNumberOfJobsMakesTheSameFile) {
+  good("cp $DATA/models/vww-1.tflite a; cp $DATA/models/vww-2.tflite b");
+  for (std::string const profile : {"large", "small", "bytes"}) {
+    good("godwit delta create a b patch --profile " + profile);
+    for (std::string const jobs : {"1", "2", "7"})
+      good("godwit delta apply a patch made --jobs " + jobs + " && cmp made b && rm made");
+  }
+  refused("godwit delta apply a patch made --jobs 0", 2, "--jobs");
+  good("cp patch damaged; printf x | dd of=damaged bs=1 seek=60000 conv=notrunc status=none");
+  refused("godwit delta apply a damaged made --jobs 3", 1, "damaged: block ");
+}
+
+TEST_F(Files, MakingAPatchTellsATerminalHowFarItIs) {
+  good("cp $DATA/models/vww-1.tflite a; cp $DATA/models/vww-2.tflite b");
+  good("script -qec 'godwit delta create a b patch' /dev/null </dev/null >seen");
+  good("grep -q 'making the patch [1-9][0-9] %' seen");
+  good("[ -z \"$(godwit delta create a b patch 2>&1 >/dev/null)\" ]");
+}
+
 TEST_F(Files, AFileIsRewrittenInPlace) {
   good("cp $DATA/models/ic-1.tflite a; cp $DATA/models/ic-2.tflite b; echo words >words");
   good("cp $DATA/models/vww-1.tflite c; cp $DATA/models/vww-2.tflite d; : >empty");

@@ -83,7 +83,17 @@ struct Sample {
   Bytes patch;
 
   auto apply(BlockStore& store) const -> Result<Resumed> {
-    return apply_restartable(old_file, patch, {}, store, [](uint64_t) {});
+    ViewSource old_source(old_file);
+    ViewSource patch_source(patch);
+    TRY(auto apply, RestartableApply::begin({.old_file = old_source,
+                                             .old_bytes = old_file.size(),
+                                             .patch = patch_source,
+                                             .patch_bytes = patch.size(),
+                                             .patch_sha256 = sha256(patch)},
+                                            {}, store));
+    while (!apply.done()) TRY_VOID(apply.step());
+    TRY_VOID(apply.finish());
+    return apply.resumed();
   }
 };
 
