@@ -38,11 +38,18 @@ inline auto divide_by_power(int32_t value, int32_t bits) -> int32_t {
   return (value >> bits) + ((value & mask) > threshold ? 1 : 0);
 }
 
-/// value * m, rounded twice: after the product and after the shift to the right.
+/// value * m, rounded twice: after the product (multiply_high) and after the shift to the right
+/// (divide_by_power). Both are one floor:
+///   floor(floor(a / 2^31 + 1/2) / 2^r + 1/2) = floor((a + 2^30 + 2^(30 + r)) / 2^(31 + r)),
+/// and halves away from zero are one less in the inner quotient of negative products.
 inline auto scale(int32_t value, proto::Multiplier m) -> int32_t {
   int32_t const left = std::max(m.shift, 0);
   int32_t const right = std::max(-m.shift, 0);
-  return divide_by_power(multiply_high(wrap_shift_left(value, left), m.value), right);
+  int64_t const product = int64_t{wrap_shift_left(value, left)} * m.value;
+  int64_t const second_half = (INT64_C(1) << right >> 1) << 31;  // none where nothing is shifted
+  int64_t const tie = static_cast<int64_t>(right != 0) << 31;
+  int64_t const round = (INT64_C(1) << 30) + second_half - ((product >> 63) & tie);
+  return static_cast<int32_t>((product + round) >> (31 + right));
 }
 
 /// value * m, rounded once, to nearest, halves up. Not inline: it is rarely met, in many places.

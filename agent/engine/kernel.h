@@ -43,8 +43,16 @@ struct Operand {
   auto int32() const { return as<int32_t>(); }
   template <typename T>
   auto constant(size_t i) const -> T {
-    return static_cast<T>(
-        proto::layout::little<std::make_unsigned_t<T>>({data, size_bytes}, sizeof(T) * i));
+    T value;
+    std::memcpy(&value, data + sizeof(T) * i, sizeof(T));
+    if constexpr (std::endian::native == std::endian::little) return value;
+    if constexpr (sizeof(T) == 2)
+      return static_cast<T>(__builtin_bswap16(static_cast<uint16_t>(value)));
+    if constexpr (sizeof(T) == 4)
+      return static_cast<T>(__builtin_bswap32(static_cast<uint32_t>(value)));
+    if constexpr (sizeof(T) == 8)
+      return static_cast<T>(__builtin_bswap64(static_cast<uint64_t>(value)));
+    return value;
   }
 
  private:
@@ -194,6 +202,8 @@ void cast(Step const& step, void* scratch);
 void pair_lookup(Step const& step, void* scratch);
 auto transpose_conv_scratch(Step const& step) -> uint64_t;
 auto detection_scratch(Step const& step) -> uint64_t;
+auto lstm_scratch(Step const& step) -> uint64_t;
+auto svdf_scratch(Step const& step) -> uint64_t;
 auto rearrange_scratch(Step const& step) -> uint64_t;
 
 }  // namespace godwit::engine

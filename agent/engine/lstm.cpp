@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "agent/engine/fixed_point.h"
-#include "agent/engine/kernel.h"
+#include "agent/engine/matrix.h"
 #include "agent/engine/sigmoid.h"
 #include "agent/engine/wide.h"
 
@@ -14,112 +14,153 @@ namespace godwit::engine {
 
 namespace {
 
+constexpr int32_t kGates = 4;
+
 auto saturate16(int32_t value) -> int16_t {
   return static_cast<int16_t>(std::clamp<int32_t>(value, std::numeric_limits<int16_t>::min(),
                                                   std::numeric_limits<int16_t>::max()));
 }
 
-template <typename T>
-struct Lstm {
-  static constexpr bool kWide = sizeof(T) == 2;
-  using Sum = std::conditional_t<kWide, int64_t, uint32_t>;  // that of int8 wraps
-
-  Step const& step;
-  proto::LstmParams params;
+/// One of the two sides of all gates: weights and what they are multiplied by. Biases are the
+/// input's.
+struct Side {
+  int8_t const* weights;
   int32_t depth;
-  int32_t units;
+  int32_t zero_point;
+  std::array<proto::Multiplier, kGates> const& multipliers;
+  Input const* bias;
+};
 
-  static auto dot(int8_t const* weights, T const* values, int32_t zero_point, int32_t count,
-                  Sum sum) -> Sum {
-    for (int32_t i = 0; i < count; ++i)
-      sum += static_cast<Sum>(weights[i] * (values[i] - zero_point));
-    return sum;
+class Lstm {
+ public:
+  Lstm(Step const& step, void* scratch)
+      : step_(step),
+        p_(step.op.params<proto::LstmParams>()),
+        units_(step.output().shape[2]),
+        gates_(static_cast<int32_t*>(scratch)),
+        sums_(reinterpret_cast<uint32_t*>(gates_ + ptrdiff_t{kGates} * units_)),
+        values_(reinterpret_cast<int16_t*>(sums_ + ptrdiff_t{kGates} * units_)) {}
+
+  /// One step in time of one sequence, of int8 or int16.
+  template <typename T>
+  void advance(T const* input, T* hidden, int16_t* cell, T* output) const {
+    std::fill_n(gates_, kGates * units_, 0);
+    see(input, {step_.inputs[1].int8(), step_.inputs[0].shape[2], step_.inputs[0].zero_point,
+                p_.input, &step_.inputs[3]});
+    see(hidden,
+        {step_.inputs[2].int8(), units_, step_.inputs[4].zero_point, p_.recurrent, nullptr});
+    for (int32_t g = 0; g < kGates; ++g) open(g);
+    unite(cell);
+    for (int32_t u = 0; u < units_; ++u)
+      hidden[u] = static_cast<T>(std::clamp(wrap_add(gates_[u], step_.inputs[4].zero_point),
+                                            kWhole<T>.low, kWhole<T>.high));
+    std::memcpy(output, hidden, sizeof(T) * static_cast<size_t>(units_));
   }
 
+ private:
   auto scaled(int32_t value, proto::Multiplier m) const -> int32_t {
-    return scale(value, m, step.op.rounding());
+    return scale(value, m, step_.op.rounding());
+  }
+  auto gate(int32_t g, int32_t unit) const -> int32_t& {
+    return gates_[ptrdiff_t{g} * units_ + unit];
+  }
+  /// Each side of a gate is bounded to Q3.12, and so is their sum.
+  void add(int32_t row, int32_t sum) const {
+    gates_[row] = saturate16(gates_[row] + saturate16(sum));
   }
 
-  /// A sum as Q3.12.
-  auto gate_input(Sum sum, proto::Multiplier m) const -> int16_t {
-    if constexpr (kWide)
-      return saturate16(scale_wide(sum, m));
-    else
-      return saturate16(scaled(static_cast<int32_t>(sum), m));
-  }
-
-  /// What one gate says of one unit, as Q0.15.
-  [[gnu::noinline]] auto gate(size_t g, int32_t unit, T const* input, T const* hidden) const
-      -> int16_t {
-    auto const row = static_cast<ptrdiff_t>(g) * units + unit;
-    auto const bias = static_cast<Sum>(
-        step.inputs[3].constant<std::make_signed_t<Sum>>(static_cast<size_t>(row)));
-    Sum const seen =
-        dot(step.inputs[1].int8() + row * depth, input, step.inputs[0].zero_point, depth, bias);
-    Sum const remembered =
-        dot(step.inputs[2].int8() + row * units, hidden, step.inputs[4].zero_point, units, 0);
-    // Both are bounded to Q3.12 before and after they are added.
-    int16_t const sum =
-        saturate16(gate_input(seen, params.input[g]) + gate_input(remembered, params.recurrent[g]));
-    bool const tanh_gate = g == 2 && params.cell_activation == 0;
-    return tanh_gate ? tanh(sum, kQ3_12, 0) : sigmoid(sum, kQ3_12, 0);
-  }
-
-  /// One step in time of one sequence. The new hidden state is made beside the old one, which every
-  /// gate still reads.
-  void advance(T const* input, T* hidden, int16_t* cell, T* made) const {
-    for (int32_t u = 0; u < units; ++u) {
-      int16_t const input_gate = gate(0, u, input, hidden);
-      int16_t const forget_gate = gate(1, u, input, hidden);
-      int16_t const cell_gate = gate(2, u, input, hidden);
-      int16_t const output_gate = gate(3, u, input, hidden);
-      int32_t const kept = saturate16(scaled(forget_gate * cell[u], params.forget));
-      int32_t const added = saturate16(scaled(input_gate * cell_gate, params.update));
-      int16_t value = saturate16(kept + added);
-      if (params.cell_clip > 0)
-        value =
-            static_cast<int16_t>(std::clamp<int32_t>(value, -params.cell_clip, params.cell_clip));
-      cell[u] = value;
-      int16_t const shown = tanh(value, params.tanh_multiplier, params.tanh_shift);
-      made[u] =
-          static_cast<T>(requantise(shown * output_gate, params.output, step.inputs[4].zero_point,
-                                    kWhole<T>, step.op.rounding()));
+  void see(int8_t const* values, Side const& side) const {
+    std::fill_n(values_, filled_up(side.depth), int16_t{0});
+    widen(values, side.zero_point, side.depth, values_);
+    sum_rows(values_, side.weights, side.depth, kGates * units_, sums_);
+    for (int32_t row = 0, g = 0; g < kGates; ++g) {
+      auto const m = side.multipliers[static_cast<size_t>(g)];
+      for (int32_t const end = row + units_; row < end; ++row) {
+        uint32_t const bias =
+            side.bias ? side.bias->constant<uint32_t>(static_cast<size_t>(row)) : 0;
+        add(row, scaled(static_cast<int32_t>(sums_[row] + bias), m));
+      }
     }
-    std::memcpy(hidden, made, sizeof(T) * static_cast<size_t>(units));
   }
+
+  /// Sums of int16 have 64 bits.
+  void see(int16_t const* values, Side const& side) const {
+    auto const* weights = side.weights;
+    for (int32_t row = 0; row < kGates * units_; ++row, weights += side.depth) {
+      int64_t sum = side.bias ? side.bias->constant<int64_t>(static_cast<size_t>(row)) : 0;
+      for (int32_t i = 0; i < side.depth; ++i) sum += weights[i] * (values[i] - side.zero_point);
+      add(row, scale_wide(sum, side.multipliers[static_cast<size_t>(row / units_)]));
+    }
+  }
+
+  /// Sums become what the gate says, as Q0.15.
+  [[gnu::noinline]] void open(int32_t g) const {
+    bool const tanh_gate = g == 2 && p_.cell_activation == 0;
+    for (int32_t u = 0; u < units_; ++u) {
+      auto const sum = static_cast<int16_t>(gate(g, u));
+      gate(g, u) = tanh_gate ? tanh(sum, kQ3_12, 0) : sigmoid(sum, kQ3_12, 0);
+    }
+  }
+
+  /// The new cell state, and what is shown of it, in the place of the first gate.
+  [[gnu::noinline]] void unite(int16_t* cell) const {
+    for (int32_t u = 0; u < units_; ++u) {
+      int32_t const kept = saturate16(scaled(gate(1, u) * cell[u], p_.forget));
+      int32_t const added = saturate16(scaled(gate(0, u) * gate(2, u), p_.update));
+      int16_t value = saturate16(kept + added);
+      if (p_.cell_clip > 0)
+        value = static_cast<int16_t>(std::clamp<int32_t>(value, -p_.cell_clip, p_.cell_clip));
+      cell[u] = value;
+      int16_t const shown = tanh(value, p_.tanh_multiplier, p_.tanh_shift);
+      gate(0, u) = scaled(shown * gate(3, u), p_.output);
+    }
+  }
+
+  Step const& step_;
+  proto::LstmParams p_;
+  int32_t units_;
+  int32_t* gates_;
+  uint32_t* sums_;   // of int8
+  int16_t* values_;  // of int8, without their zero point, filled up
 };
 
 template <typename T>
-void run_lstm(Step const& step) {
+void run_lstm(Step const& step, void* scratch) {
   auto const p = step.op.params<proto::LstmParams>();
   auto const& input = step.inputs[0];
-  auto const& output = step.output();
-  Lstm<T> const lstm{step, p, input.shape[2], output.shape[2]};
   auto const values = [](auto* bytes) {
     return reinterpret_cast<
         std::conditional_t<std::is_const_v<std::remove_pointer_t<decltype(bytes)>>, T const, T>*>(
         bytes);
   };
+  ptrdiff_t const depth = input.shape[2];
+  ptrdiff_t const units = step.output().shape[2];
+  Lstm const lstm(step, scratch);
   int32_t const batches = input.shape[p.time_major ? 1 : 0];
   int32_t const times = input.shape[p.time_major ? 0 : 1];
-  auto const hidden = step.state(4);
-  auto const cell = step.state(5);
   for (int32_t batch = 0; batch < batches; ++batch)
     for (int32_t time = 0; time < times; ++time) {
       ptrdiff_t const row =
           p.time_major ? ptrdiff_t{time} * batches + batch : ptrdiff_t{batch} * times + time;
-      lstm.advance(values(input.data) + row * lstm.depth,
-                   values(hidden.data) + ptrdiff_t{batch} * lstm.units,
-                   cell.int16() + ptrdiff_t{batch} * lstm.units,
-                   values(output.data) + row * lstm.units);
+      lstm.advance(values(input.data) + row * depth, values(step.state(4).data) + batch * units,
+                   step.state(5).int16() + batch * units, values(step.output().data) + row * units);
     }
 }
 
 }  // namespace
 
-void unidirectional_sequence_lstm(Step const& step, void*) {
-  if (step.output().type == proto::TensorType::int16) return run_lstm<int16_t>(step);
-  run_lstm<int8_t>(step);
+auto lstm_scratch(Step const& step) -> uint64_t {
+  int32_t const units = step.output().shape[2];
+  int32_t const depth = std::max(step.inputs[0].shape[2], units);
+  return sizeof(int32_t) * 2 * kGates * static_cast<uint64_t>(units) +
+         sizeof(int16_t) * static_cast<uint64_t>(filled_up(depth));
+}
+
+void unidirectional_sequence_lstm(Step const& step, void* scratch) {
+  if (step.output().type == proto::TensorType::int16)
+    run_lstm<int16_t>(step, scratch);
+  else
+    run_lstm<int8_t>(step, scratch);
 }
 
 }  // namespace godwit::engine

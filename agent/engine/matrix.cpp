@@ -59,6 +59,33 @@ void widen(int8_t const* from, int32_t zero_point, int32_t count, int16_t* to) {
   for (int32_t i = 0; i < count; ++i) to[i] = static_cast<int16_t>(from[i] - offset);
 }
 
+void sum_rows(int16_t const* values, int8_t const* weights, int32_t depth, int32_t rows,
+              uint32_t* sums) {
+  auto const exact = static_cast<size_t>(depth);
+  auto const filled = static_cast<size_t>(filled_up(depth));
+  auto left = static_cast<size_t>(rows);
+  constexpr size_t kTogether = 4;
+  for (; left >= kTogether && (left - kTogether + 1) * exact >= filled && filled <= kExactProducts;
+       left -= kTogether, weights += kTogether * exact, sums += kTogether) {
+    int32_t total[kTogether] = {};
+    for (size_t k = 0; k < filled / kSummedTogether * kSummedTogether; ++k)
+      for (size_t r = 0; r < kTogether; ++r)
+        total[r] += values[k] * static_cast<int16_t>(weights[r * exact + k]);
+    for (size_t r = 0; r < kTogether; ++r) sums[r] = static_cast<uint32_t>(total[r]);
+  }
+  for (; left > 0; --left, weights += exact, ++sums) {
+    uint32_t total[1] = {};
+    dot<1>(values, left * exact >= filled ? filled : exact, weights, total);
+    *sums = total[0];
+  }
+}
+
+auto dot(int16_t const* a, int16_t const* b, int32_t count) -> uint32_t {
+  uint32_t sum = 0;
+  for (int32_t i = 0; i < count; ++i) sum += static_cast<uint32_t>(a[i] * b[i]);
+  return sum;
+}
+
 void multiply_rows(Step const& step, proto::Clamp clamp, int16_t const* rows, int32_t row_count,
                    int32_t depth, int8_t* output) {
   auto const size = static_cast<size_t>(depth);

@@ -15,6 +15,20 @@ constexpr auto matrix_scratch_bytes(int32_t depth) -> uint64_t {
 /// Activations as int16 with the zero point taken off.
 void widen(int8_t const* from, int32_t zero_point, int32_t count, int16_t* to);
 
+/// Values that are summed together by sum_rows.
+constexpr int32_t kSummedTogether = 16;
+constexpr auto filled_up(int32_t depth) -> int32_t {
+  return (depth + kSummedTogether - 1) / kSummedTogether * kSummedTogether;
+}
+
+/// The sum of the products of `values` with each of `rows` rows of weights, wrapped. Values are
+/// filled up with zeros, filled_up(depth) in all: weights may then be read on into the next row.
+void sum_rows(int16_t const* values, int8_t const* weights, int32_t depth, int32_t rows,
+              uint32_t* sums);
+
+/// The sum of `count` products, wrapped.
+auto dot(int16_t const* a, int16_t const* b, int32_t count) -> uint32_t;
+
 /// `row_count` <= kMatrixRows rows of `depth` values; writes row_count * step.channels().size()
 /// outputs from `output` on.
 void multiply_rows(Step const& step, proto::Clamp clamp, int16_t const* rows, int32_t row_count,

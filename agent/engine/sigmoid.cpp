@@ -39,13 +39,13 @@ auto look_up(uint32_t step) -> Interpolated {
 }
 
 auto rescaled(int16_t value, int32_t multiplier, int32_t shift) -> int32_t {
-  int32_t const round = shift > 0 ? 1 << (shift - 1) : 0;
+  int32_t const round = 1 << shift >> 1;
   return (value * multiplier + round) >> shift;
 }
 
 /// A firmware's C library may have no abs.
 auto magnitude_of(int32_t x) -> uint32_t {
-  return static_cast<uint32_t>(x < 0 ? -x : x);
+  return static_cast<uint32_t>((x ^ x >> 31) - (x >> 31));
 }
 
 }  // namespace
@@ -59,8 +59,10 @@ auto sigmoid(int16_t value, int32_t multiplier, int32_t shift) -> int16_t {
     auto const at = look_up(step);
     result = (at.table << 9) + (magnitude & 0x1ff) * at.distance;
   }
+  // Negative ones are what is left to 1, halves down: signs are anything, so without a branch.
+  auto const negative = static_cast<uint32_t>(x >> 31);
   constexpr uint32_t kHalf = 1 << 9;
-  result = x >= 0 ? result + kHalf : (1u << 25) - result + kHalf - 1;
+  result = (result ^ negative) - negative + kHalf + (negative & ((1u << 25) - 1));
   return static_cast<int16_t>(result >> 10);
 }
 
@@ -73,9 +75,10 @@ auto tanh(int16_t value, int32_t multiplier, int32_t shift) -> int16_t {
     auto const at = look_up(step);
     result = static_cast<int32_t>((at.table << 8) + (magnitude & 0xff) * at.distance);
   }
+  int32_t const negative = x >> 31;
   constexpr int32_t kOne = 1 << 23;
   constexpr int32_t kHalf = 1 << 7;
-  result = x >= 0 ? result - kOne + kHalf : -result + kOne + kHalf - 1;
+  result = ((result - kOne) ^ negative) - negative + kHalf + negative;
   return static_cast<int16_t>(result >> 8);
 }
 

@@ -74,7 +74,8 @@ INSTANTIATE_TEST_SUITE_P(Operators, EveryPath, kOneOperator, kName);
 INSTANTIATE_TEST_SUITE_P(
     MoreOperators, EveryPath,
     testing::Values(std::pair{"lookup", MakeModel([](RandomStep& r) { return r.lookup(); })},
-                    std::pair{"lstm", MakeModel([](RandomStep& r) { return r.lstm(); })}),
+                    std::pair{"lstm", MakeModel([](RandomStep& r) { return r.lstm(); })},
+                    std::pair{"svdf", MakeModel([](RandomStep& r) { return r.svdf(); })}),
     kName);
 INSTANTIATE_TEST_SUITE_P(Graphs, EveryPath,
                          testing::Values(std::pair{"graph", MakeModel([](RandomStep& r) {

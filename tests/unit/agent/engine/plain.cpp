@@ -147,6 +147,9 @@ auto plain_output(proto::ModelView const& model, ByteView input) -> Bytes {
     case Opcode::average_pool_2d_up:
     case Opcode::max_pool_2d:
       return Plain(model, input).run();
+    case Opcode::unidirectional_sequence_lstm:
+    case Opcode::svdf:
+      return plain_recurrent(model, input);
     default:
       return plain_values(model, input);
   }

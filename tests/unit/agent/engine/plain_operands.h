@@ -55,8 +55,10 @@ class PlainOperands {
     for (uint32_t i = 0; i < op_.input_count(); ++i) {
       inputs_.push_back(model.tensor(op_.input(i)));
       bool const computed = inputs_.back().place == proto::Place::arena;
-      data_.push_back(computed ? input.first(inputs_.back().size_bytes)
-                               : model.constant(inputs_.back()));
+      bool const constant = inputs_.back().place == proto::Place::constant;
+      data_.push_back(computed   ? input.first(inputs_.back().size_bytes)
+                      : constant ? model.constant(inputs_.back())
+                                 : ByteView{});
       if (computed) input = input.subspan(inputs_.back().size_bytes);
     }
     output_ = model.tensor(op_.output(0));
@@ -145,5 +147,8 @@ class PlainOperands {
 
 /// Operators that compute or move values without weights, beside ADD, SUB, MEAN and pools.
 auto plain_values(proto::ModelView const& model, ByteView input) -> Bytes;
+
+/// SVDF and the LSTM, from a state that was just reset.
+auto plain_recurrent(proto::ModelView const& model, ByteView input) -> Bytes;
 
 }  // namespace godwit::engine

@@ -1,5 +1,5 @@
 // The portable kernels against the specification, computed one output at a time: every operator
-// that is not a state machine or a table of published values.
+// but those with exponentials or roots.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

@@ -35,7 +35,9 @@ auto random_kinds() -> std::vector<RandomKind> const& {
       {"reshape", [](RandomStep& r) { return r.reshape(); }, true, true},
       {"rearrange", [](RandomStep& r) { return r.rearrange(); }, true, true},
       {"concatenation", [](RandomStep& r) { return r.concatenation(); }, true, true},
-      {"gather", [](RandomStep& r) { return r.gather(); }, true, true}};
+      {"gather", [](RandomStep& r) { return r.gather(); }, true, true},
+      {"lstm", [](RandomStep& r) { return r.lstm(); }},
+      {"svdf", [](RandomStep& r) { return r.svdf(); }}};
   return kinds;
 }
 

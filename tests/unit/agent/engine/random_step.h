@@ -18,6 +18,9 @@ struct Form {
 /// The product of extents.
 auto elements(std::vector<uint32_t> const& shape) -> uint32_t;
 
+/// As constants lie in a model.
+auto words(std::vector<int32_t> const& values) -> Bytes;
+
 /// One seed, one model: a failing case is replayed by its seed.
 class RandomStep {
  public:
@@ -44,6 +47,7 @@ class RandomStep {
   auto gather() -> Bytes;
   auto lookup() -> Bytes;
   auto lstm() -> Bytes;
+  auto svdf() -> Bytes;
 
   auto between(int32_t low, int32_t high) -> int32_t {
     return std::uniform_int_distribution<int32_t>(low, high)(engine_);
@@ -70,6 +74,7 @@ class RandomStep {
       -> std::vector<proto::TensorSpec>;
 
  private:
+  auto symmetric(size_t count) -> Bytes;  // no -128
   auto shape4(int32_t most, int32_t channels) -> std::vector<uint32_t>;
   void add_constants(proto::ModelSpec& spec, std::vector<uint32_t> weights_shape, uint32_t channels,
                      int32_t depth);
