@@ -26,9 +26,16 @@ template <Scaling kScaling>
 void finish_rows(Block const& block, Finish const& finish, int32_t const* sums, int32_t rows,
                  int32_t lanes, int8_t* output, ptrdiff_t stride) {
   Avx2Finish<kScaling> const f(block, finish);
-  for (int32_t i = 0; i < rows; i += 2, sums += 2 * kLanes, output += 2 * stride) {
-    auto const bytes = f.bytes({load256(sums), load256(sums + 8)},
-                               {load256(sums + kLanes), load256(sums + kLanes + 8)});
+  auto const row = [&](int32_t i) __attribute__((always_inline))->Halves {
+    return {load256(sums + i * kLanes), load256(sums + i * kLanes + kLanes / 2)};
+  };
+  if (rows == 1) {
+    auto const one = row(0);
+    store_lanes(output, _mm256_castsi256_si128(f.bytes(one, one)), lanes);
+    return;
+  }
+  for (int32_t i = 0; i < rows; i += 2, output += 2 * stride) {
+    auto const bytes = f.bytes(row(i), row(i + 1));
     store_lanes(output, _mm256_castsi256_si128(bytes), lanes);
     if (i + 1 < rows) store_lanes(output + stride, _mm256_extracti128_si256(bytes, 1), lanes);
   }
@@ -41,6 +48,11 @@ void finish_block_avx2(Block const& block, Finish const& finish, int32_t const* 
   constexpr decltype(&finish_rows<Scaling::whole>) kFinish[] = {
       finish_rows<Scaling::whole>, finish_rows<Scaling::line>, finish_rows<Scaling::lines>};
   kFinish[static_cast<size_t>(block.scaling)](block, finish, sums, rows, lanes, output, stride);
+}
+
+void sum_group_avx2(Matrix const& matrix, int32_t first_block, int32_t width,
+                    void const* const* rows, int32_t count, int32_t* sums) {
+  sum_blocks<MultiplyWords>(matrix, first_block, width, rows, count, sums);
 }
 
 void multiply_rows_avx2(Matrix const& matrix, void const* const* rows, int32_t count,

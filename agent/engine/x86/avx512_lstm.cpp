@@ -1,171 +1,131 @@
-// LSTM by AVX-512: what the input says to all gates is multiplied for many times at once; then,
-// time by time, what the hidden state says. Sixteen units lie side by side.
+// The LSTM by AVX-512: 32 units at once, whose curves are permutations of words.
 #include "agent/engine/x86/avx512.h"
-#include "agent/engine/x86/lstm.h"
+#include "agent/engine/x86/lstm_run.h"
 
 namespace godwit::engine::x86 {
 
 namespace {
 
-using Scale = Avx512Scale;
+struct Words512 {
+  using Vector = __m512i;
+  static constexpr int32_t kTogether = 32;
 
-/// Sigmoid or tanh of values in units of 1 / (3 * 4096): sigmoid.cpp has the same, one by one.
-template <int kFractionBits>
-GODWIT_INLINE auto interpolated(Curve const& curve, __m512i magnitude) -> __m512i {
-  auto const step =
-      _mm512_min_epi32(_mm512_srli_epi32(magnitude, kFractionBits), _mm512_set1_epi32(255));
-  auto const entry = _mm512_i32gather_epi32(step, curve.steps, 4);
-  auto const fraction = _mm512_and_si512(magnitude, _mm512_set1_epi32((1 << kFractionBits) - 1));
-  auto const value = _mm512_and_si512(entry, _mm512_set1_epi32(0xffff));
-  return _mm512_add_epi32(_mm512_slli_epi32(value, kFractionBits),
-                          _mm512_mullo_epi32(fraction, _mm512_srli_epi32(entry, 16)));
-}
+  class Scale {
+   public:
+    GODWIT_INLINE explicit Scale(Factor const& factor)
+        : multiplier_(_mm512_set1_epi32(factor.multiplier)),
+          round_(_mm512_set1_epi64(factor.round)),
+          turn_(_mm512_set1_epi32(factor.turn)),
+          left_(_mm512_set1_epi32(factor.left)),
+          right_(_mm512_set1_epi32(factor.right)) {}
 
-GODWIT_INLINE auto sigmoid(Lstm const& lstm, __m512i x) -> __m512i {
-  auto const result = interpolated<9>(lstm.sigmoid, _mm512_abs_epi32(x));
-  auto const half = _mm512_set1_epi32(1 << 9);
-  auto const positive = _mm512_add_epi32(result, half);
-  auto const negative = _mm512_sub_epi32(_mm512_set1_epi32((1 << 25) + (1 << 9) - 1), result);
-  return _mm512_srli_epi32(_mm512_mask_blend_epi32(_mm512_movepi32_mask(x), positive, negative),
-                           10);
-}
-
-GODWIT_INLINE auto tanh(Lstm const& lstm, __m512i x) -> __m512i {
-  auto const result = interpolated<8>(lstm.tanh, _mm512_abs_epi32(x));
-  auto const positive = _mm512_add_epi32(result, _mm512_set1_epi32((1 << 7) - (1 << 23)));
-  auto const negative = _mm512_sub_epi32(_mm512_set1_epi32((1 << 23) + (1 << 7) - 1), result);
-  return _mm512_srai_epi32(_mm512_mask_blend_epi32(_mm512_movepi32_mask(x), positive, negative), 8);
-}
-
-GODWIT_INLINE auto load16(int16_t const* from) -> __m256i {
-  return _mm256_loadu_si256(reinterpret_cast<__m256i const*>(from));
-}
-
-GODWIT_INLINE auto saturated16(__m512i values) -> __m256i {
-  return _mm512_cvtsepi32_epi16(values);
-}
-
-class Run {
- public:
-  Run(Step const& step, void* scratch)
-      : lstm_(*reinterpret_cast<Lstm const*>(step.packed)),
-        p_(step.op.params<proto::LstmParams>()),
-        zero_point_(step.inputs[4].zero_point),
-        sums_(static_cast<int32_t*>(scratch)),
-        gates_(reinterpret_cast<int16_t*>(static_cast<uint8_t*>(scratch) + kSumsBytes)),
-        hidden_(reinterpret_cast<int8_t*>(gates_) + lstm_.gates_bytes()),
-        copy_(hidden_ + (lstm_.units + kDepth - 1) / kDepth * kDepth) {}
-
-  /// What `count` inputs, `apart` from each other, say to all gates: Q3.12.
-  void see(int8_t const* input, ptrdiff_t apart, int32_t count) const {
-    void const* rows[kTimesTogether];
-    ptrdiff_t const pitch = (lstm_.depth + kDepth - 1) / kDepth * kDepth;
-    for (int32_t i = 0; i < count; ++i, input += apart) {
-      rows[i] = input;
-      if (pitch == lstm_.depth) continue;
-      rows[i] = copy_ + i * pitch;
-      __builtin_memcpy(copy_ + i * pitch, input, static_cast<size_t>(lstm_.depth));
+    GODWIT_INLINE auto operator()(__m512i sums) const -> __m512i {
+      auto const turned = _mm512_cmplt_epi32_mask(sums, turn_);
+      auto const moved = _mm512_sllv_epi32(sums, left_);
+      auto const upper = _mm512_castps_si512(_mm512_movehdup_ps(_mm512_castsi512_ps(moved)));
+      auto const even = _mm512_add_epi64(_mm512_mul_epi32(moved, multiplier_), round_);
+      auto const odd = _mm512_add_epi64(_mm512_mul_epi32(upper, multiplier_), round_);
+      auto const upper_halves = _mm512_mask_shuffle_epi32(odd, 0x5555, even, _MM_PERM_DDBB);
+      auto const less =
+          _mm512_mask_sub_epi32(upper_halves, turned, upper_halves, _mm512_set1_epi32(1));
+      return _mm512_srav_epi32(less, right_);
     }
-    for (int32_t group = 0; group < lstm_.groups; ++group) {
-      sum_group_avx512(lstm_.input(), group * kGates, kGates, rows, count, sums_);
-      for (int32_t g = 0; g < kGates; ++g) {
-        Scale const scale(lstm_.input().block(group * kGates + g)->whole);
-        auto const* const sums = sums_ + ptrdiff_t{g} * count * kLanes;
-        for (int32_t i = 0; i < count; ++i)
-          _mm256_storeu_si256(reinterpret_cast<__m256i*>(gates(i, group, g)),
-                              saturated16(scale(_mm512_load_si512(sums + i * kLanes))));
-      }
-    }
+
+   private:
+    __m512i multiplier_, round_, turn_, left_, right_;
+  };
+
+  static GODWIT_INLINE auto scaled_lanes(Scale const& scale, int32_t const* sums) -> __m256i {
+    return _mm512_cvtsepi32_epi16(scale(_mm512_load_si512(sums)));
+  }
+  static GODWIT_INLINE auto load_lanes(int16_t const* from) -> __m256i {
+    return _mm256_loadu_si256(reinterpret_cast<__m256i const*>(from));
+  }
+  static GODWIT_INLINE void store_lanes(int16_t* to, __m256i words) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), words);
   }
 
-  /// One step in time. The new hidden state is made in `output`; every gate still reads the old
-  /// one.
-  void advance(int32_t time, int16_t* cell, int8_t* output) const {
-    for (int32_t group = 0; group < lstm_.groups; ++group) {
-      int32_t const first = group * kLanes;
-      int32_t const lanes = lstm_.units - first < kLanes ? lstm_.units - first : kLanes;
-      void const* const row = hidden_;
-      sum_group_avx512(lstm_.recurrent(), group * kGates, kGates, &row, 1, sums_);
-      unite(time, group, static_cast<__mmask16>(low_mask(lanes)), cell + first, output + first);
-    }
-    __builtin_memcpy(hidden_, output, static_cast<size_t>(lstm_.units));
+  static GODWIT_INLINE auto load(int16_t const* from) -> Vector { return _mm512_loadu_si512(from); }
+  static GODWIT_INLINE void store(int16_t* to, Vector words) { _mm512_storeu_si512(to, words); }
+  static GODWIT_INLINE void store_bytes(int8_t* to, Vector words) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtsepi16_epi8(words));
+  }
+  static GODWIT_INLINE auto all(int32_t word) -> Vector {
+    return _mm512_set1_epi16(static_cast<int16_t>(word));
+  }
+  static GODWIT_INLINE auto add(Vector a, Vector b) -> Vector { return _mm512_add_epi16(a, b); }
+  static GODWIT_INLINE auto adds(Vector a, Vector b) -> Vector { return _mm512_adds_epi16(a, b); }
+  static GODWIT_INLINE auto min(Vector a, Vector b) -> Vector { return _mm512_min_epi16(a, b); }
+  static GODWIT_INLINE auto max(Vector a, Vector b) -> Vector { return _mm512_max_epi16(a, b); }
+  static GODWIT_INLINE auto both(Vector a, Vector b) -> Vector { return _mm512_and_si512(a, b); }
+  static GODWIT_INLINE auto magnitude(Vector v) -> Vector { return _mm512_abs_epi16(v); }
+  static GODWIT_INLINE auto signed_as(Vector v, Vector sign) -> Vector {
+    return _mm512_mask_sub_epi16(v, _mm512_movepi16_mask(sign), _mm512_setzero_si512(), v);
+  }
+  static GODWIT_INLINE auto low_half(Vector a, Vector b) -> Vector {
+    return _mm512_mullo_epi16(a, b);
+  }
+  static GODWIT_INLINE auto high_half(Vector a, Vector b) -> Vector {
+    return _mm512_mulhi_epi16(a, b);
+  }
+  static GODWIT_INLINE auto high_half_unsigned(Vector a, Vector b) -> Vector {
+    return _mm512_mulhi_epu16(a, b);
+  }
+  static GODWIT_INLINE auto unpack_low(Vector a, Vector b) -> Vector {
+    return _mm512_unpacklo_epi16(a, b);
+  }
+  static GODWIT_INLINE auto unpack_high(Vector a, Vector b) -> Vector {
+    return _mm512_unpackhi_epi16(a, b);
   }
 
-  auto hidden() const -> int8_t* { return hidden_; }
-
- private:
-  auto gates(int32_t time, int32_t group, int32_t gate) const -> int16_t* {
-    return gates_ + ((ptrdiff_t{time} * lstm_.groups + group) * kGates + gate) * kLanes;
+  // Of 32 bits.
+  static GODWIT_INLINE auto add32(Vector v, int32_t by) -> Vector {
+    return _mm512_add_epi32(v, _mm512_set1_epi32(by));
+  }
+  static GODWIT_INLINE auto sum_pairs(Vector a, Vector b, int32_t more) -> Vector {
+    return _mm512_dpwssd_epi32(_mm512_set1_epi32(more), a, b);
+  }
+  static GODWIT_INLINE auto magnitude32(Vector v) -> Vector { return _mm512_abs_epi32(v); }
+  static GODWIT_INLINE auto shifted(Vector v, int32_t bits) -> Vector {
+    return _mm512_sra_epi32(v, _mm_cvtsi32_si128(bits));
+  }
+  static GODWIT_INLINE auto bounded(Vector low, Vector high) -> Vector {
+    return _mm512_packs_epi32(low, high);
+  }
+  static GODWIT_INLINE auto lower_halves(Vector low, Vector high) -> Vector {
+    auto const mask = _mm512_set1_epi32(0xffff);
+    return _mm512_packus_epi32(_mm512_and_si512(low, mask), _mm512_and_si512(high, mask));
   }
 
-  /// The sum of both sides of a gate, bounded to Q3.12, in the units of the curves.
-  GODWIT_INLINE auto gate(int32_t time, int32_t group, int32_t g) const -> __m512i {
-    Scale const scale(lstm_.recurrent().block(group * kGates + g)->whole);
-    auto const remembered = saturated16(scale(_mm512_load_si512(sums_ + g * kLanes)));
-    auto const sum = _mm256_adds_epi16(load16(gates(time, group, g)), remembered);
-    return _mm512_mullo_epi32(_mm512_cvtepi16_epi32(sum), _mm512_set1_epi32(3));
-  }
+  struct Pairs {
+    Vector low, high;
+  };
 
-  GODWIT_INLINE void unite(int32_t time, int32_t group, __mmask16 mask, int16_t* cell,
-                           int8_t* output) const {
-    auto const input_gate = sigmoid(lstm_, gate(time, group, 0));
-    auto const forget_gate = sigmoid(lstm_, gate(time, group, 1));
-    auto const cell_sum = gate(time, group, 2);
-    auto const cell_gate =
-        p_.cell_activation == 0 ? tanh(lstm_, cell_sum) : sigmoid(lstm_, cell_sum);
-    auto const output_gate = sigmoid(lstm_, gate(time, group, 3));
-    auto const old = _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(mask, cell));
-    auto const kept = saturated16(Scale(lstm_.forget.whole)(_mm512_mullo_epi32(forget_gate, old)));
-    auto const added =
-        saturated16(Scale(lstm_.update.whole)(_mm512_mullo_epi32(input_gate, cell_gate)));
-    auto value = _mm512_cvtepi16_epi32(_mm256_adds_epi16(kept, added));
-    if (p_.cell_clip > 0)
-      value = _mm512_max_epi32(_mm512_min_epi32(value, _mm512_set1_epi32(p_.cell_clip)),
-                               _mm512_set1_epi32(-p_.cell_clip));
-    _mm256_mask_storeu_epi16(cell, mask, _mm512_cvtepi32_epi16(value));
-    auto const round = _mm512_set1_epi32(p_.tanh_shift > 0 ? 1 << (p_.tanh_shift - 1) : 0);
-    auto const moved =
-        _mm512_add_epi32(_mm512_mullo_epi32(value, _mm512_set1_epi32(p_.tanh_multiplier)), round);
-    auto const shown = tanh(lstm_, _mm512_sra_epi32(moved, _mm_cvtsi32_si128(p_.tanh_shift)));
-    auto const scaled = Scale(lstm_.output.whole)(_mm512_mullo_epi32(shown, output_gate));
-    auto const made = _mm512_add_epi32(scaled, _mm512_set1_epi32(zero_point_));
-    _mm_mask_storeu_epi8(output, mask, _mm512_cvtsepi32_epi8(made));
+  /// What a quarter of the steps finds, by the lower six bits.
+  static GODWIT_INLINE auto quarter(int16_t const* table, Vector step) -> Vector {
+    return _mm512_permutex2var_epi16(_mm512_load_si512(table), step, _mm512_load_si512(table + 32));
   }
-
-  Lstm const& lstm_;
-  proto::LstmParams p_;
-  int32_t zero_point_;
-  int32_t* sums_;
-  int16_t* gates_;
-  int8_t* hidden_;
-  int8_t* copy_;
+  static GODWIT_INLINE auto find(int16_t const* table, Vector step, __mmask32 second,
+                                 __mmask32 upper) -> Vector {
+    auto const low =
+        _mm512_mask_blend_epi16(second, quarter(table, step), quarter(table + 64, step));
+    auto const high =
+        _mm512_mask_blend_epi16(second, quarter(table + 128, step), quarter(table + 192, step));
+    return _mm512_mask_blend_epi16(upper, low, high);
+  }
+  static GODWIT_INLINE auto find(Curve const& curve, Vector step) -> Pairs {
+    auto const second = _mm512_movepi16_mask(_mm512_slli_epi16(step, 9));
+    auto const upper = _mm512_movepi16_mask(_mm512_slli_epi16(step, 8));
+    auto const value = find(curve.entries, step, second, upper);
+    auto const distance = find(curve.entries + 256, step, second, upper);
+    return {unpack_low(value, distance), unpack_high(value, distance)};
+  }
 };
 
 }  // namespace
 
-void lstm_avx512(Step const& step, void* scratch) {
-  auto const p = step.op.params<proto::LstmParams>();
-  auto const& input = step.inputs[0];
-  ptrdiff_t const depth = input.shape[2];
-  ptrdiff_t const units = step.output().shape[2];
-  int32_t const batches = input.shape[p.time_major ? 1 : 0];
-  int32_t const times = input.shape[p.time_major ? 0 : 1];
-  ptrdiff_t const apart = p.time_major ? batches : 1;  // rows from one time to the next
-  Run const run(step, scratch);
-  for (int32_t batch = 0; batch < batches; ++batch) {
-    auto* const hidden = step.state(4).int8() + batch * units;
-    auto* const cell = step.state(5).int16() + batch * units;
-    ptrdiff_t const first = p.time_major ? batch : ptrdiff_t{batch} * times;
-    __builtin_memcpy(run.hidden(), hidden, static_cast<size_t>(units));
-    for (int32_t time = 0; time < times; time += kTimesTogether) {
-      int32_t const here = times - time < kTimesTogether ? times - time : kTimesTogether;
-      ptrdiff_t const row = first + time * apart;
-      run.see(input.int8() + row * depth, apart * depth, here);
-      for (int32_t i = 0; i < here; ++i)
-        run.advance(i, cell, step.output().int8() + (row + i * apart) * units);
-    }
-    __builtin_memcpy(hidden, run.hidden(), static_cast<size_t>(units));
-  }
+void lstm_avx512(Step const& step, Layout const& layout, SumGroup sum, void* scratch) {
+  run_lstm<Words512>(step, layout, sum, scratch);
 }
 
 }  // namespace godwit::engine::x86

@@ -20,6 +20,11 @@ struct MultiplyBytes {
 
 }  // namespace
 
+void sum_group_avxvnni(Matrix const& matrix, int32_t first_block, int32_t width,
+                       void const* const* rows, int32_t count, int32_t* sums) {
+  sum_blocks<MultiplyBytes>(matrix, first_block, width, rows, count, sums);
+}
+
 void multiply_rows_avxvnni(Matrix const& matrix, void const* const* rows, int32_t count,
                            int8_t* output, ptrdiff_t stride, int32_t* sums) {
   multiply_blocks<MultiplyBytes>(matrix, rows, count, output, stride, sums);

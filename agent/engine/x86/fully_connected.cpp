@@ -2,6 +2,7 @@
 // would read past the input.
 #include <algorithm>
 
+#include "agent/engine/matrix.h"
 #include "agent/engine/x86/conv.h"
 #include "agent/engine/x86/walk.h"
 
@@ -68,7 +69,7 @@ void fully_connected_run(Step const& step, Layout const& layout, MultiplyRows mu
       if (!dense.copies(layout)) continue;
       rows[i] = copy + i * pitch;
       if (layout.words)
-        std::copy_n(input, dense.depth, reinterpret_cast<int16_t*>(copy + i * pitch));
+        widen(input, 0, dense.depth, reinterpret_cast<int16_t*>(copy + i * pitch));
       else
         std::copy_n(input, dense.depth, reinterpret_cast<int8_t*>(copy + i * pitch));
     }

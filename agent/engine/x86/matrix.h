@@ -182,8 +182,14 @@ void multiply_rows_avx512(Matrix const& matrix, void const* const* rows, int32_t
                           int8_t* output, ptrdiff_t stride, int32_t* sums);
 /// The sums alone, of one group of blocks: block by block, `count` rows of each; count is at most
 /// kSumsMax / width.
+using SumGroup = void (*)(Matrix const& matrix, int32_t first_block, int32_t width,
+                          void const* const* rows, int32_t count, int32_t* sums);
 void sum_group_avx512(Matrix const& matrix, int32_t first_block, int32_t width,
                       void const* const* rows, int32_t count, int32_t* sums);
+void sum_group_avxvnni(Matrix const& matrix, int32_t first_block, int32_t width,
+                       void const* const* rows, int32_t count, int32_t* sums);
+void sum_group_avx2(Matrix const& matrix, int32_t first_block, int32_t width,
+                    void const* const* rows, int32_t count, int32_t* sums);
 void multiply_rows_avxvnni(Matrix const& matrix, void const* const* rows, int32_t count,
                            int8_t* output, ptrdiff_t stride, int32_t* sums);
 void multiply_rows_avx2(Matrix const& matrix, void const* const* rows, int32_t count,

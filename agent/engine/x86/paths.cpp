@@ -5,6 +5,7 @@
 #include "agent/engine/x86/depthwise.h"
 #include "agent/engine/x86/elementwise.h"
 #include "agent/engine/x86/lstm.h"
+#include "agent/engine/x86/svdf.h"
 
 namespace godwit::engine {
 
@@ -69,6 +70,16 @@ constexpr Kernel kFullyConnected = {
     fully_connected_fits,
     kPacksWeights};
 
+template <Layout kLayout, auto kRun, SumGroup kSum>
+constexpr Kernel kLstm = {
+    Opcode::unidirectional_sequence_lstm,
+    [](Step const& step, void* scratch) { kRun(step, kLayout, kSum, scratch); },
+    [](Step const& step) { return lstm_scratch_bytes(step, kLayout); },
+    lstm_packed_bytes,
+    [](Step const& step, uint8_t* packed) { lstm_pack(step, kLayout, packed); },
+    lstm_fits,
+    1u << 1 | 1u << 2};  // weights of the input and of the hidden state
+
 // The first kernel of an operator that fits a step is taken.
 constexpr Kernel kAvx512Kernels[] = {
     kConv<kAvx512Layout, multiply_rows_avx512>,
@@ -80,8 +91,7 @@ constexpr Kernel kAvx512Kernels[] = {
     {Opcode::max_pool_2d, max_pool_avx512, nullptr, nullptr, nullptr, max_pool_fits},
     {Opcode::mean, mean_avx512, nullptr, mean_packed_bytes, mean_pack, mean_fits},
     {Opcode::lookup, lookup_avx512, nullptr, nullptr, nullptr, lookup_fits},
-    {Opcode::unidirectional_sequence_lstm, lstm_avx512, lstm_scratch_bytes, lstm_packed_bytes,
-     lstm_pack, lstm_fits, 1u << 1 | 1u << 2},  // of the input and of the hidden state
+    kLstm<kAvx512Layout, lstm_avx512, sum_group_avx512>,
 };
 constexpr Path kAvx512 = {"avx512", has_avx512, kAvx512Kernels, true, true};
 
@@ -90,6 +100,7 @@ constexpr Kernel kAvxVnniKernels[] = {
     kConv<kAvxVnniLayout, multiply_rows_avxvnni>,
     as_depthwise(kConv<kAvxVnniLayout, multiply_rows_avxvnni>),
     kFullyConnected<kAvxVnniLayout, multiply_rows_avxvnni>,
+    kLstm<kAvxVnniLayout, lstm_avx2, sum_group_avxvnni>,
 };
 constexpr Path kAvxVnni = {"avxvnni", has_avxvnni, kAvxVnniKernels, true, true};
 
@@ -99,6 +110,9 @@ constexpr Kernel kAvx2Kernels[] = {
     kDepthwise<kAvx2Layout, depthwise_strip_avx2>,
     kFullyConnected<kAvx2Layout, multiply_rows_avx2>,
     {Opcode::add, add_avx2, nullptr, add_packed_bytes, add_pack, add_fits},
+    kLstm<kAvx2Layout, lstm_avx2, sum_group_avx2>,
+    {Opcode::svdf, svdf_avx2, svdf_scratch_bytes, svdf_packed_bytes, svdf_pack, svdf_fits,
+     1u << 1},  // of the input; those of time are packed wider
 };
 constexpr Path kAvx2 = {"avx2", has_avx2, kAvx2Kernels, true, true};
 

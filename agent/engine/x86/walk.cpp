@@ -1,8 +1,23 @@
 #include "agent/engine/x86/walk.h"
 
+#include "agent/engine/matrix.h"
+
 namespace godwit::engine::x86 {
 
 namespace {
+
+void copy_values(int8_t const* from, ptrdiff_t count, int8_t* to) {
+  std::memcpy(to, from, static_cast<size_t>(count));
+}
+
+void copy_values(int8_t const* from, ptrdiff_t count, int16_t* to) {
+  widen(from, 0, static_cast<int32_t>(count), to);
+}
+
+template <typename Value>
+[[gnu::noinline]] void fill(Value* to, ptrdiff_t count, Value value) {
+  std::fill_n(to, count, value);
+}
 
 template <typename Value>
 void copy_lines(Convolution const& conv, int32_t batch, int32_t first, int32_t lines, Value* to) {
@@ -15,20 +30,20 @@ void copy_lines(Convolution const& conv, int32_t batch, int32_t first, int32_t l
   if (before == 0 && width == conv.in[2]) {  // Lines follow each other without a gap.
     ptrdiff_t const above = std::clamp(-first, 0, lines);
     ptrdiff_t const end = std::clamp<ptrdiff_t>(conv.in[1] - first, above, lines);
-    std::fill_n(to, above * pitch, zero_point);
-    std::copy_n(conv.line(batch, first + static_cast<int32_t>(above)), (end - above) * pitch,
+    fill(to, above * pitch, zero_point);
+    copy_values(conv.line(batch, first + static_cast<int32_t>(above)), (end - above) * pitch,
                 to + above * pitch);
-    std::fill_n(to + end * pitch, (lines - end) * pitch, zero_point);
+    fill(to + end * pitch, (lines - end) * pitch, zero_point);
     return;
   }
   for (int32_t y = first; y < first + lines; ++y, to += pitch) {
     if (y < 0 || y >= conv.in[1]) {
-      std::fill_n(to, pitch, zero_point);
+      fill(to, pitch, zero_point);
       continue;
     }
-    std::fill_n(to, before, zero_point);
-    std::copy_n(conv.line(batch, y), inside, to + before);
-    std::fill_n(to + before + inside, pitch - before - inside, zero_point);
+    fill(to, before, zero_point);
+    copy_values(conv.line(batch, y), inside, to + before);
+    fill(to + before + inside, pitch - before - inside, zero_point);
   }
 }
 

@@ -7,6 +7,7 @@
 namespace godwit::engine::x86 {
 
 constexpr int kTileRows = 6;
+constexpr int kRowBlocks = 4;  // with one row
 
 /// `Multiply` says what a value of activations is, widens weights and adds products to a sum.
 template <typename Multiply, int kRows>
@@ -47,27 +48,94 @@ void sum_tile(Matrix const& matrix, int32_t block, void const* const* rows, int3
   }
 }
 
+/// One row and four blocks: eight sums, each of which waits for its own only.
+template <typename Multiply>
+void sum_row(Matrix const& matrix, int32_t first_block, void const* activations, int32_t* sums) {
+  using Value = typename Multiply::Value;
+  constexpr int kParts = kDepth / Multiply::kDepth;
+  constexpr int kHalf = kLanes * kDepth / kParts / 2;
+  __m256i sum[2 * kRowBlocks];
+#pragma GCC unroll 8
+  for (int j = 0; j < 2 * kRowBlocks; ++j)
+    sum[j] = load256(matrix.block(first_block + j / 2)->bias + j % 2 * kLanes / 2);
+  auto const* weights = matrix.weights(first_block);
+  ptrdiff_t const apart = ptrdiff_t{matrix.steps} * kLanes * kDepth;
+  auto const* const row = static_cast<Value const*>(activations);
+  auto const* const end = matrix.offsets() + matrix.steps;
+  for (auto const* offset = matrix.offsets(); offset != end; ++offset) {
+#pragma GCC unroll 2
+    for (int part = 0; part < kParts; ++part, weights += 2 * kHalf) {
+      int32_t values;
+      __builtin_memcpy(&values, row + *offset + part * Multiply::kDepth, sizeof(values));
+      auto const a = Multiply::activations(_mm256_set1_epi32(values));
+#pragma GCC unroll 8
+      for (int j = 0; j < 2 * kRowBlocks; ++j)
+        sum[j] =
+            Multiply::add(sum[j], a, Multiply::weights(weights + j / 2 * apart + j % 2 * kHalf));
+    }
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < 2 * kRowBlocks; ++j) store256(sums + j * kLanes / 2, sum[j]);
+}
+
+template <typename Multiply>
+constexpr decltype(&sum_tile<Multiply, 1>) kSumTile[kTileRows] = {
+    sum_tile<Multiply, 1>, sum_tile<Multiply, 2>, sum_tile<Multiply, 3>,
+    sum_tile<Multiply, 4>, sum_tile<Multiply, 5>, sum_tile<Multiply, 6>};
+
+/// Of one row, block by block.
+template <typename Multiply>
+void sum_row_blocks(Matrix const& matrix, int32_t first_block, int32_t width, void const* row,
+                    int32_t* sums) {
+  if (width == kRowBlocks) return sum_row<Multiply>(matrix, first_block, row, sums);
+  for (int32_t j = 0; j < width; ++j)
+    sum_tile<Multiply, 1>(matrix, first_block + j, &row, sums + j * kLanes);
+}
+
+/// Sums alone, block by block.
+template <typename Multiply>
+void sum_blocks(Matrix const& matrix, int32_t first_block, int32_t width, void const* const* rows,
+                int32_t count, int32_t* sums) {
+  if (count == 1) return sum_row_blocks<Multiply>(matrix, first_block, width, rows[0], sums);
+  for (int32_t j = 0; j < width; ++j, sums += count * kLanes)
+    for (int32_t row = 0; row < count; row += kTileRows) {
+      int32_t const here = count - row < kTileRows ? count - row : kTileRows;
+      kSumTile<Multiply>[here - 1](matrix, first_block + j, rows + row, sums + row * kLanes);
+    }
+}
+
 /// Sums of one block and up to kTileRows rows as outputs.
 void finish_block_avx2(Block const& block, Finish const& finish, int32_t const* sums, int32_t rows,
                        int32_t lanes, int8_t* output, ptrdiff_t stride);
 
+GODWIT_INLINE auto lanes_of(Matrix const& matrix, int32_t block) -> int32_t {
+  int32_t const left = matrix.channels - block * kLanes;
+  return left < kLanes ? left : kLanes;
+}
+
+template <typename Multiply>
+void multiply_row(Matrix const& matrix, void const* row, int8_t* output, int32_t* sums) {
+  for (int32_t first = 0; first < matrix.blocks; first += kRowBlocks) {
+    int32_t const left = matrix.blocks - first;
+    int32_t const width = left < kRowBlocks ? left : kRowBlocks;
+    sum_row_blocks<Multiply>(matrix, first, width, row, sums);
+    for (int32_t j = 0; j < width; ++j)
+      finish_block_avx2(*matrix.block(first + j), matrix.finish, sums + j * kLanes, 1,
+                        lanes_of(matrix, first + j), output + (first + j) * kLanes, 0);
+  }
+}
+
 template <typename Multiply>
 void multiply_blocks(Matrix const& matrix, void const* const* rows, int32_t count, int8_t* output,
                      ptrdiff_t stride, int32_t* sums) {
-  using SumTile = void (*)(Matrix const&, int32_t, void const* const*, int32_t*);
-  constexpr SumTile kSumTile[kTileRows] = {sum_tile<Multiply, 1>, sum_tile<Multiply, 2>,
-                                           sum_tile<Multiply, 3>, sum_tile<Multiply, 4>,
-                                           sum_tile<Multiply, 5>, sum_tile<Multiply, 6>};
-  for (int32_t block = 0; block < matrix.blocks; ++block) {
-    int32_t const channel = block * kLanes;
-    int32_t const lanes = matrix.channels - channel < kLanes ? matrix.channels - channel : kLanes;
+  if (count == 1) return multiply_row<Multiply>(matrix, rows[0], output, sums);
+  for (int32_t block = 0; block < matrix.blocks; ++block)
     for (int32_t row = 0; row < count; row += kTileRows) {
       int32_t const here = count - row < kTileRows ? count - row : kTileRows;
-      kSumTile[here - 1](matrix, block, rows + row, sums);
-      finish_block_avx2(*matrix.block(block), matrix.finish, sums, here, lanes,
-                        output + row * stride + channel, stride);
+      kSumTile<Multiply>[here - 1](matrix, block, rows + row, sums);
+      finish_block_avx2(*matrix.block(block), matrix.finish, sums, here, lanes_of(matrix, block),
+                        output + row * stride + block * kLanes, stride);
     }
-  }
 }
 
 }  // namespace godwit::engine::x86

@@ -123,7 +123,8 @@ TEST_P(Packed, UnpackingGivesTheSignedBytesBack) {
 INSTANTIATE_TEST_SUITE_P(Models, Packed,
                          testing::Values("models/ic-1.tflite", "models/vww-2.tflite",
                                          "models/kws-1.tflite", "models/sww-1.tflite",
-                                         "golden/ops/lstm.tflite"),
+                                         "golden/ops/lstm.tflite", "golden/ops/svdf_int8.tflite",
+                                         "golden/ops/svdf_int16_stream.tflite"),
                          [](auto const& test) {
                            std::string name = test.param;
                            std::replace_if(
