@@ -36,6 +36,7 @@ class Lstm {
   Lstm(Step const& step, void* scratch)
       : step_(step),
         p_(step.op.params<proto::LstmParams>()),
+        rounding_(step.op.rounding()),
         units_(step.output().shape[2]),
         gates_(static_cast<int32_t*>(scratch)),
         sums_(reinterpret_cast<uint32_t*>(gates_ + ptrdiff_t{kGates} * units_)),
@@ -59,7 +60,7 @@ class Lstm {
 
  private:
   auto scaled(int32_t value, proto::Multiplier m) const -> int32_t {
-    return scale(value, m, step_.op.rounding());
+    return scale(value, m, rounding_);
   }
   auto gate(int32_t g, int32_t unit) const -> int32_t& {
     return gates_[ptrdiff_t{g} * units_ + unit];
@@ -69,7 +70,7 @@ class Lstm {
     gates_[row] = saturate16(gates_[row] + saturate16(sum));
   }
 
-  void see(int8_t const* values, Side const& side) const {
+  [[gnu::noinline]] void see(int8_t const* values, Side const& side) const {
     std::fill_n(values_, filled_up(side.depth), int16_t{0});
     widen(values, side.zero_point, side.depth, values_);
     sum_rows(values_, side.weights, side.depth, kGates * units_, sums_);
@@ -84,7 +85,7 @@ class Lstm {
   }
 
   /// Sums of int16 have 64 bits.
-  void see(int16_t const* values, Side const& side) const {
+  [[gnu::noinline]] void see(int16_t const* values, Side const& side) const {
     auto const* weights = side.weights;
     for (int32_t row = 0; row < kGates * units_; ++row, weights += side.depth) {
       int64_t sum = side.bias ? side.bias->constant<int64_t>(static_cast<size_t>(row)) : 0;
@@ -118,6 +119,7 @@ class Lstm {
 
   Step const& step_;
   proto::LstmParams p_;
+  proto::Rounding rounding_;
   int32_t units_;
   int32_t* gates_;
   uint32_t* sums_;   // of int8

@@ -1,4 +1,5 @@
 // MEAN over any set of dimensions; sums of int16 wrap only where the reference's do.
+#include "agent/engine/channels.h"
 #include "agent/engine/fixed_point.h"
 #include "agent/engine/kernel.h"
 
@@ -27,9 +28,12 @@ void mean_of(Step const& step, T const* input, T* output, int32_t* sums) {
   std::fill_n(sums, out.shape.elements, 0);
   std::array<int32_t, proto::kTensorRankMax> index{};
   ptrdiff_t at = 0;
-  for (int32_t i = 0; i < in.shape.elements; ++i) {
-    sums[at] += input[i];
-    for (size_t d = rank; d-- > 0;) {
+  // Values of the last dimension go together, where it is kept.
+  bool const together = rank > 0 && steps[rank - 1] == 1;
+  int32_t const inner = together ? in.shape[rank - 1] : 1;
+  for (int32_t i = 0; i < in.shape.elements; i += inner) {
+    add_values(input + i, inner, sums + at);
+    for (size_t d = together ? rank - 1 : rank; d-- > 0;) {
       at += steps[d];
       if (++index[d] < in.shape[d]) break;
       at -= steps[d] * in.shape[d];

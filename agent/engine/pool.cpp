@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "agent/engine/channels.h"
 #include "agent/engine/kernel.h"
 
 namespace godwit::engine {
@@ -62,9 +63,8 @@ void average_pool(Step const& step, int32_t* sums, Divide divide) {
   int32_t const channels = step.output().shape[3];
   for_each_window<T>(step, params, [&](int32_t batch, Area const& area, T* output) {
     std::fill_n(sums, channels, 0);
-    for_each_pixel<T>(step.inputs[0], batch, area, [&](T const* pixel) {
-      for (int32_t c = 0; c < channels; ++c) sums[c] += pixel[c];
-    });
+    for_each_pixel<T>(step.inputs[0], batch, area,
+                      [&](T const* pixel) { add_values(pixel, channels, sums); });
     int32_t const count = area.size();
     for (int32_t c = 0; c < channels; ++c)
       output[c] = clamped<T>(divide(sums[c], count), params.clamp);
@@ -77,9 +77,8 @@ void max_pool(Step const& step) {
   int32_t const channels = step.output().shape[3];
   for_each_window<T>(step, params, [&](int32_t batch, Area const& area, T* output) {
     std::fill_n(output, channels, std::numeric_limits<T>::min());
-    for_each_pixel<T>(step.inputs[0], batch, area, [&](T const* pixel) {
-      for (int32_t c = 0; c < channels; ++c) output[c] = std::max(output[c], pixel[c]);
-    });
+    for_each_pixel<T>(step.inputs[0], batch, area,
+                      [&](T const* pixel) { keep_greatest(pixel, channels, output); });
     for (int32_t c = 0; c < channels; ++c) output[c] = clamped<T>(output[c], params.clamp);
   });
 }

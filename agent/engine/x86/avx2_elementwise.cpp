@@ -1,4 +1,4 @@
-// ADD, 32 values at a time.
+// ADD and LOOKUP, 32 values at a time.
 #include "agent/engine/x86/avx2.h"
 #include "agent/engine/x86/elementwise.h"
 
@@ -86,7 +86,55 @@ void add_all(Step const& step) {
   __builtin_memcpy(out + i, last[2], rest);
 }
 
+/// What 128 of a table's bytes become: shuffles give 0 for values below 0, so that each table but
+/// the first is the difference to the one before, and all that a value is not below are added up by
+/// exclusive or.
+class Half {
+ public:
+  GODWIT_INLINE explicit Half(uint8_t const* table) {
+    __m128i before = _mm_setzero_si128();
+#pragma GCC unroll 8
+    for (int i = 0; i < kTables; ++i) {
+      auto const these = _mm_loadu_si128(reinterpret_cast<__m128i const*>(table) + i);
+      _mm_store_si128(differences_ + i, _mm_xor_si128(these, before));
+      before = these;
+    }
+  }
+
+  /// 0 for values of the other half, which are negative.
+  GODWIT_INLINE auto find(__m256i values) const -> __m256i {
+    auto found = _mm256_setzero_si256();
+#pragma GCC unroll 8
+    for (int i = 0; i < kTables; ++i) {
+      auto const table = _mm256_broadcastsi128_si256(_mm_load_si128(differences_ + i));
+      found = _mm256_xor_si256(found, _mm256_shuffle_epi8(table, values));
+      values = _mm256_subs_epi8(values, _mm256_set1_epi8(16));
+    }
+    return found;
+  }
+
+ private:
+  static constexpr int kTables = 8;
+  __m128i differences_[kTables];
+};
+
 }  // namespace
+
+void lookup_avx2(Step const& step, void*) {
+  auto const* const table = step.inputs[1].data;
+  Half const low(table);
+  Half const high(table + 128);
+  auto const* const in = step.inputs[0].data;
+  auto* const out = step.output().data;
+  auto const count = static_cast<int32_t>(step.output().size_bytes);
+  int32_t i = 0;
+  for (; i + kTogether <= count; i += kTogether) {
+    auto const values = load256(in + i);
+    auto const others = _mm256_xor_si256(values, _mm256_set1_epi8(-128));
+    store256(out + i, _mm256_xor_si256(low.find(values), high.find(others)));
+  }
+  for (; i < count; ++i) out[i] = table[in[i]];
+}
 
 void add_avx2(Step const& step, void*) {
   auto const& add = *reinterpret_cast<Add const*>(step.packed);

@@ -181,15 +181,12 @@ void finish_row(Matrix const& matrix, int32_t first_block, int32_t width, Sums s
 
 using SumTile = void (*)(Matrix const&, int32_t, void const* const*, Sums);
 constexpr int32_t kTilesMax = 4;  // blocks
-constexpr SumTile kSumTile[kTilesMax][kRowsMax] = {
-    {sum_tile<1, 1>, sum_tile<2, 1>, sum_tile<3, 1>, sum_tile<4, 1>, sum_tile<5, 1>, sum_tile<6, 1>,
-     sum_tile<7, 1>, sum_tile<8, 1>},
-    {sum_tile<1, 2>, sum_tile<2, 2>, sum_tile<3, 2>, sum_tile<4, 2>, sum_tile<5, 2>, sum_tile<6, 2>,
-     sum_tile<7, 2>, sum_tile<8, 2>},
-    {sum_tile<1, 3>, sum_tile<2, 3>, sum_tile<3, 3>, sum_tile<4, 3>, sum_tile<5, 3>, sum_tile<6, 3>,
-     sum_tile<7, 3>, sum_tile<8, 3>},
-    {sum_tile<1, 4>, sum_tile<2, 4>, sum_tile<3, 4>, sum_tile<4, 4>, sum_tile<5, 4>, sum_tile<6, 4>,
-     nullptr, nullptr}};
+// Of one row, then of two, four and so on: an odd number ends with one row, which saves much code.
+constexpr SumTile kSumTile[kTilesMax][kRowsMax / 2 + 1] = {
+    {sum_tile<1, 1>, sum_tile<2, 1>, sum_tile<4, 1>, sum_tile<6, 1>, sum_tile<8, 1>},
+    {sum_tile<1, 2>, sum_tile<2, 2>, sum_tile<4, 2>, sum_tile<6, 2>, sum_tile<8, 2>},
+    {sum_tile<1, 3>, sum_tile<2, 3>, sum_tile<4, 3>, sum_tile<6, 3>, sum_tile<8, 3>},
+    {sum_tile<1, 4>, sum_tile<2, 4>, sum_tile<4, 4>, sum_tile<6, 4>, nullptr}};
 constexpr int32_t kTileRows[kTilesMax] = {8, 8, 8, 6};
 constexpr SumTile kSumRow[kWidthMax] = {sum_row<1, 8>, sum_row<2, 4>, sum_row<3, 4>, sum_row<4, 2>,
                                         sum_row<5, 2>, sum_row<6, 2>, sum_row<7, 1>, sum_row<8, 1>};
@@ -210,9 +207,9 @@ auto sum_rows(Matrix const& matrix, int32_t group, int32_t width, void const* co
     kSumSlide[width - 1](matrix, group, rows, sums);
     return kSlideRows[width - 1];
   }
-  int32_t const here = std::min(kTileRows[width - 1], count);
-  kSumTile[width - 1][here - 1](matrix, group, rows, sums);
-  return here;
+  int32_t const pairs = std::min(kTileRows[width - 1], count) / 2;
+  kSumTile[width - 1][pairs](matrix, group, rows, sums);
+  return std::max(2 * pairs, 1);
 }
 
 void multiply_group(Matrix const& matrix, int32_t group, int32_t width, void const* const* rows,

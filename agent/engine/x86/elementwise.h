@@ -50,6 +50,7 @@ void mean_pack(Step const& step, uint8_t* packed);
 /// Tables of bytes.
 auto lookup_fits(Step const& step) -> bool;
 
+void lookup_avx2(Step const& step, void* scratch);
 void lookup_avx512(Step const& step, void* scratch);
 void add_avx2(Step const& step, void* scratch);
 void add_avx512(Step const& step, void* scratch);

@@ -110,6 +110,7 @@ constexpr Kernel kAvx2Kernels[] = {
     kDepthwise<kAvx2Layout, depthwise_strip_avx2>,
     kFullyConnected<kAvx2Layout, multiply_rows_avx2>,
     {Opcode::add, add_avx2, nullptr, add_packed_bytes, add_pack, add_fits},
+    {Opcode::lookup, lookup_avx2, nullptr, nullptr, nullptr, lookup_fits},
     kLstm<kAvx2Layout, lstm_avx2, sum_group_avx2>,
     {Opcode::svdf, svdf_avx2, svdf_scratch_bytes, svdf_packed_bytes, svdf_pack, svdf_fits,
      1u << 1},  // of the input; those of time are packed wider

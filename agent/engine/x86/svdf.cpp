@@ -53,7 +53,7 @@ auto largest_sum(Step const& step, Places const& places, int32_t unit) -> int64_
   auto const& time = step.inputs[2];
   int64_t weights = 0;
   for (int32_t i = 0; i < places.length; ++i)
-    weights += std::abs(time_weight(time, static_cast<size_t>(unit * places.length + i)));
+    weights += std::abs(int64_t{time_weight(time, static_cast<size_t>(unit * places.length + i))});
   int64_t const farthest = time.type == proto::TensorType::int8 ? 255 : 1 << 15;
   return weights * farthest +
          std::abs(int64_t{step.inputs[3].constant<int32_t>(static_cast<size_t>(unit))});
