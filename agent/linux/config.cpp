@@ -15,7 +15,8 @@ namespace {
 constexpr size_t kConfigBytesMax = 64u << 10;
 constexpr size_t kDeviceIdMax = 64;
 constexpr int64_t kPatchRamBytes = 8 << 20;  // given to a decoder of deltas unless configured
-constexpr int64_t kPatchRate = 1 << 20;      // bytes a second that a modest core makes of them
+constexpr int64_t kRenewDaysMax = 36'500;
+constexpr int64_t kPatchRate = 1 << 20;  // bytes a second that a modest core makes of them
 
 /// The environment's GODWIT_AGENT_<KEY> for a key of the file's top level, as text or as JSON.
 void override_by_environment(Json& json) {
@@ -131,6 +132,11 @@ auto read_config(Json const& json, std::string const& folder, uint32_t engine_ve
   TRY(config.report_interval_ms, json.get_int_or("report_interval_ms", 500));
   if (poll_s < 1 || poll_s > 30 * 86400 || config.report_interval_ms < 0)
     return invalid("poll_interval_s is 1 s to 30 days, report_interval_ms at least 0");
+  if (json.find("renew_certificate_days")) {
+    TRY(auto const days, json.get_int("renew_certificate_days"));
+    if (days < 1 || days > kRenewDaysMax) return invalid("renew_certificate_days is 1 to 36500");
+    config.renew_certificate_s = days * 86400;
+  }
   config.poll_interval_ms = poll_s * 1000;
   TRY(config.encrypt_at_rest, json.get_bool_or("encrypt_at_rest", true));
   TRY(auto const level, json.get_string_or("log_level", "info"));

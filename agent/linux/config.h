@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 
 #include "agent/linux/log.h"
 #include "agent/linux/origin.h"
@@ -34,6 +35,7 @@ struct AgentConfig {
   int64_t poll_interval_ms = 1'800'000;
   int64_t report_interval_ms = 500;
   bool encrypt_at_rest = true;
+  std::optional<int64_t> renew_certificate_s = {};  // so long before its end; nothing: a third
   LogLevel log_level = LogLevel::info;
 };
 

@@ -4,8 +4,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
-#include "agent/linux/https_client.h"
-#include "proto/base/limits.h"
+#include "agent/linux/answer.h"
 #include "proto/trust/seal.h"
 
 namespace godwit::agent {
@@ -33,26 +32,6 @@ auto stored_or_made(Files& files, std::string_view name, Make make) -> Result<st
   TRY(std::string made, make());
   TRY_VOID(store_whole(files, name, made));
   return made;
-}
-
-class AnswerSink : public HttpSink {
- public:
-  auto on_head(HttpHead const&) -> Result<> override { return {}; }
-  auto on_body(ByteView bytes) -> Result<> override {
-    if (text.size() + bytes.size() > limits::kRootBytesMax)
-      return corrupt("the answer is too long");
-    text += as_text(bytes);
-    return {};
-  }
-  std::string text;
-};
-
-/// The server's own words about a refusal, if it gave any.
-auto refusal(int status, std::string const& text) -> Error {
-  auto error = refusal_of(status);
-  if (auto const json = Json::parse(text))
-    if (auto const detail = json->get_string("detail")) error.what += ": " + *detail;
-  return error;
 }
 
 auto token_of(AgentConfig const& config) -> Result<std::string> {

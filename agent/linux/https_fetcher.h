@@ -14,6 +14,10 @@ class HttpsFetcher : public Fetcher {
   /// What arrived before a connection broke is given, not thrown away.
   auto range(Sha256 const& blob, uint64_t offset, uint64_t size) -> Result<Bytes> override;
 
+  auto client() -> HttpsClient& { return client_; }
+  /// From now on by that one.
+  void use(HttpsClient client) { client_ = std::move(client); }
+
  private:
   HttpsClient client_;
 };

@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "agent/core/updater.h"
 #include "agent/install/bring_into_form.h"
@@ -11,6 +12,7 @@
 #include "agent/linux/https_fetcher.h"
 #include "agent/linux/model_memory.h"
 #include "agent/linux/mqtt_link.h"
+#include "agent/linux/renewal.h"
 #include "agent/linux/self_test_child.h"
 #include "agent/linux/system_clock.h"
 #include "agent/main/replay_runner.h"
@@ -161,16 +163,53 @@ class ProgressLog {
   std::string error_;
 };
 
-void loop(Updater& updater, MqttLink& link, StatusFile& status_file, int stop_fd) {
+/// The link's will needs the epoch, which the updater counts at its start, and another certificate
+/// needs another link: the updater talks through this.
+struct LateLink : Link {
+  void publish(proto::Up what, std::string const& payload) override {
+    if (link) link->publish(what, payload);
+  }
+  std::unique_ptr<MqttLink> link;
+};
+
+using OpenLink = std::function<Result<std::unique_ptr<MqttLink>>()>;
+
+/// What connects us, and what it connects by.
+struct Connections {
+  Renewal& renewal;
+  HttpsFetcher& fetcher;
+  LateLink& late;
+  OpenLink open_link;
+};
+
+/// Both connections begin anew with a new certificate. An error: there is no link any more.
+auto renew_if_due(Connections& with, Updater& updater) -> Result<> {
+  if (!with.renewal.due(SystemClock().now_ms() / 1000, monotonic_ms())) return {};
+  auto client = with.renewal.renew(with.fetcher.client());
+  if (!client) {
+    log(LogLevel::warning, "the certificate is not renewed yet", {{"why", client.error().what}});
+    return {};
+  }
+  log(LogLevel::info, "the certificate is renewed");
+  with.fetcher.use(*std::move(client));
+  with.late.link->close();
+  updater.on_disconnected();
+  TRY(with.late.link, with.open_link());
+  return {};
+}
+
+auto loop(Updater& updater, Connections& with, StatusFile& status_file, int stop_fd) -> Result<> {
   ProgressLog progress;
   for (;;) {
+    TRY_VOID(renew_if_due(with, updater));
+    auto& link = *with.late.link;
     for (auto const& event : link.take_events()) deliver(event, updater);
     auto const next_step_ms = std::clamp<int64_t>(updater.step(), 0, kWaitMsMax);
     auto const status = updater.status();
     progress.show(status);
     auto const wait_ms = std::min(next_step_ms, status_file.update(status, false));
     pollfd wanted[] = {{stop_fd, POLLIN, 0}, {link.wake_fd(), POLLIN, 0}};
-    if (::poll(wanted, 2, static_cast<int>(wait_ms)) > 0 && wanted[0].revents != 0) return;
+    if (::poll(wanted, 2, static_cast<int>(wait_ms)) > 0 && wanted[0].revents != 0) return {};
   }
 }
 
@@ -226,13 +265,7 @@ auto run_agent(AgentConfig const& config, engine::EngineOptions const& options, 
   SelfTestChild self_test({});
   ReplayRunner runner(config.replay, engine_options, memory);
 
-  // The link's will needs the epoch, which the updater counts at its start: it talks through this.
-  struct LateLink : Link {
-    void publish(proto::Up what, std::string const& payload) override {
-      if (link) link->publish(what, payload);
-    }
-    std::unique_ptr<MqttLink> link;
-  } late;
+  LateLink late;
   Config core{.device = endpoints.device,
               .agent_version = GODWIT_VERSION,
               .facts = config.facts,
@@ -243,11 +276,21 @@ auto run_agent(AgentConfig const& config, engine::EngineOptions const& options, 
   Updater updater(std::move(core),
                   {memory, files, models, fetcher, late, clock, keys, self_test, runner, slots});
   TRY_VOID(updater.start());
-  TRY(late.link, MqttLink::open({endpoints.device, endpoints.mqtt_host, endpoints.mqtt_port,
-                                 tls_files(config), updater.will()}));
+  OpenLink const open_link = [&] {
+    return MqttLink::open({endpoints.device, endpoints.mqtt_host, endpoints.mqtt_port,
+                           tls_files(config), updater.will()});
+  };
+  TRY(late.link, open_link());
   log(LogLevel::info, "running", {{"device", endpoints.device.str()}});
   StatusFile status(files, endpoints.device);
-  loop(updater, *late.link, status, stop_fd);
+  Renewal renewal({.device = endpoints.device,
+                   .device_url = endpoints.device_url,
+                   .files = tls_files(config),
+                   .left_s = config.renew_certificate_s,
+                   .interrupt_fd = stop_fd},
+                  identity);
+  Connections connections{renewal, fetcher, late, open_link};
+  TRY_VOID(loop(updater, connections, status, stop_fd));
   late.link->close();
   status.update(updater.status(), true);
   log(LogLevel::info, "stopped");

@@ -66,6 +66,7 @@ auto device_table(Json const& device, int64_t now_s) -> Table {
   table.add({"state", online_cell(device)});
   table.add({"seen", age_text(device, "last_seen_at", now_s)});
   table.add({"enrolled", text(device, "enrolled_at")});
+  table.add({"certificate", "until " + text(device, "certificate_expires_at")});
   table.add({"hardware", text(device, "hardware_id")});
   table.add({"arch", text(device, "arch")});
   table.add({"engine", text(device, "engine_version")});

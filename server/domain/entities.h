@@ -153,6 +153,7 @@ struct Device {
   bool online = false;
   std::optional<int64_t> last_seen_at_ms;
   int64_t enrolled_at_ms = 0;
+  std::optional<int64_t> certificate_until_ms;
   std::map<std::string, ComponentState> components;  // by model
   std::optional<Attempt> attempt;                    // the active one, or else the latest
   int64_t rev = 1;                                   // of what operators change: the ETag

@@ -41,6 +41,7 @@ auto operator_routes(Api& api) -> Router {
 auto device_routes(Api& api) -> Router {
   Router router;
   add_agent_routes(router, api);
+  add_renewal_routes(router, api);
   return router;
 }
 

@@ -32,7 +32,9 @@ void add_filter_routes(Router& router, Api& api);
 void add_rollout_routes(Router& router, Api& api);
 void add_event_routes(Router& router, Api& api);
 void add_trust_routes(Router& router, Api& api);
-void add_agent_routes(Router& router, Api& api);  // what devices fetch, on their own listener
+// On the devices' own listener:
+void add_agent_routes(Router& router, Api& api);  // what they fetch
+void add_renewal_routes(Router& router, Api& api);
 
 auto operator_routes(Api& api) -> Router;
 auto device_routes(Api& api) -> Router;

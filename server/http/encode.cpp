@@ -208,6 +208,7 @@ auto to_json(Device const& device) -> Json {
                        {"online", device.online},
                        {"last_seen_at", time_or_null(device.last_seen_at_ms)},
                        {"enrolled_at", rfc3339(device.enrolled_at_ms)},
+                       {"certificate_expires_at", time_or_null(device.certificate_until_ms)},
                        {"components", components},
                        {"attempt", device.attempt ? to_json(*device.attempt) : Json()}});
 }

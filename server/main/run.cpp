@@ -138,6 +138,10 @@ auto traffic_step(Jobs& jobs, Metrics& metrics) -> std::function<milliseconds()>
           .gauge("godwit_delta_jobs", "Deltas by state.", {{"state", std::string(kDeltaStates[i])}})
           .set(found == figures->deltas.end() ? 0 : found->second);
     }
+    metrics
+        .gauge("godwit_certificates_expiring",
+               "Devices whose certificate is good for less than 30 days.")
+        .set(figures->certificates_expiring);
     for (auto const& one : figures->traffic) {
       Labels const labels = {
           {"model", one.model}, {"version", one.version}, {"transport", one.transport}};

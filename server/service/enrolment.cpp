@@ -4,6 +4,7 @@
 
 #include "server/service/core.h"
 #include "server/service/tokens.h"
+#include "server/storage/certificates.h"
 #include "server/storage/devices.h"
 #include "server/storage/tokens.h"
 
@@ -12,6 +13,9 @@ namespace {
 
 constexpr int64_t kExpiresMax_s = 366 * 86400LL;
 constexpr uint32_t kUsesMax = 1'000'000;
+// Enough for a device that loses power between question and answer, and no work for one gone mad.
+constexpr int kRenewalsMax = 5;
+constexpr int64_t kRenewalWindow_ms = 86400'000;
 
 auto parse_id(std::string const& text) -> std::optional<int64_t> {
   int64_t id = 0;
@@ -92,9 +96,34 @@ auto Enrolment::enrol(EnrolRequest const& request) -> Result<Enrolled> {
       return conflict("device '" + device.id + "' is enrolling at this moment");
     return {};
   }));
-  TRY(auto certificate,
-      core_.device_ca.issue(csr, request.device, now, core_.config.certificate_days));
-  return Enrolled{device.id, std::move(certificate), core_.device_ca.certificate_pem()};
+  return issue(request.device, csr);
+}
+
+auto Enrolment::renew(DeviceId const& device, std::string const& csr_pem) -> Result<Enrolled> {
+  TRY(auto const csr, DeviceCa::parse(csr_pem, device));
+  TRY_VOID(core_.database->transact([&](Tx& tx) -> Result<> {
+    auto const known = store::find_identity(tx, device.str());
+    if (!known || known->revoked) return denied("device '" + device.str() + "' is not enrolled");
+    if (known->public_key_sha256 != csr.public_key_sha256)
+      return conflict("device '" + device.str() + "' is enrolled with another key");
+    if (store::take_renewal(tx, device.str(), kRenewalsMax, kRenewalWindow_ms, core_.now_ms()))
+      return {};
+    return retry("device '" + device.str() + "' has had its renewals of a day");
+  }));
+  return issue(device, csr);
+}
+
+auto Enrolment::issue(DeviceId const& device, DeviceCa::Request const& csr) -> Result<Enrolled> {
+  auto const now = core_.now_ms();
+  auto const days = core_.config.certificate_days;
+  TRY(auto certificate, core_.device_ca.issue(csr, device, now, days));
+  auto const until_ms = (now / 1000 + days * 86400) * 1000;
+  TRY_VOID(core_.database->transact([&](Tx& tx) -> Result<> {
+    store::note_certificate(tx, device.str(), until_ms);
+    return {};
+  }));
+  return Enrolled{device.str(), std::move(certificate), core_.device_ca.certificate_pem(),
+                  until_ms};
 }
 
 }  // namespace godwit::server

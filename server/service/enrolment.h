@@ -2,6 +2,7 @@
 #pragma once
 
 #include "server/domain/entities.h"
+#include "server/service/certificate.h"
 
 namespace godwit::server {
 
@@ -28,6 +29,7 @@ struct Enrolled {
   std::string device;
   std::string certificate;  // PEM
   std::string ca;           // PEM of the device CA
+  int64_t until_ms = 0;     // that the certificate is good
 };
 
 class Enrolment {
@@ -42,8 +44,14 @@ class Enrolment {
   /// `denied`: token unknown, used up or expired; `invalid`: CSR; `conflict`: id taken by another
   /// key. The same key again gets a new certificate and uses nothing up.
   auto enrol(EnrolRequest const& request) -> Result<Enrolled>;
+  /// Another certificate for the key that `device` is enrolled with, which signed `csr`; the caller
+  /// has shown the one before. Those before stay good until they expire. `invalid`: the request;
+  /// `conflict`: another key; `retry`: too often today.
+  auto renew(DeviceId const& device, std::string const& csr) -> Result<Enrolled>;
 
  private:
+  auto issue(DeviceId const& device, DeviceCa::Request const& csr) -> Result<Enrolled>;
+
   Core& core_;
 };
 

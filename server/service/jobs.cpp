@@ -7,6 +7,7 @@
 #include "server/service/hints.h"
 #include "server/service/steering.h"
 #include "server/storage/attempts.h"
+#include "server/storage/certificates.h"
 #include "server/storage/events.h"
 #include "server/storage/rollouts.h"
 #include "server/storage/tokens.h"
@@ -21,6 +22,7 @@ constexpr int64_t kHousekeepingMs = 3600 * 1000;
 constexpr int64_t kRequestsKeptMs = 24 * kHousekeepingMs;
 constexpr int64_t kUnusedArtifactsKeptMs = 24 * kHousekeepingMs;
 constexpr size_t kCollectedMax = 100;  // in one transaction
+constexpr int64_t kExpiringSoonMs = 30 * 24 * kHousekeepingMs;
 constexpr int64_t kEventsKeptMs = 30 * 24 * kHousekeepingMs;
 
 /// Devices told together spread their fetches: a hundred a second, within a minute.
@@ -96,9 +98,10 @@ auto Jobs::make_one_delta() -> Result<bool> {
 }
 
 auto Jobs::figures() -> Result<Figures> {
-  return core_.database->transact([](Tx& tx) -> Result<Figures> {
+  return core_.database->transact([&](Tx& tx) -> Result<Figures> {
     return Figures{store::sum_traffic(tx), store::sum_tag_traffic(tx, kTagSeriesMax),
-                   store::count_deltas(tx)};
+                   store::count_deltas(tx),
+                   store::certificates_expiring(tx, core_.now_ms() + kExpiringSoonMs)};
   });
 }
 

@@ -24,6 +24,7 @@ class Jobs {
     std::vector<Traffic> traffic;
     std::vector<TagTraffic> tags;
     std::map<DeltaState, int64_t> deltas;
+    int64_t certificates_expiring = 0;  // within 30 days, of devices
   };
   auto figures() -> Result<Figures>;
 

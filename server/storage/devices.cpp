@@ -10,6 +10,7 @@ namespace {
   "SELECT d.id, d.hardware_id, d.arch, d.engine_version, d.ram, d.flash, d.patch_version,"      \
   " d.patch_ram, d.patch_steps, d.patch_rate, d.tags, d.attributes,"                            \
   " s.online, to_ms(s.last_seen_at), to_ms(d.enrolled_at), d.rev,"                              \
+  " to_ms(d.certificate_until),"                                                                \
   " (SELECT jsonb_object_agg(component, jsonb_build_array(version, other_version))"             \
   "  FROM device_component WHERE device_id = d.id),"                                            \
   " a.device_id IS NOT NULL, " ATTEMPT_COLUMNS                                                  \
@@ -59,6 +60,7 @@ auto read_device(Row& row) -> Device {
   d.last_seen_at_ms = row.number_or_null();
   d.enrolled_at_ms = row.number();
   d.rev = row.number();
+  d.certificate_until_ms = row.number_or_null();
   if (auto const components = row.text_or_null()) d.components = read_components(*components);
   if (row.flag()) d.attempt = read_attempt(row);
   return d;

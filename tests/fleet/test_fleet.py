@@ -8,7 +8,7 @@ import signal
 import subprocess
 import unittest
 
-from installation import DEVICES, Installation
+from installation import DATA, DEVICES, Installation
 
 from fleet.process import run, wait_until
 
@@ -115,6 +115,34 @@ class Fleet(Installation):
                       "--key", identity / "device.key", "-o", "/dev/null", "-w", "%{http_code}",
                       config["advertise"]["device_url"] + "/device/v1/director/targets.json"], expect=None)
         self.assertIn(answer.stdout.decode(), ("401", "403"))
+
+    def test_8_certificate_renewed_over_the_authenticated_road(self):
+        """By a device to which its certificate always seems old: the key stays, both certificates are good, a kill harms nothing."""
+        inputs, labels = DATA / "golden" / "ic.in.bin", DATA / "golden" / "ic.labels.u8"
+        self.fleet.add_agents(["cam-4"], "ic", inputs, labels)
+        wait_until("cam-4 online", lambda: any(
+            device["id"] == "cam-4" and device["online"] for device in self.fleet.api.all("/api/v1/devices")))
+        identity = self.folder / "agents" / "cam-4" / "state" / "identity"
+        key, first = (identity / "device.key").read_bytes(), (identity / "device.crt").read_bytes()
+        self.fleet.agents["cam-4"].stop()
+        config = self.folder / "agents" / "cam-4" / "agent.json"
+        config.write_text(json.dumps({**json.loads(config.read_text()), "renew_certificate_days": 10_000}))
+        for moment in range(4):
+            self.fleet.start_agent("cam-4")
+            wait_until("a certificate under way", lambda: any(identity.glob("device.crt.next*")) or moment == 3
+                       or (identity / "device.crt").read_bytes() != first, 30, 0.0005)
+            if moment < 3:
+                self.fleet.agents["cam-4"].kill(signal.SIGKILL)
+        wait_until("another certificate", lambda: (identity / "device.crt").read_bytes() != first)
+        self.assertEqual((identity / "device.key").read_bytes(), key)
+        before = self.folder / "before.crt"
+        before.write_bytes(first)
+        for certificate in (before, identity / "device.crt"):
+            run(["curl", "-sSf", "--cacert", self.fleet.pki / "server-ca.crt", "--cert", certificate, "--key",
+                 identity / "device.key", "-o", "/dev/null", self.fleet.device_url + "/device/v1/director/1.root.json"])
+        version = self.publish("ic-2")
+        self.ended(self.create(version, "--filter", "id==cam-4", "--phases", "100"))
+        self.assertEqual(self.running("cam-4"), version)
 
 
 if __name__ == "__main__":

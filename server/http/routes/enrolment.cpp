@@ -1,4 +1,4 @@
-// Enrolment of devices, and the tokens that allow it.
+// Enrolment of devices, the tokens that allow it, and renewal of their certificates.
 #include "server/service/enrolment.h"
 
 #include "server/http/api.h"
@@ -45,6 +45,15 @@ auto enrol(Api& api, Call const& call) -> Result<Response> {
                     {"mqtt", Json::object({{"host", api.mqtt_host}, {"port", api.mqtt_port}})}}));
 }
 
+auto renew(Api& api, Call const& call) -> Result<Response> {
+  TRY(auto const body, call.json());
+  TRY(auto const csr, body.get_string("csr"));
+  TRY(auto const renewed, api.service.enrolment().renew(*call.device, csr));
+  return json_response(201, Json::object({{"device_id", renewed.device},
+                                          {"certificate", renewed.certificate},
+                                          {"ca", renewed.ca}}));
+}
+
 auto create_token(Api& api, Call const& call) -> Result<Response> {
   TRY(auto const body, call.json());
   TRY(auto const uses, body.get_int_or("uses", 1));
@@ -59,6 +68,11 @@ auto create_token(Api& api, Call const& call) -> Result<Response> {
 }
 
 }  // namespace
+
+void add_renewal_routes(Router& router, Api& api) {
+  router.add({"POST", "/device/v1/certificate", Access::device,
+              [&api](Call const& call) { return renew(api, call); }});
+}
 
 void add_enrolment_routes(Router& router, Api& api) {
   router.add({"POST", "/api/v1/enrol", Access::open,

@@ -226,6 +226,30 @@ TEST_F(Devices, ACertificateForNobodyOrForOneThatIsRevokedGets403) {
   EXPECT_EQ(serving_.metric("godwit_http_refused_total"), 3u);
 }
 
+TEST_F(Devices, ACertificateIsRenewedByTheOneBefore) {
+  auto const own = serving_.enrol("cam-1");
+  auto const post = [&](Credentials const& by, std::string const& csr) {
+    return serving_.device_client(by)->request("POST", "/device/v1/certificate",
+                                               Json::object({{"csr", csr}}).dump(), kJson);
+  };
+  auto const reply = post(own, make_csr(own.key, "cam-1"));
+  ASSERT_EQ(reply.status, 201) << reply.body;
+  Credentials const next{Json::parse(reply.body)->get_string("certificate").value_or(""), own.key};
+  EXPECT_NE(next.certificate, own.certificate);
+  for (auto const& good : {next, own})
+    EXPECT_EQ(serving_.device_client(good)->request("GET", "/device/v1/image/1.root.json").status,
+              200);
+  expect_problem(post(own, make_csr(make_key(), "cam-1")), 409, "conflict");
+  expect_problem(post(own, make_csr(own.key, "cam-2")), 400, "invalid");
+  expect_problem(post(own, "nonsense"), 400, "invalid");
+  // Another device's certificate is no help with this one's name or key.
+  auto const other = serving_.enrol("cam-2");
+  expect_problem(post(other, make_csr(own.key, "cam-1")), 400, "invalid");
+  expect_problem(post(other, make_csr(own.key, "cam-2")), 409, "conflict");
+  EXPECT_EQ(serving_.client()->request("DELETE", "/api/v1/devices/cam-1").status, 204);
+  expect_problem(post(next, make_csr(own.key, "cam-1")), 403, "denied");
+}
+
 TEST_F(Devices, OperatorsRoutesAreNotTheirs) {
   auto const device = serving_.device_client(serving_.enrol("cam-1"));
   expect_problem(device->request("GET", "/api/v1/devices", "",

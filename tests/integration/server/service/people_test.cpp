@@ -96,6 +96,48 @@ TEST_F(EnrolmentTest, ARevokedIdStaysTaken) {
             Code::not_found);
 }
 
+TEST_F(EnrolmentTest, ACertificateIsRenewedForTheSameKeyOnly) {
+  auto const key = make_device_key();
+  auto const id = *DeviceId::parse("cam-1");
+  ASSERT_TRUE(enrol(request("cam-1", key, token(1))));
+  auto const renew = [&](std::string const& name, std::string const& with) {
+    return world.service().enrolment().renew(id, request(name, with, "").csr);
+  };
+  world.clock.pass_ms(86400'000);
+  auto const renewed = renew("cam-1", key);
+  ASSERT_TRUE(renewed) << renewed.error().what;
+  EXPECT_EQ(renewed->until_ms / 1000, world.clock.now_ms() / 1000 + 825 * 86400);
+  EXPECT_EQ(world.service().devices().get(id)->certificate_until_ms, renewed->until_ms);
+  EXPECT_EQ(renew("cam-1", make_device_key()).error().code, Code::conflict);
+  EXPECT_EQ(renew("cam-2", key).error().code, Code::invalid);
+  EXPECT_EQ(world.service()
+                .enrolment()
+                .renew(*DeviceId::parse("cam-9"), request("cam-9", key, "").csr)
+                .error()
+                .code,
+            Code::denied);
+  ASSERT_TRUE(world.service().devices().revoke(id));
+  EXPECT_EQ(renew("cam-1", key).error().code, Code::denied);
+}
+
+TEST_F(EnrolmentTest, ADeviceRenewsSoOftenInADay) {
+  auto const key = make_device_key();
+  auto const id = *DeviceId::parse("cam-1");
+  ASSERT_TRUE(enrol(request("cam-1", key, token(1))));
+  auto const renew = [&] {
+    auto const renewed = world.service().enrolment().renew(id, request("cam-1", key, "").csr);
+    return renewed ? std::nullopt : std::optional(renewed.error().code);
+  };
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(renew(), std::nullopt);
+  EXPECT_EQ(renew(), Code::retry);
+  world.clock.pass_ms(86400'000);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(renew(), std::nullopt);
+  EXPECT_EQ(renew(), Code::retry);
+  EXPECT_EQ(world.service().jobs().figures()->certificates_expiring, 0);
+  world.clock.pass_ms(800 * 86400'000LL);
+  EXPECT_EQ(world.service().jobs().figures()->certificates_expiring, 1);
+}
+
 TEST_F(EnrolmentTest, TokensCanBeDeleted) {
   auto const created = *world.service().enrolment().create_token(1, 60, "note");
   EXPECT_TRUE(world.service().enrolment().delete_token(created.id));
