@@ -36,6 +36,8 @@ class Dispatcher {
   };
   /// `request` must outlive what is returned.
   auto route(Request const& request) const -> Routed;
+  /// Who calls, and whether their role allows it; otherwise the answer.
+  auto refused(Routed& routed) const -> std::optional<Response>;
   auto handle(Routed& routed) const -> Response;
   auto begin_upload(Routed& routed) const -> UploadStart;
   auto finish_upload(Routed const& routed, Upload& upload) const -> Response;
@@ -43,8 +45,6 @@ class Dispatcher {
   void count(Route const* route, std::string_view method, unsigned status, double seconds) const;
 
  private:
-  /// Who calls, and whether their role allows it; otherwise the answer.
-  auto refused(Routed& routed) const -> std::optional<Response>;
   auto refusal(Error const& error, Access access, Request const& request) const -> Response;
   auto answer_once(Routed const& routed, std::string_view key) const -> Response;
   auto run(Routed const& routed) const -> Response;

@@ -60,8 +60,7 @@ auto Call::json() const -> Result<Json> {
   auto const type = request.header("Content-Type");
   if (!type.empty() && type.substr(0, type.find(';')) != "application/json")
     return invalid("the Content-Type must be application/json");
-  TRY(auto body,
-      Json::parse(request.body, {.bytes_max = limits::kRequestBodyBytesMax}).within("the body"));
+  TRY(auto body, Json::parse(request.body, {.bytes_max = kReleaseBodyBytesMax}).within("the body"));
   if (!body.is_object()) return invalid("the body must be a JSON object");
   return body;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "proto/base/ids.h"
+#include "proto/base/limits.h"
 #include "server/http/message.h"
 #include "server/http/target.h"
 #include "server/service/tokens.h"
@@ -48,6 +49,11 @@ using Handler = std::function<Result<Response>(Call const&)>;
 using UploadStart = std::variant<Response, std::unique_ptr<Upload>>;
 using UploadHandler = std::function<Result<UploadStart>(Call const&)>;
 
+/// Of a release's: its targets.json as a JSON text, where no byte takes more than two, and the
+/// rest.
+constexpr size_t kReleaseBodyBytesMax =
+    2 * limits::kMetadataBytesMax + limits::kRequestBodyBytesMax;
+
 struct Route {
   std::string method;
   std::string pattern;  // "/api/v1/devices/{id}"
@@ -55,6 +61,8 @@ struct Route {
   Handler handle = {};
   UploadHandler upload = {};     // instead of `handle`
   bool may_store_answer = true;  // false: the answer holds a secret, Idempotency-Key is ignored
+  /// Who asks for more than the ordinary is known before the body is read.
+  size_t body_bytes_max = limits::kRequestBodyBytesMax;
   std::vector<std::string> segments = {};  // filled by the router
 };
 

@@ -191,7 +191,8 @@ auto Session::answer(Parser& parser, Dispatcher::Routed& routed, Request& reques
   if (!response && routed.route->upload) {
     response = co_await read_upload(parser, routed);
   } else if (!response) {
-    response = co_await read_body(parser, request);
+    response = co_await admit(routed);
+    if (!response) response = co_await read_body(parser, request, routed.route->body_bytes_max);
     if (!response && parser.is_done()) response = co_await run_handler(routed);
   }
   if (!response) co_return false;
@@ -230,13 +231,23 @@ auto Session::read_chunk(Parser& parser, Bytes& chunk, error_code& error)
   co_return chunk.size() - body.size;
 }
 
+/// Memory beyond the ordinary is for those that we know.
+auto Session::admit(Dispatcher::Routed& routed) -> net::awaitable<std::optional<Response>> {
+  std::optional<Response> response;
+  if (routed.route->body_bytes_max <= limits::kRequestBodyBytesMax) co_return response;
+  auto ask = [&] { response = dispatcher_.refused(routed); };
+  auto const outcome = co_await offload(serving_.pool, std::move(ask));
+  if (outcome != Offloaded::done) response = overloaded(outcome, routed.call.request);
+  co_return response;
+}
+
 /// A body small enough for memory. Nothing when it was read, or when the connection has ended
 /// (then the parser is not done); else the refusal.
-auto Session::read_body(Parser& parser, Request& request)
+auto Session::read_body(Parser& parser, Request& request, size_t bytes_max)
     -> net::awaitable<std::optional<Response>> {
   auto const& id = request.request_id;
-  auto const* const too_large = "the body is larger than 1 MiB";
-  if (parser.content_length().value_or(0) > limits::kRequestBodyBytesMax)
+  auto const too_large = "the body is larger than " + std::to_string(bytes_max >> 20) + " MiB";
+  if (parser.content_length().value_or(0) > bytes_max)
     co_return problem(413, "invalid", too_large, id);
   bool const expected = co_await continue_if_expected(parser);
   if (!expected) co_return std::nullopt;
@@ -249,8 +260,7 @@ auto Session::read_body(Parser& parser, Request& request)
     if (error && deadline.over()) co_return problem(408, "retry", kTooSlow, id);
     if (is_malformed(error)) co_return problem(invalid("malformed body: " + error.message()), id);
     if (error) co_return std::nullopt;
-    if (request.body.size() + size > limits::kRequestBodyBytesMax)
-      co_return problem(413, "invalid", too_large, id);
+    if (request.body.size() + size > bytes_max) co_return problem(413, "invalid", too_large, id);
     request.body.append(reinterpret_cast<char const*>(chunk.data()), size);
   }
   co_return std::nullopt;

@@ -68,7 +68,8 @@ class Session {
   /// The next bytes of the body in `chunk`, as many as fit: fewer only at its end.
   auto read_chunk(Parser& parser, Bytes& chunk, boost::system::error_code& error)
       -> boost::asio::awaitable<size_t>;
-  auto read_body(Parser& parser, Request& request)
+  auto admit(Dispatcher::Routed& routed) -> boost::asio::awaitable<std::optional<Response>>;
+  auto read_body(Parser& parser, Request& request, size_t bytes_max)
       -> boost::asio::awaitable<std::optional<Response>>;
   auto read_upload(Parser& parser, Dispatcher::Routed& routed)
       -> boost::asio::awaitable<std::optional<Response>>;

@@ -130,8 +130,11 @@ void add_model_routes(Router& router, Api& api) {
 void add_release_routes(Router& router, Api& api) {
   std::string const releases = "/api/v1/models/{model}/releases";
   add_model_routes(router, api);
-  router.add(
-      {"POST", releases, Access::publish, [&api](Call const& call) { return create(api, call); }});
+  router.add({.method = "POST",
+              .pattern = releases,
+              .access = Access::publish,
+              .handle = [&api](Call const& call) { return create(api, call); },
+              .body_bytes_max = kReleaseBodyBytesMax});
   router.add({"GET", releases, Access::look, [&api](Call const& call) { return list(api, call); }});
   router.add(
       {"GET", releases + "/{version}", Access::look, [&api](Call const& call) -> Result<Response> {

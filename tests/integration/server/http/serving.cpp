@@ -7,6 +7,9 @@
 
 #include "cli/publish/keys.h"
 #include "cli/publish/release.h"
+#include "proto/base/limits.h"
+#include "proto/trust/keys.h"
+#include "proto/trust/metadata.h"
 #include "server/http/api.h"
 #include "server/service/tokens.h"
 #include "tests/support/postgres/postgres.h"
@@ -109,10 +112,13 @@ auto Serving::client(bool known) const -> std::unique_ptr<HttpsClient> {
   return made;
 }
 
+auto Serving::token_of(std::string const& role) const -> std::string {
+  return service_->tokens().create(role, role).value_or("");
+}
+
 auto Serving::client_as(std::string const& role) const -> std::unique_ptr<HttpsClient> {
   auto made = client(false);
-  made->default_headers = {
-      {"Authorization", "Bearer " + service_->tokens().create(role, role).value_or("")}};
+  made->default_headers = {{"Authorization", "Bearer " + token_of(role)}};
   return made;
 }
 
@@ -157,6 +163,26 @@ void Serving::publish(std::string const& model, std::string const& version) cons
   auto const post = operators->request("POST", "/api/v1/models/" + model + "/releases", body.dump(),
                                        {{"Content-Type", "application/json"}});
   EXPECT_EQ(post.status, 201) << post.body;
+}
+
+auto Serving::grow_repository(int releases) const -> size_t {
+  auto const keys = folder_.path() / "keys";
+  auto const file = keys / "image" / "targets.json";
+  auto const document = *proto::SignedDocument::parse(text_of(file), limits::kMetadataBytesMax);
+  auto targets = *proto::parse_targets(document.body());
+  auto const sample = targets.targets.begin()->second;
+  auto const model = *ModelName::parse("other");
+  for (int i = 0; i < releases; ++i) {
+    auto target = sample;
+    target.release->model = model;
+    target.release->version = *Version::parse(std::to_string(i) + ".0.0");
+    targets.targets.emplace(proto::target_path(model, target.release->version), std::move(target));
+  }
+  ++targets.version;
+  auto const key = *proto::SigningKey::from_pem(text_of(keys / "targets.key"));
+  auto const text = *proto::sign_document(proto::to_json(targets), {key});
+  write_file(file, text);
+  return text.size();
 }
 
 auto Serving::state() const -> std::string {

@@ -20,13 +20,19 @@ class Serving {
 
   /// Of operators: with the token in its default headers, if that is `known`.
   auto client(bool known = true) const -> std::unique_ptr<HttpsClient>;
-  /// With a token of that role.
+  /// A new token of that role.
+  auto token_of(std::string const& role) const -> std::string;
+  /// With such a token.
   auto client_as(std::string const& role) const -> std::unique_ptr<HttpsClient>;
   /// Of the devices' listener.
   auto device_client(std::optional<Credentials> own) const -> std::unique_ptr<HttpsClient>;
   auto enrol(std::string const& id) const -> Credentials;
   /// Signs a small model and brings it to the server.
   void publish(std::string const& model, std::string const& version) const;
+
+  /// Signs so many releases more into the repository, which nobody pushes; the bytes of its
+  /// targets.json.
+  auto grow_repository(int releases) const -> size_t;
 
   /// All rows of all tables, and the names in the artifact store: equal when nothing changed.
   auto state() const -> std::string;
