@@ -96,6 +96,14 @@ auto read_bias(Lowering& lowering, size_t slot, uint32_t channels, std::string c
       .data = std::move(data)};
 }
 
+/// Of an input step and a weight step. LiteRT multiplies those of uint8 convolutions in float32.
+auto product_scale(TfliteTensor const& input, Weights const& weights, uint32_t channel) -> double {
+  float const scale = weights.scale(channel);
+  if (input.moved && weights.tensor->shape.size() == 4)
+    return static_cast<double>(input.scales[0] * scale);
+  return static_cast<double>(input.scales[0]) * static_cast<double>(scale);
+}
+
 /// Weights, bias, multipliers and shifts.
 auto matrix_constants(Lowering& lowering, Weights const& weights, Slots const& slots = kSlots)
     -> Result<MatrixConstants> {
@@ -117,9 +125,7 @@ auto matrix_constants(Lowering& lowering, Weights const& weights, Slots const& s
   Writer values;
   Writer shifts;
   for (uint32_t c = 0; c < weights.channels; ++c) {
-    auto const m = quantise_multiplier(static_cast<double>(input->scales[0]) *
-                                       static_cast<double>(weights.scale(c)) /
-                                       static_cast<double>(output->scales[0]));
+    auto const m = quantise_multiplier(product_scale(*input, weights, c) / real_scale(*output));
     values.u32(static_cast<uint32_t>(m.value));
     shifts.u8(static_cast<uint8_t>(m.shift));
   }

@@ -3,7 +3,8 @@ its effect."""
 
 import numpy as np
 
-from cases import case, out_size, scale, streamed, zero
+import cases_uint8  # noqa: F401  its cases are there first
+from cases import ALL, case, out_size, scale, seed_of, streamed, zero
 from cases_more import unary
 from cases_move import move
 from graph import NONE, RELU, RELU6, SAME, TANH, Graph
@@ -132,6 +133,14 @@ def l2_of_uint8(shape, z_in):
 
 case("uint8_l2_normalization")(l2_of_uint8((3, 2, 19), 120))
 case("uint8_l2_normalization_long")(l2_of_uint8((2, 300), 7))
+
+@case("uint8_depthwise_float_product")
+def depthwise_float_product(seed):
+    """Scales whose product in float32 gives another byte than that in float64 would."""
+    g = ALL["uint8_depthwise_multiplier"](seed_of("uint8_depthwise_multiplier") + 7 * 7919)
+    g.oracle = "litert"
+    return g
+
 
 case("gather_many_axes")(move("GATHER", (2, 6, 8), [(2, 2, 3, 8)], "Gather", after=[[[0, 5, 2], [1, 1, 3]]], axis=1))
 case("gather_nd_lines")(move("GATHER_ND", (2, 6, 8), [(2, 8)], after=[[[0, 5], [1, 2]]]))
