@@ -19,6 +19,10 @@ auto macs(proto::ModelView const& model, proto::Operator const& op) -> uint64_t 
       auto const weights = model.tensor(op.input(1));
       return outputs * (weights.elements / weights.shape[0]);
     }
+    case proto::Opcode::fully_connected_4: {  // two weights in a byte
+      auto const weights = model.tensor(op.input(1));
+      return outputs * 2 * weights.shape[1];
+    }
     case proto::Opcode::depthwise_conv_2d: {
       auto const weights = model.tensor(op.input(1));
       return outputs * (weights.elements / weights.shape[3]);

@@ -263,6 +263,23 @@ auto lower_computed_weights(Lowering& lowering) -> Result<> {
 
 }  // namespace
 
+namespace {
+
+/// Weights of four bits whose rows are whole bytes stay as they are in the file.
+auto finish_halves(Lowering& lowering, Weights const& weights,
+                   proto::FullyConnectedParams const& params) -> Result<> {
+  TRY(auto constants, matrix_constants(lowering, weights));
+  constants[0].shape[1] /= 2;
+  constants[0].data = Bytes(weights.tensor->data.begin(), weights.tensor->data.end());
+  TRY(auto const value, lowering.value(0));
+  return lowering.finish({proto::Opcode::fully_connected_4,
+                          add_matrix_constants(lowering, value, std::move(constants)),
+                          {},
+                          proto::param_words(params)});
+}
+
+}  // namespace
+
 auto lower_fully_connected(Lowering& lowering) -> Result<> {
   TRY_VOID(lowering.check_count(2, 3));
   if (lowering.is_computed(1)) return lower_computed_weights(lowering);
@@ -271,9 +288,12 @@ auto lower_fully_connected(Lowering& lowering) -> Result<> {
   TRY(auto const format, lowering.option_byte(1));
   if (format != 0) return invalid("has shuffled weights, which cannot be compiled");
   TRY(auto const activation, lowering.activation_option(0));
-  TRY(auto inputs, matrix_inputs(lowering, weights));
   proto::FullyConnectedParams const params{activation_clamp(
       activation, output->scales[0], zero_point(*output), whole_range(output->type))};
+  bool const halves = weights.tensor->type == TfliteType::int4 &&
+                      weights.tensor->shape[1] % 2 == 0 && output->type == TfliteType::int8;
+  if (halves) return finish_halves(lowering, weights, params);
+  TRY(auto inputs, matrix_inputs(lowering, weights));
   return lowering.finish(
       {proto::Opcode::fully_connected, std::move(inputs), {}, proto::param_words(params)});
 }

@@ -1,6 +1,7 @@
 // The portable kernels: the next operator is one row here and one file beside.
 #include "agent/engine/kernel.h"
 #include "agent/engine/matrix.h"
+#include "agent/engine/nibbles.h"
 
 namespace godwit::engine {
 
@@ -69,6 +70,8 @@ constexpr Kernel kKernels[] = {
     {Opcode::cast, cast},
     {Opcode::resize_bilinear_real, resize_bilinear_real},
     {Opcode::pair_lookup, pair_lookup},
+    {Opcode::fully_connected_4, fully_connected_4, fully_connected_4_scratch,
+     fully_connected_4_packed_bytes, fully_connected_4_pack},
 };
 
 }  // namespace

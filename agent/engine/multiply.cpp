@@ -35,12 +35,20 @@ void mul(Step const& step, void*) {
   });
 }
 
+namespace {
+
+void choose(Step const& step, bool greater) {
+  combine_all(step, [=](int32_t a, int32_t b) { return (a > b) == greater ? a : b; });
+}
+
+}  // namespace
+
 void maximum(Step const& step, void*) {
-  combine_all(step, [](int32_t a, int32_t b) { return std::max(a, b); });
+  choose(step, true);
 }
 
 void minimum(Step const& step, void*) {
-  combine_all(step, [](int32_t a, int32_t b) { return std::min(a, b); });
+  choose(step, false);
 }
 
 void prelu(Step const& step, void*) {

@@ -32,8 +32,9 @@ auto fold_reshape(Graph const& graph, OperatorSpec const& reshape, OperatorSpec 
     -> bool {
   auto const& in = graph.tensors[reshape.inputs[0]];
   auto const& out = graph.tensors[reshape.outputs[0]];
-  return consumer.code == Opcode::fully_connected && in.type == out.type &&
-         in.zero_point == out.zero_point;
+  bool const flat =
+      consumer.code == Opcode::fully_connected || consumer.code == Opcode::fully_connected_4;
+  return flat && in.type == out.type && in.zero_point == out.zero_point;
 }
 
 auto fold(Graph const& graph, OperatorSpec const& op, OperatorSpec& consumer) -> bool {

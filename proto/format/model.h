@@ -87,6 +87,7 @@ enum class Opcode : uint16_t {
   cast = 42,
   resize_bilinear_real = 43,
   pair_lookup = 44,
+  fully_connected_4 = 45,
 };
 /// The TensorFlow Lite name, "CONV_2D".
 auto to_string(Opcode code) -> std::string_view;

@@ -107,6 +107,11 @@ constexpr Rule kRules[] = {
      check_resize_bilinear_real,
      3},
     {Opcode::pair_lookup, "PAIR_LOOKUP", {3, 1, 0}, check_pair_lookup, 4},
+    {Opcode::fully_connected_4,
+     "FULLY_CONNECTED_4",
+     {5, 1, word_count<FullyConnectedParams>()},
+     check_fully_connected,
+     4},
 };
 
 auto find_rule(Opcode code) -> Rule const* {

@@ -92,9 +92,13 @@ auto check_fully_connected(ModelView const& model, Operator const& op) -> Fault 
   auto const output = model.tensor(op.output(0));
   if (auto const fault = check_weights(weights)) return fault;
   if (weights.rank != 2) return "weights are not of rank 2";
-  if (auto const fault = check_activations(model, op, weights.shape[1])) return fault;
+  // Two weights of four bits lie in each byte, so that rows are whole bytes.
+  bool const halves = op.code() == Opcode::fully_connected_4;
+  if (halves && (output.type != TensorType::int8 || weights.zero_point != 0))
+    return "weights of four bits have a zero point, or are not for int8";
   uint32_t const channels = weights.shape[0];
-  uint32_t const depth = weights.shape[1];
+  uint32_t const depth = weights.shape[1] * (halves ? 2 : 1);
+  if (auto const fault = check_activations(model, op, depth)) return fault;
   if (input.elements % depth || uint64_t{input.elements / depth} * channels != output.elements)
     return "shapes do not fit each other";
   if (!good(op.params<FullyConnectedParams>().clamp, output.type)) return "clamp out of range";

@@ -21,6 +21,7 @@ inline auto steps_of(proto::ModelView const& model, proto::Operator const& op) -
     case Opcode::conv_2d:
     case Opcode::depthwise_conv_2d:
     case Opcode::fully_connected:
+    case Opcode::fully_connected_4:
     case Opcode::transpose_conv:
     case Opcode::batch_matmul:
       return outputs * std::min<uint64_t>(model.tensor(op.input(1)).elements, kStepsMax);

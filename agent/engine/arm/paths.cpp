@@ -1,5 +1,7 @@
 // The paths on Arm, 32 and 64 bits: what each instruction set brings, and how to know it is here.
 #include "agent/engine/arm/matrix.h"
+#include "agent/engine/arm/nibbles.h"
+#include "agent/engine/nibbles.h"
 
 namespace godwit::engine {
 
@@ -47,6 +49,7 @@ constexpr Kernel kNeonKernels[] = {
     kConnected<multiply_rows_neon, Order::channels>,
     {Opcode::depthwise_conv_2d, depthwise_run, nullptr, depthwise_packed_bytes, depthwise_pack,
      depthwise_fits, kPacksWeights},
+    kFullyConnected4<nibble_sum_neon>,
 };
 constexpr Path kNeon = {"neon", [] { return true; }, kNeonKernels};
 

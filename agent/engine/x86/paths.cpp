@@ -1,10 +1,12 @@
 // The paths on x86-64: what each instruction set brings, and how to know that it is here.
 #include <cpuid.h>
 
+#include "agent/engine/nibbles.h"
 #include "agent/engine/x86/conv.h"
 #include "agent/engine/x86/depthwise.h"
 #include "agent/engine/x86/elementwise.h"
 #include "agent/engine/x86/lstm.h"
+#include "agent/engine/x86/nibbles.h"
 #include "agent/engine/x86/svdf.h"
 
 namespace godwit::engine {
@@ -86,6 +88,7 @@ constexpr Kernel kAvx512Kernels[] = {
     as_depthwise(kConv<kAvx512Layout, multiply_rows_avx512>),
     kDepthwise<kAvx512Layout, depthwise_strip_avx512>,
     kFullyConnected<kAvx512Layout, multiply_rows_avx512>,
+    kFullyConnected4<nibble_sum_avx512>,
     {Opcode::add, add_avx512, nullptr, add_packed_bytes, add_pack, add_fits},
     {Opcode::average_pool_2d, average_pool_avx512, nullptr, nullptr, nullptr, average_pool_fits},
     {Opcode::max_pool_2d, max_pool_avx512, nullptr, nullptr, nullptr, max_pool_fits},
@@ -109,6 +112,7 @@ constexpr Kernel kAvx2Kernels[] = {
     as_depthwise(kConv<kAvx2Layout, multiply_rows_avx2>),
     kDepthwise<kAvx2Layout, depthwise_strip_avx2>,
     kFullyConnected<kAvx2Layout, multiply_rows_avx2>,
+    kFullyConnected4<nibble_sum_avx2>,
     {Opcode::add, add_avx2, nullptr, add_packed_bytes, add_pack, add_fits},
     {Opcode::lookup, lookup_avx2, nullptr, nullptr, nullptr, lookup_fits},
     kLstm<kAvx2Layout, lstm_avx2, sum_group_avx2>,

@@ -142,6 +142,27 @@ def depthwise_float_product(seed):
     return g
 
 
+def four_bits(shape, channels, bias, activation=NONE):
+    """With one scale: TFLite Micro refuses four bits with one for each channel."""
+    def build(seed):
+        g = Graph(seed)
+        depth, s = shape[-1], scale(g.rng)
+        s_w = scale(g.rng, 0.02, 0.2)
+        x = g.input(shape, s, zero(g.rng))
+        inputs = [x, g.weights((channels, depth), s_w, "int4", bound=7)]
+        if bias:
+            inputs.append(g.tensor((channels,), s * s_w, dtype="int32", data=g.rng.integers(-900, 900, channels)))
+        y = g.output((shape[0], channels), s * depth ** 0.5 * 0.6, zero(g.rng) // 4)
+        g.op("FULLY_CONNECTED", inputs, [y], "FullyConnected", fusedActivationFunction=activation)
+        return g
+    return build
+
+
+case("four_bits")(four_bits((1, 68), 13, True))
+case("four_bits_rows")(four_bits((3, 70), 9, True, RELU))
+case("four_bits_long")(four_bits((1, 300), 5, False))
+case("four_bits_odd")(four_bits((2, 35), 5, True, RELU6))  # which the compiler unpacks
+
 case("gather_many_axes")(move("GATHER", (2, 6, 8), [(2, 2, 3, 8)], "Gather", after=[[[0, 5, 2], [1, 1, 3]]], axis=1))
 case("gather_nd_lines")(move("GATHER_ND", (2, 6, 8), [(2, 8)], after=[[[0, 5], [1, 2]]]))
 case("gather_nd_values")(move("GATHER_ND", (2, 6, 8), [(2, 2)],

@@ -8,6 +8,7 @@ from ai_edge_litert import schema_py_generated as schema
 DTYPES = {
     "int8": (np.int8, schema.TensorType.INT8),
     "uint8": (np.uint8, schema.TensorType.UINT8),
+    "int4": (np.int8, schema.TensorType.INT4),
     "int16": (np.int16, schema.TensorType.INT16),
     "int32": (np.int32, schema.TensorType.INT32),
     "int64": (np.int64, schema.TensorType.INT64),
@@ -48,8 +49,11 @@ class Graph:
         tensor.buffer = 0
         if data is not None:
             buffer = schema.BufferT()
-            buffer.data = np.frombuffer(
-                np.ascontiguousarray(data, DTYPES[dtype][0]).tobytes(), np.uint8)
+            values = np.ascontiguousarray(data, DTYPES[dtype][0])
+            if dtype == "int4":  # two in a byte, the first one in its lower half
+                flat = np.append(values.ravel(), np.zeros(values.size % 2, np.int8)) & 0xf
+                values = (flat[::2] | flat[1::2] << 4).astype(np.uint8)
+            buffer.data = np.frombuffer(values.tobytes(), np.uint8)
             self.model.buffers.append(buffer)
             tensor.buffer = len(self.model.buffers) - 1
         if scale is not None:

@@ -118,8 +118,16 @@ TEST(FormatVersion, IsTheLowestThatKnowsEveryForm) {
   }
 }
 
+TEST(HalfBytes, StayTwoInAByteInThePlan) {
+  auto const compiled = compiler::compile_tflite(read_file("four_bits.tflite"), {.golden_rows = 0});
+  ASSERT_TRUE(compiled) << compiled.error().what;
+  auto const model = proto::parse_model(compiled->model);
+  ASSERT_EQ(model->op(0).code(), proto::Opcode::fully_connected_4);
+  EXPECT_EQ(model->tensor(model->op(0).input(1)).size_bytes, 13u * 68 / 2);
+}
+
 TEST(GeneratedSets, AreThere) {
-  EXPECT_GE(all_sets().size(), 274u);
+  EXPECT_GE(all_sets().size(), 278u);
 }
 
 }  // namespace

@@ -62,6 +62,7 @@ auto const kOneOperator = testing::Values(
     std::pair{"conv", MakeModel([](RandomStep& r) { return r.conv(false); })},
     std::pair{"depthwise", MakeModel([](RandomStep& r) { return r.conv(true); })},
     std::pair{"fully_connected", MakeModel([](RandomStep& r) { return r.fully_connected(); })},
+    std::pair{"fully_connected_4", MakeModel([](RandomStep& r) { return r.fully_connected_4(); })},
     std::pair{"add", MakeModel([](RandomStep& r) { return r.add(); })},
     std::pair{"average_pool",
               MakeModel([](RandomStep& r) { return r.pool(proto::Opcode::average_pool_2d); })},

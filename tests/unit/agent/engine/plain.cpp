@@ -19,6 +19,8 @@ class Plain : public PlainOperands {
         return conv(at, true);
       case Opcode::fully_connected:
         return fully_connected(at);
+      case Opcode::fully_connected_4:
+        return fully_connected_4(at);
       case Opcode::add:
         return add(at, 1);
       case Opcode::sub:
@@ -87,6 +89,17 @@ class Plain : public PlainOperands {
     return channel_output(sum, at[3], op_.params<proto::FullyConnectedParams>().clamp);
   }
 
+  auto fully_connected_4(Index const& at) const -> int64_t {
+    int64_t const bytes = inputs_[1].shape[1];
+    int64_t sum = 0;
+    for (int64_t k = 0; k < 2 * bytes; ++k) {
+      auto const pair = static_cast<uint8_t>(number(1, at[3] * bytes + k / 2));
+      int64_t const weight = k % 2 == 0 ? pair % 16 : pair / 16;
+      sum += number(0, at[2] * 2 * bytes + k) * (weight < 8 ? weight : weight - 16);
+    }
+    return channel_output(sum, at[3], op_.params<proto::FullyConnectedParams>().clamp);
+  }
+
   auto add(Index const& at, int64_t sign) const -> int64_t {
     auto const p = op_.params<proto::AddParams>();
     int64_t const factor = INT64_C(1) << p.left_shift;
@@ -139,6 +152,7 @@ auto plain_output(proto::ModelView const& model, ByteView input) -> Bytes {
     case Opcode::conv_2d:
     case Opcode::depthwise_conv_2d:
     case Opcode::fully_connected:
+    case Opcode::fully_connected_4:
     case Opcode::transpose_conv:
     case Opcode::add:
     case Opcode::sub:

@@ -8,6 +8,7 @@ auto random_kinds() -> std::vector<RandomKind> const& {
       {"conv", [](RandomStep& r) { return r.conv(false); }, true, true},
       {"depthwise", [](RandomStep& r) { return r.conv(true); }, true, true},
       {"fully_connected", [](RandomStep& r) { return r.fully_connected(); }, true, true},
+      {"fully_connected_4", [](RandomStep& r) { return r.fully_connected_4(); }},
       {"transpose_conv", [](RandomStep& r) { return r.transpose_conv(); }, true, true},
       {"add", [](RandomStep& r) { return r.add(); }, true, true},
       {"sub", [](RandomStep& r) { return r.sum(Opcode::sub); }, true, true},

@@ -187,6 +187,22 @@ auto RandomStep::fully_connected() -> Bytes {
                 proto::param_words(proto::FullyConnectedParams{clamp(out_zero)}));
 }
 
+auto RandomStep::fully_connected_4() -> Bytes {
+  auto const rows = static_cast<uint32_t>(one_in(2) ? 1 : between(1, 5));
+  auto const bytes = static_cast<uint32_t>(one_in(2) ? channels() : between(1, 300));
+  auto const out_channels = static_cast<uint32_t>(channels());
+  int32_t const out_zero = zero_point();
+  proto::ModelSpec spec;
+  spec.input_count = 1;
+  spec.tensors = {
+      {.name = "in", .shape = {rows, 2 * bytes}, .scales = {1}, .zero_point = zero_point()},
+      {.name = "out", .shape = {rows, out_channels}, .scales = {1}, .zero_point = out_zero}};
+  add_constants(spec, {out_channels, bytes}, out_channels, static_cast<int32_t>(bytes));
+  spec.tensors[2].zero_point = 0;
+  return finish(spec, proto::Opcode::fully_connected_4,
+                proto::param_words(proto::FullyConnectedParams{clamp(out_zero)}));
+}
+
 auto RandomStep::add_multiplier() -> proto::Multiplier {
   if (one_in(4)) return {.value = 1 << 30, .shift = -between(0, 3)};
   return {.value = between(0, INT32_MAX), .shift = -(one_in(8) ? between(0, 31) : between(0, 4))};

@@ -29,6 +29,7 @@ class RandomStep {
 
   auto conv(bool depthwise) -> Bytes;
   auto fully_connected() -> Bytes;
+  auto fully_connected_4() -> Bytes;
   auto add() -> Bytes { return sum(proto::Opcode::add); }
   auto sum(proto::Opcode code) -> Bytes;  // ADD, SUB
   auto pool(proto::Opcode code) -> Bytes;
