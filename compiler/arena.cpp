@@ -12,7 +12,7 @@ namespace {
 
 constexpr uint32_t kRoundsMax = 4000;
 constexpr uint32_t kPlacementsMax = 400'000;  // over all rounds: bounds the time for large graphs
-constexpr uint64_t kNeighboursMax = UINT64_C(50'000'000);  // likewise
+constexpr uint64_t kNeighboursMax = UINT64_C(8'000'000);  // likewise
 constexpr uint32_t kAlignment = proto::kTensorAlignment;
 constexpr uint32_t kNowhere = UINT32_MAX;
 
@@ -119,10 +119,8 @@ class Planner {
 
   /// The lowest allowed offset, in one walk over what neighbours forbid.
   auto lowest(uint32_t value, std::vector<uint32_t> const& offsets) const -> uint32_t {
-    struct Forbidden {
-      int64_t low, high;  // both excluded
-    };
-    std::vector<Forbidden> forbidden;
+    auto& forbidden = forbidden_;
+    forbidden.clear();
     uint32_t same = kNowhere;  // the lowest place that an overlap allows
     for (auto const& n : neighbours_[value]) {
       int64_t const other = offsets[n.value];
@@ -160,6 +158,10 @@ class Planner {
 
   std::vector<Lifetime> const& values_;
   std::vector<std::vector<Neighbour>> neighbours_;
+  struct Forbidden {
+    int64_t low, high;  // both excluded
+  };
+  std::vector<Forbidden> mutable forbidden_;  // of one value at a time
 };
 
 }  // namespace
