@@ -1,5 +1,6 @@
 """Inference of every int8 model, our paths in turns with LiteRT (XNNPACK), ONNX Runtime and TFLite Micro."""
 
+import json
 import pathlib
 import re
 import subprocess
@@ -17,6 +18,7 @@ GOALS |= {"kws-1": GOALS["kws_dscnn_int8"], "vww-2": GOALS["vww_96_int8"], "sww-
 LSTM = {"lstm_mnist_int8": (28, 28, 20), "micro_speech_lstm": (49, 257, 80)}  # steps, inputs, units
 AVX2_OF_VNNI, PORTABLE_OF_REFERENCE = 0.45, 3
 TEXT_BYTES_MAX = 200_000
+ARENA_SHARE_LOW, ARENAS_LOW_MIN = 0.7, 7
 
 
 class Bench:
@@ -173,6 +175,20 @@ class Bench:
         if not any(peers):
             self.report.at_most("engine, code and constants of all paths", total, "bytes", TEXT_BYTES_MAX)
 
+    def arenas(self):
+        """Of every model: the arena beside the most that is alive at once, less than which only overlaps can be."""
+        low = 0
+        for name, path in self.found.items():
+            compiled = self.compile(path)
+            if not compiled:
+                continue
+            told = json.loads(subprocess.run([self.programs / "godwit", "model", "inspect", "--json", compiled],
+                                             capture_output=True, check=True).stdout)
+            share = told["arena_bytes"] / told["live_bytes_max"]
+            low += share <= ARENA_SHARE_LOW
+            self.report.at_most(f"{name}, arena of {told['arena_bytes']:,} bytes, of what is alive at once", share, "", 1)
+        self.report.at_least(f"models whose arena is at most {ARENA_SHARE_LOW:g} of that", low, "models", ARENAS_LOW_MIN)
+
     def run(self) -> Report:
         self.found = golden.models(self.options.models)
         chosen = self.options.model or list(self.found)
@@ -191,6 +207,7 @@ class Bench:
                 self.model(self.found[name])
         if self.options.size:
             self.sizes()
+            self.arenas()
         return self.report
 
 
