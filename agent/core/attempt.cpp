@@ -78,7 +78,21 @@ auto Attempt::load_running(ModelName const& component) -> Result<> {
     if (model.error().code == Code::not_found) return {};
     return std::move(model).error();
   }
-  return ports_.runner.load(component, *std::move(model));
+  return load_model(component, *std::move(model));
+}
+
+auto Attempt::load_model(ModelName const& component, Plaintext model) -> Result<> {
+  auto const held = ports_.installer.identify(component);
+  if (!held.running) return internal("nothing runs");
+  // One that is not there, is damaged or is of another model costs time.
+  auto kept = ports_.installer.read_kept(component);
+  TRY_VOID(ports_.runner.load(component, {std::move(model), held.running->plain_sha256,
+                                          kept ? *std::move(kept) : Plaintext()}));
+  if (auto const made = ports_.runner.keep(component)) {
+    auto written = ports_.installer.write_kept(component, *made);
+    if (!written) last_error_ = written.error().what;
+  }
+  return {};
 }
 
 auto Attempt::finished(std::string const& component, AttemptNo attempt) const -> bool {

@@ -47,6 +47,7 @@ class Attempt {
 
  private:
   auto load_running(ModelName const& component) -> Result<>;
+  auto load_model(ModelName const& component, Plaintext model) -> Result<>;
   auto move(Journal next, Event event) -> Result<>;
   auto refuse(Journal next, proto::AttemptState outcome, uint32_t code, std::string_view why)
       -> Result<>;

@@ -236,7 +236,7 @@ auto Attempt::start_trial() -> Result<> {
     return fail(codes::kTrialCrash, active.error().what);
   if (!active) return active;
   TRY(auto model, ports_.installer.read(image.component, Slot::running));
-  if (auto loaded = ports_.runner.load(image.component, std::move(model)); !loaded)
+  if (auto loaded = load_model(image.component, std::move(model)); !loaded)
     return fail(codes::kInstall, loaded.error().what);
   trial_runs_ = true;
   trial_began_ms_ = ports_.clock.monotonic_ms();

@@ -299,6 +299,14 @@ auto ModelFiles::sync_folder() -> Result<> {
   return folder_.sync_folder();
 }
 
+auto ModelFiles::drop_other_form(std::string_view name) -> Result<> {
+  auto const found = layout(name);
+  if (found && (*found)->form == form_) return {};
+  auto const code = found ? Code::corrupt : found.error().code;
+  if (code == Code::not_found) return {};
+  return code == Code::corrupt ? remove(name) : Result<>(found.error());
+}
+
 auto ModelFiles::convert(std::string_view name) -> Result<bool> {
   auto const found = layout(name);
   if (!found && found.error().code == Code::not_found) return false;

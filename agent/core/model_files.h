@@ -34,6 +34,8 @@ class ModelFiles final : public Files {
   /// Brings a file of the other form into the one that is written here, wholly or not at all;
   /// whether it did.
   auto convert(std::string_view name) -> Result<bool>;
+  /// Removes it instead, and one whose seal does not hold.
+  auto drop_other_form(std::string_view name) -> Result<>;
 
  private:
   /// One write: a sealed message in the file.

@@ -127,7 +127,19 @@ class ModelRunner {
   virtual ~ModelRunner() = default;
   /// Replaces what runs as `component`. Statistics start anew and so do the inputs, at their first
   /// row: two releases are compared on the same inputs.
-  virtual auto load(ModelName const& component, Plaintext model) -> Result<> = 0;
+  struct Release {
+    Plaintext model;
+    Sha256 sha256;   // of the model
+    Plaintext kept;  // what `keep` gave of some model, or nothing
+  };
+  virtual auto load(ModelName const& component, Release release) -> Result<> = 0;
+  /// What makes the next load of what runs quick, if it differs from what was kept: two parts of
+  /// one file, the second of which stays where it is.
+  struct Kept {
+    Bytes head;
+    ByteView packed;
+  };
+  virtual auto keep(ModelName const& component) const -> std::optional<Kept> = 0;
   /// Nothing runs as `component` any more.
   virtual void unload(ModelName const& component) = 0;
   /// Runs at most `count_max` inferences that are due; how many ran (0: none was due yet).
@@ -187,6 +199,10 @@ class Installer {
                          uint64_t size_max) const -> Result<Bytes> = 0;
   /// The bytes of a slot, checked against their hash. `not_found`: empty, or cannot be read back.
   virtual auto read(ModelName const& component, Slot slot) const -> Result<Plaintext> = 0;
+  /// What a runner keeps of what it runs, one file a component; it says itself of which model.
+  virtual auto read_kept(ModelName const& component) const -> Result<Plaintext> = 0;
+  virtual auto write_kept(ModelName const& component, ModelRunner::Kept const& kept)
+      -> Result<> = 0;
   /// The other slot runs from now on, on trial; the one that ran is kept.
   virtual auto activate(Image const& image) -> Result<> = 0;
   /// The trial is over, the running release stays; its counter becomes the floor if it is higher.

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "agent/engine/golden.h"
+#include "agent/engine/kept.h"
 
 namespace godwit::engine {
 
@@ -51,6 +52,10 @@ auto refused(Status status, EngineOptions const& options) -> Error {
 struct Engine::State {
   std::shared_ptr<uint8_t> block;
   size_t memory_bytes = 0;
+  Choice choice;
+  Sha256 model_sha256;
+  ByteView packed;
+  bool kept = false;
   Program program;
   std::vector<TensorInfo> inputs;
   std::vector<TensorInfo> outputs;
@@ -97,9 +102,21 @@ auto Engine::load(ByteView model, EngineOptions const& options) -> Result<Engine
   auto const measured = measure(view, choice);
   if (measured.status != Status::good) return refused(measured.status, options);
   auto state = std::make_unique<State>();
-  TRY(state->block, take_memory(options, measured.sizes.total()));
-  state->memory_bytes = static_cast<size_t>(measured.sizes.total());
-  state->program = Program(view, choice, Memory::in(state->block.get(), measured.sizes));
+  auto sizes = measured.sizes;
+  auto const packed =
+      packed_in(options.kept, options.model_sha256, choice, measured.sizes.packed_bytes);
+  if (!packed.empty()) sizes.packed_bytes = 0;
+  TRY(state->block, take_memory(options, sizes.total()));
+  state->memory_bytes = static_cast<size_t>(sizes.total());
+  auto memory = Memory::in(state->block.get(), sizes);
+  memory.zeros = static_cast<bool>(options.take_memory);
+  // Only read: Packing::done.
+  if (!packed.empty()) memory.packed = const_cast<uint8_t*>(packed.data());
+  state->program = Program(view, choice, memory, packed.empty() ? Packing::wanted : Packing::done);
+  state->choice = choice;
+  state->model_sha256 = options.model_sha256;
+  state->packed = {memory.packed, static_cast<size_t>(measured.sizes.packed_bytes)};
+  state->kept = !packed.empty();
   state->list_tensors();
   return Engine(std::move(state));
 }
@@ -149,6 +166,15 @@ auto Engine::unread() const -> std::vector<ByteView> {
     if (!touched) unread.push_back(bytes);
   }
   return unread;
+}
+auto Engine::packed() const -> ByteView {
+  return state_->packed;
+}
+auto Engine::kept_head() const -> Bytes {
+  return engine::kept_head(state_->model_sha256, state_->choice);
+}
+auto Engine::kept() const -> bool {
+  return state_->kept;
 }
 auto Engine::path() const -> std::string_view {
   return state_->program.path();

@@ -28,9 +28,15 @@ struct TensorInfo {
 struct EngineOptions {
   /// The instruction set to use: one of path_names(); empty chooses the fastest that runs here.
   std::string_view path{};
-  /// Takes memory at a multiple of 64 that frees itself; nullptr: there is none left. The heap
-  /// unless said otherwise: it holds weights and activations.
+  /// Takes zeros at a multiple of 64 that free themselves; nullptr: there is no memory left. The
+  /// heap unless said otherwise: it holds weights and activations.
   std::function<std::shared_ptr<uint8_t>(size_t size_bytes)> take_memory{};
+  /// What `keep` gave of an engine of this model: borrowed, and used in place of packing if it was
+  /// made by this build on these paths. It must be what was written (check_kept, or a seal): it
+  /// holds places and counts that nobody checks again.
+  ByteView kept{};
+  /// Of the signed bytes; only where `kept` is used or wanted.
+  Sha256 model_sha256{};
 };
 
 /// Every path that this build has, the fastest first: "portable" is the last.
@@ -58,6 +64,11 @@ class Engine {
   /// Parts of the model that were packed, and that nothing reads from now on: who owns them may use
   /// their memory for something else.
   auto unread() const -> std::vector<ByteView>;
+  /// What was packed, and what a file of it begins with, but for its hash.
+  auto packed() const -> ByteView;
+  auto kept_head() const -> Bytes;
+  /// Whether EngineOptions::kept was used: nothing was packed.
+  auto kept() const -> bool;
   /// The path that was chosen. Steps that its kernels leave run on the paths below it.
   auto path() const -> std::string_view;
   /// One row: exactly input_bytes() in, output_bytes() out.
@@ -78,6 +89,15 @@ class Engine {
   explicit Engine(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// A file for EngineOptions::kept, in two parts.
+struct Kept {
+  Bytes head;
+  ByteView packed;
+};
+auto keep(Engine const& engine) -> Kept;
+/// `corrupt` when such a file is not what was written.
+auto check_kept(ByteView kept) -> Result<>;
 
 /// SHA-256 of all outputs of `rows` golden inputs of a seed (golden.h).
 auto golden_hash(Engine& engine, uint64_t seed, uint32_t rows) -> Sha256;

@@ -242,7 +242,8 @@ auto Memory::in(uint8_t* block, Sizes const& sizes) -> Memory {
   return memory;
 }
 
-Program::Program(proto::ModelView const& model, Choice const& choice, Memory const& memory)
+Program::Program(proto::ModelView const& model, Choice const& choice, Memory const& memory,
+                 Packing packing)
     : model_(model),
       memory_(memory),
       path_(choice.paths.front()->name),
@@ -259,7 +260,7 @@ Program::Program(proto::ModelView const& model, Choice const& choice, Memory con
     auto const& kernel = find_kernel(choice, step);
     step.run = kernel.run;
     if (auto const size_bytes = packed_bytes(kernel, step)) {
-      kernel.pack(step, packed);
+      if (packing == Packing::wanted) kernel.pack(step, packed);
       step.packed = packed;
       packed += size_bytes;
       // Whoever reads them all the same is found out.
@@ -271,7 +272,7 @@ Program::Program(proto::ModelView const& model, Choice const& choice, Memory con
     new (steps + i) Step(step);
   }
   steps_ = {steps, model.operator_count()};
-  std::memset(memory.work, 0, scratch_offset(model));
+  if (!memory.zeros) std::memset(memory.work, 0, scratch_offset(model));
   reset_state();
 }
 

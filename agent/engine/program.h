@@ -46,6 +46,7 @@ struct Memory {
   uint8_t* packed = nullptr;
   uint8_t* state = nullptr;
   uint8_t* work = nullptr;
+  bool zeros = false;  // the caller says that all of it is
 
   /// The regions one after another in a block of sizes.total() bytes.
   static auto in(uint8_t* block, Sizes const& sizes) -> Memory;
@@ -56,11 +57,16 @@ struct Memory {
 void copy_little_endian(uint8_t* to, uint8_t const* from, size_t size_bytes,
                         proto::TensorType type);
 
+/// Whether the packed region is still to be written, or holds what an earlier program of the same
+/// model and choice packed: then it is only read.
+enum class Packing : uint8_t { wanted, done };
+
 class Program {
  public:
   Program() = default;
   /// Of a model and a choice that `measure` found good, in memory of the sizes that it gave.
-  Program(proto::ModelView const& model, Choice const& choice, Memory const& memory);
+  Program(proto::ModelView const& model, Choice const& choice, Memory const& memory,
+          Packing packing = Packing::wanted);
 
   auto path() const -> char const* { return path_; }
   auto model() const -> proto::ModelView const& { return model_; }

@@ -13,6 +13,10 @@ auto bring_into_form(ModelFiles& models, ModelSlots const& slots) -> std::vector
     if (converted && !*converted) continue;
     brought.push_back({std::move(name), converted ? Result<>() : converted.error()});
   }
+  // Nobody vouches for what was kept in plain: it is made again.
+  for (auto& name : slots.kept_files())
+    if (auto dropped = models.drop_other_form(name); !dropped)
+      brought.push_back({std::move(name), std::move(dropped)});
   return brought;
 }
 

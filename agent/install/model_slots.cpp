@@ -19,6 +19,10 @@ auto slot_file(ModelName const& component, int slot) -> std::string {
   return "slot." + component.str() + (slot == 0 ? ".a" : ".b");
 }
 
+auto kept_file(ModelName const& component) -> std::string {
+  return "kept." + component.str();
+}
+
 /// The slot that does not run; the first one when nothing does.
 auto inactive(Component const& component) -> int {
   return component.active == 0 ? 1 : 0;
@@ -157,6 +161,12 @@ auto ModelSlots::files() const -> std::vector<std::string> {
   return names;
 }
 
+auto ModelSlots::kept_files() const -> std::vector<std::string> {
+  std::vector<std::string> names;
+  for (auto const& [name, component] : components_) names.push_back(kept_file(name));
+  return names;
+}
+
 auto ModelSlots::identify(ModelName const& component) const -> proto::ComponentReport {
   auto const held = find(component);
   auto const shown = [](std::optional<Content> const& content) {
@@ -233,10 +243,7 @@ auto ModelSlots::adopt(Image const& image, std::string_view file) -> Result<> {
 auto ModelSlots::write(Image const& image, ByteView plain) -> Result<> {
   TRY(auto const file, void_other(image.component));
   TRY_VOID(models_->remove(file));
-  for (uint64_t offset = 0; offset < plain.size(); offset += kPieceBytes)
-    TRY_VOID(models_->write(
-        file, offset,
-        plain.subspan(offset, std::min<uint64_t>(kPieceBytes, plain.size() - offset))));
+  TRY_VOID(write_pieces(file, plain, 0));
   TRY_VOID(models_->sync(file));
   return models_->sync_folder();
 }
@@ -278,6 +285,29 @@ auto ModelSlots::read(ModelName const& name, Slot slot) const -> Result<Plaintex
   if (proto::sha256(plain.view()) != found.content.sha256)
     return corrupt(found.file + " is damaged");
   return plain;
+}
+
+auto ModelSlots::read_kept(ModelName const& component) const -> Result<Plaintext> {
+  return models_->map(kept_file(component));
+}
+
+/// Under its name only when it is whole; whether it is durable does not matter.
+auto ModelSlots::write_kept(ModelName const& component, ModelRunner::Kept const& kept) -> Result<> {
+  auto const file = kept_file(component);
+  auto const aside = file + ".new";
+  TRY_VOID(models_->remove(aside));
+  TRY_VOID(write_pieces(aside, kept.head, 0));
+  TRY_VOID(write_pieces(aside, kept.packed, kept.head.size()));
+  TRY_VOID(models_->sync(aside));
+  return models_->rename(aside, file);
+}
+
+auto ModelSlots::write_pieces(std::string const& file, ByteView bytes, uint64_t at) -> Result<> {
+  for (uint64_t done = 0; done < bytes.size(); done += kPieceBytes)
+    TRY_VOID(
+        models_->write(file, at + done,
+                       bytes.subspan(done, std::min<uint64_t>(kPieceBytes, bytes.size() - done))));
+  return {};
 }
 
 auto ModelSlots::activate(Image const& image) -> Result<> {

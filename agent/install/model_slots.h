@@ -16,8 +16,9 @@ class ModelSlots : public Installer {
 
   /// Reads the record; a device without one has no components. `models`: where the slots lie.
   static auto open(Files& records, Files& models, Check check) -> Result<ModelSlots>;
-  /// Every slot's file that may be there.
+  /// Every slot's file that may be there, and every file of write_kept.
   auto files() const -> std::vector<std::string>;
+  auto kept_files() const -> std::vector<std::string>;
 
   auto components() const -> std::vector<ModelName> override;
   auto identify(ModelName const& component) const -> proto::ComponentReport override;
@@ -32,6 +33,8 @@ class ModelSlots : public Installer {
   auto read_part(ModelName const& component, Slot slot, uint64_t offset, uint64_t size_max) const
       -> Result<Bytes> override;
   auto read(ModelName const& component, Slot slot) const -> Result<Plaintext> override;
+  auto read_kept(ModelName const& component) const -> Result<Plaintext> override;
+  auto write_kept(ModelName const& component, ModelRunner::Kept const& kept) -> Result<> override;
   auto activate(Image const& image) -> Result<> override;
   auto confirm(Image const& image) -> Result<> override;
   auto restore(Image const& image) -> Result<> override;
@@ -66,6 +69,7 @@ class ModelSlots : public Installer {
     Content content;
   };
   auto held(ModelName const& component, Slot slot) const -> Result<Held>;
+  auto write_pieces(std::string const& file, ByteView bytes, uint64_t at) -> Result<>;
   auto store(ModelName const& name, Component changed) -> Result<>;
   auto intact(ModelName const& component, int slot, Content const& content) const -> Result<>;
   static void take_back(Component& component);

@@ -62,18 +62,31 @@ auto ModelMemory::take(uint64_t size_bytes) -> Result<Plaintext> {
   return Plaintext(std::move(owned), static_cast<size_t>(size_bytes));
 }
 
-void ModelMemory::give_back(Plaintext const& plain, ByteView part) const {
+void ModelMemory::give_back(Plaintext const& plain, std::vector<ByteView> const& parts) const {
+  for (auto const& part : parts) give_back_part(plain, part);
+  auto const whole = plain.view();
+  if (!plain.writable() && !whole.empty())
+    ::madvise(const_cast<uint8_t*>(whole.data()), whole.size(), MADV_DONTNEED);
+}
+
+void ModelMemory::give_back_part(Plaintext const& plain, ByteView part) const {
   auto const page = page_bytes();
   auto const begin = (reinterpret_cast<uintptr_t>(part.data()) + page - 1) / page * page;
   auto const end = reinterpret_cast<uintptr_t>(part.data() + part.size()) / page * page;
   if (begin >= end) return;
   auto* const place = reinterpret_cast<uint8_t*>(begin);
-  // Of files that are mapped the pages are only forgotten.
-  if (secret_ && plain.writable()) {
+  // Memory that stays is no error.
+  if (!plain.writable()) {
+    // Of a mapped file a hole, which no neighbour's page brings back.
+    ::mmap(place, end - begin, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+           -1, 0);
+    return;
+  }
+  if (secret_) {
     proto::cleanse({place, end - begin});
     ::munlock(place, end - begin);  // what is locked would stay
   }
-  ::madvise(place, end - begin, MADV_DONTNEED);  // memory that stays is no error
+  ::madvise(place, end - begin, MADV_DONTNEED);
 }
 
 void forbid_dumps() {

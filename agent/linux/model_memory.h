@@ -11,14 +11,18 @@ class ModelMemory : public Memory {
   /// `secret`: locked, not dumped, overwritten; otherwise ordinary pages.
   explicit ModelMemory(bool secret) : secret_(secret), locked_(secret) {}
 
+  auto secret() const -> bool { return secret_; }
   auto take(uint64_t size_bytes) -> Result<Plaintext> override;
-  /// A part of `plain` that nothing reads from now on goes back to the system, in whole pages.
-  void give_back(Plaintext const& plain, ByteView part) const;
+  /// Parts of `plain` that nothing reads from now on go back to the system, in whole pages. Of a
+  /// mapped file all pages do: what is read once more comes back.
+  void give_back(Plaintext const& plain, std::vector<ByteView> const& parts) const;
 
   /// False once pages could not be locked: they are used all the same, and the log says so once.
   auto locked() const -> bool { return locked_; }
 
  private:
+  void give_back_part(Plaintext const& plain, ByteView part) const;
+
   bool secret_;
   bool locked_;
 };

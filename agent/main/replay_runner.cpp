@@ -11,13 +11,29 @@ constexpr size_t kClassesMax = 1024;  // as many as Health::outputs may carry
 
 }  // namespace
 
-auto ReplayRunner::load(ModelName const& component, Plaintext model) -> Result<> {
+auto ReplayRunner::load(ModelName const& component, Release release) -> Result<> {
   auto before = running_.extract(component);
   // One that remembers nothing makes room before the next is loaded.
   if (!before.empty() && before.mapped().engine.state_bytes() == 0) before = {};
-  TRY(auto engine, engine::Engine::load(model.view(), options_));
-  for (auto const& packed : engine.unread()) memory_.give_back(model, packed);
-  Running running{std::move(model), std::move(engine), {}, {}, {}, 0, 0, SteadyClock::now(), {}};
+  auto options = options_;
+  options.model_sha256 = release.sha256;
+  // What came out of a seal is what was written; where nothing is sealed a file has to show it.
+  bool const unsealed = release.kept.writable();
+  if (unsealed || (!memory_.secret() && engine::check_kept(release.kept.view())))
+    options.kept = release.kept.view();
+  TRY(auto engine, engine::Engine::load(release.model.view(), options));
+  memory_.give_back(release.model, engine.unread());
+  if (!engine.kept()) release.kept = Plaintext();
+  Running running{std::move(release.model),
+                  std::move(release.kept),
+                  std::move(engine),
+                  {},
+                  {},
+                  {},
+                  0,
+                  0,
+                  SteadyClock::now(),
+                  {}};
   // A release that remembers the same things goes on where the one before was.
   if (!before.empty()) running.engine.take_state(before.mapped().engine);
   running.output.resize(running.engine.output_bytes());
@@ -41,6 +57,14 @@ auto ReplayRunner::load(ModelName const& component, Plaintext model) -> Result<>
   }
   running_.emplace(component, std::move(running));
   return {};
+}
+
+auto ReplayRunner::keep(ModelName const& component) const -> std::optional<Kept> {
+  auto const found = running_.find(component);
+  if (found == running_.end() || found->second.engine.kept()) return std::nullopt;
+  auto kept = engine::keep(found->second.engine);
+  if (kept.packed.empty()) return std::nullopt;
+  return Kept{std::move(kept.head), kept.packed};
 }
 
 void ReplayRunner::run_row(Running& running) {

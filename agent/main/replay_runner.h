@@ -19,14 +19,16 @@ class ReplayRunner : public ModelRunner {
       : sources_(std::move(sources)), options_(std::move(options)), memory_(memory) {}
 
   /// A component without a source is loaded and never has an inference due.
-  auto load(ModelName const& component, Plaintext model) -> Result<> override;
+  auto load(ModelName const& component, Release release) -> Result<> override;
+  auto keep(ModelName const& component) const -> std::optional<Kept> override;
   void unload(ModelName const& component) override { running_.erase(component); }
   auto run(ModelName const& component, uint32_t count_max) -> Result<uint32_t> override;
   auto health(ModelName const& component) const -> proto::Health override;
 
  private:
   struct Running {
-    Plaintext model;  // the engine borrows it
+    Plaintext model;  // the engine borrows it,
+    Plaintext kept;   // and this if it uses it
     engine::Engine engine;
     Bytes inputs;
     Bytes labels;

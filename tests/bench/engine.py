@@ -1,8 +1,10 @@
 """Inference of every int8 model, our paths in turns with LiteRT (XNNPACK), ONNX Runtime and TFLite Micro."""
 
+import hashlib
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -19,6 +21,7 @@ LSTM = {"lstm_mnist_int8": (28, 28, 20), "micro_speech_lstm": (49, 257, 80)}  # 
 AVX2_OF_VNNI, PORTABLE_OF_REFERENCE = 0.45, 3
 TEXT_BYTES_MAX = 200_000
 ARENA_SHARE_LOW, ARENAS_LOW_MIN = 0.7, 7
+READY_US_MAX = 1000
 
 
 class Bench:
@@ -107,7 +110,7 @@ class Bench:
                 print(f"bench: {model.name}: {runner.name}: {runner.reason}", file=sys.stderr)
         self.rows(model.stem, ours, rivals, reference)
         self.share(model.stem, compiled, ours[0].median, limit)
-        self.resident(model.stem, ours[0], rivals)
+        self.resident(model.stem, compiled, ours[0], rivals)
 
     def rows(self, name: str, ours: list[Runner], rivals: list[Runner], reference: Runner | None):
         best = ours[0]
@@ -152,7 +155,7 @@ class Bench:
         self.report.add(f"{name}, share of {limit.facts['instruction']} at {limit.facts['macs'] / limit.median / 1e3:.0f} GMAC/s",
                         100 * macs / limit.facts["macs"] * limit.median / us, "%")
 
-    def resident(self, name: str, ours: Runner, rivals: list[Runner]):
+    def resident(self, name: str, compiled: pathlib.Path, ours: Runner, rivals: list[Runner]):
         if not self.options.size:
             return
         bound = (ours.facts["model_bytes"] + ours.facts["arena_bytes"]) / 1024 + 1024
@@ -160,8 +163,30 @@ class Bench:
             if rival.facts is not None:
                 self.report.beside(f"{name}, resident of the process", ours.facts["resident_kib"], "KiB", rival.name,
                                    rival.facts["resident_kib"])
-        self.report.at_most(f"{name}, resident over an empty process", ours.facts["resident_kib"] - self.empty_kib, "KiB", round(bound))
-        self.report.add(f"{name}, load and validate", ours.facts["load_us"], "us")
+        self.ready(name, compiled, bound)
+
+    def ready(self, name: str, compiled: pathlib.Path, bound: float):
+        """From an installed model to an engine that can run, as agents do it, and what that holds."""
+        folder = self.work / "ready"
+        facts = {}
+        for form in ("sealed", "plain"):
+            shutil.rmtree(folder, ignore_errors=True)
+            done = subprocess.run(["taskset", "-c", str(self.options.core), self.programs / "bench_ready", compiled, folder, form],
+                                  capture_output=True, text=True, check=True)
+            facts[form] = json.loads(done.stdout)
+        self.report.at_most(f"{name}, ready to run, mapped plain", facts["plain"]["ready_us"], "us", READY_US_MAX)
+        self.report.add(f"{name}, ready to run, opened from its seal", facts["sealed"]["ready_us"], "us")
+        self.report.add(f"{name}, hashes of both plain files at a start", facts["plain"]["check_us"], "us")
+        self.report.add(f"{name}, load, validate and pack, once when it is installed", facts["plain"]["pack_us"], "us")
+        digest = hashlib.sha256(compiled.read_bytes()).hexdigest()
+        kept = self.runner("kept", [self.programs / "bench_engine", "--kept", folder / "kept.m", digest, compiled])
+        if kept.facts:
+            row_kib = kept.facts["row_bytes"] // 1024  # the caller's, whoever computes
+            self.report.at_most(f"{name}, resident over an empty process with a row",
+                                kept.facts["resident_kib"] - self.empty_kib - row_kib, "KiB", round(bound))
+            kept.end()
+        else:
+            print(f"bench: {name}: {kept.reason}", file=sys.stderr)
 
     def sizes(self):
         text = subprocess.run(["nm", "-S", "-C", "--defined-only", self.programs / "bench_engine"], capture_output=True, text=True,

@@ -1,6 +1,7 @@
 // Our engine as a runner (rounds.h): bench_engine MODEL.gwm; GODWIT_ENGINE_PATH chooses the path.
 //   bench_engine --facts MODEL.gwm    input_bytes=N output_bytes=N
-//   bench_engine --paths              those that run here, the fastest first
+//   bench_engine --kept FILE SHA256 MODEL.gwm    with what bench_ready kept of the model of that
+//   hash bench_engine --paths              those that run here, the fastest first
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -15,13 +16,13 @@ namespace {
 using namespace godwit;
 using bench::give_up;
 
-/// The file as it lies in the page cache.
-auto map(char const* path) -> std::span<uint8_t const> {
+/// The file as it lies in the page cache; all of it at once, or what is touched.
+auto map(char const* path, int how) -> std::span<uint8_t const> {
   int const file = ::open(path, O_RDONLY | O_CLOEXEC);
   struct stat facts {};
   if (file < 0 || ::fstat(file, &facts) != 0) give_up(std::string("cannot read ") + path);
   auto const size = static_cast<size_t>(facts.st_size);
-  void* const place = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, file, 0);
+  void* const place = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | how, file, 0);
   if (place == MAP_FAILED) give_up(std::string("cannot map ") + path);
   return {static_cast<uint8_t const*>(place), size};
 }
@@ -32,7 +33,9 @@ void give_back(std::vector<ByteView> const& unread) {
   for (auto const& bytes : unread) {
     auto const begin = (reinterpret_cast<uintptr_t>(bytes.data()) + kPage - 1) / kPage * kPage;
     auto const end = reinterpret_cast<uintptr_t>(bytes.data() + bytes.size()) / kPage * kPage;
-    if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+    if (begin < end)
+      ::mmap(reinterpret_cast<void*>(begin), end - begin, PROT_READ,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
   }
 }
 
@@ -45,15 +48,26 @@ int main(int argc, char** argv) {
     return 0;
   }
   bool const facts_only = argc == 3 && !std::strcmp(argv[1], "--facts");
-  if (argc != 2 && !facts_only)
-    give_up("usage: bench_engine [--facts] MODEL.gwm, or bench_engine --paths");
-  auto const model = map(argv[argc - 1]);
+  bool const with_kept = argc == 5 && !std::strcmp(argv[1], "--kept");
+  if (argc != 2 && !facts_only && !with_kept)
+    give_up(
+        "usage: bench_engine [--facts | --kept FILE SHA256] MODEL.gwm, or bench_engine --paths");
+  auto const model = map(argv[argc - 1], with_kept ? 0 : MAP_POPULATE);
   char const* const path = std::getenv("GODWIT_ENGINE_PATH");
+  engine::EngineOptions options{.path = path ? path : ""};
+  if (with_kept) {
+    options.kept = map(argv[2], 0);
+    if (auto const hash = Sha256::parse(argv[3])) options.model_sha256 = *hash;
+  }
   double const began = bench::now_us();
-  auto engine = engine::Engine::load(model, {.path = path ? path : ""});
+  auto engine = engine::Engine::load(model, options);
   double const load_us = bench::now_us() - began;
   if (!engine) give_up(engine.error().what);
+  if (with_kept && !engine->kept() && !engine->packed().empty())
+    give_up("what was kept is of something else");
   give_back(engine->unread());
+  if (with_kept)  // read for validation; what is read once more comes back
+    ::madvise(const_cast<uint8_t*>(model.data()), model.size(), MADV_DONTNEED);
   if (facts_only) {
     std::printf("input_bytes=%zu output_bytes=%zu\n", engine->input_bytes(),
                 engine->output_bytes());
@@ -63,6 +77,7 @@ int main(int argc, char** argv) {
   bench::fill(input.data(), input.size());
   std::string const facts = "\"load_us\": " + std::to_string(load_us) +
                             ", \"arena_bytes\": " + std::to_string(engine->arena_bytes()) +
-                            ", \"model_bytes\": " + std::to_string(model.size());
+                            ", \"model_bytes\": " + std::to_string(model.size()) +
+                            ", \"row_bytes\": " + std::to_string(input.size() + output.size());
   bench::serve_rounds(facts, [&] { engine->run(input, output); });
 }

@@ -25,6 +25,7 @@ class Fleet(Installation):
             wait_until(f"end of the attempt in the status of {name}",
                        lambda name=name: self.own_word(name).get("attempt", {}).get("state") == "succeeded")
             self.in_locked_memory(name)
+            self.assertTrue((self.folder / "agents" / name / "state" / "kept.ic").exists())
 
     def in_locked_memory(self, name):
         """What a running agent opened is neither dumped nor, where it may lock memory, swapped."""

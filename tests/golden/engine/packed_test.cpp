@@ -9,8 +9,10 @@
 #include <unordered_map>
 
 #include "agent/engine/engine.h"
+#include "agent/engine/kept.h"
 #include "agent/engine/program.h"
 #include "compiler/compile.h"
+#include "proto/trust/digest.h"
 
 namespace godwit::engine {
 namespace {
@@ -118,6 +120,83 @@ TEST_P(Packed, UnpackingGivesTheSignedBytesBack) {
     EXPECT_EQ(lost, 0u) << path;
     EXPECT_TRUE(unpacked == model_) << path;
   }
+}
+
+/// A kept file as it lies in a mapping: at a multiple of 64.
+class KeptFile {
+ public:
+  explicit KeptFile(Engine const& engine) {
+    auto const kept = keep(engine);
+    size_ = kept.head.size() + kept.packed.size();
+    bytes_.reset(new (std::align_val_t{kMemoryAlignment}) uint8_t[size_]);
+    std::copy(kept.head.begin(), kept.head.end(), bytes_.get());
+    std::copy(kept.packed.begin(), kept.packed.end(), bytes_.get() + kept.head.size());
+  }
+  auto view() const -> ByteView { return {bytes_.get(), size_}; }
+  auto bytes() -> std::span<uint8_t> { return {bytes_.get(), size_}; }
+
+ private:
+  struct Free {
+    void operator()(uint8_t* bytes) const {
+      operator delete[](bytes, std::align_val_t{kMemoryAlignment});
+    }
+  };
+  std::unique_ptr<uint8_t[], Free> bytes_;
+  size_t size_ = 0;
+};
+
+TEST_P(Packed, WhatWasKeptTakesThePlaceOfPacking) {
+  auto const expected = *proto::parse_model(model_)->golden();
+  auto const hash = proto::sha256(model_);
+  for (auto const& path : paths_here()) {
+    auto const first = Engine::load(model_, {.path = path, .model_sha256 = hash});
+    ASSERT_TRUE(first) << first.error().what;
+    EXPECT_FALSE(first->kept());
+    KeptFile const file(*first);
+    // Unpacked it is the signed model: UnpackingGivesTheSignedBytesBack, for these very bytes.
+    auto const packed = packed_of(model_, path);
+    ASSERT_TRUE(std::ranges::equal(file.view().subspan(kKeptHeadBytes), packed))
+        << "packing is deterministic";
+    ASSERT_TRUE(check_kept(file.view()));
+    Bytes copy = model_;
+    auto second = Engine::load(copy, {.path = path, .kept = file.view(), .model_sha256 = hash});
+    ASSERT_TRUE(second) << second.error().what;
+    EXPECT_EQ(second->kept(), !packed.empty()) << path;
+    // The weights are not even read at loading.
+    for (auto const& view : second->unread())
+      std::memset(copy.data() + (view.data() - copy.data()), 0x5a, view.size());
+    EXPECT_EQ(golden(*second, expected), expected.outputs) << path;
+    EXPECT_EQ(second->memory_bytes() + packed.size(), first->memory_bytes());
+  }
+}
+
+TEST_P(Packed, WhatIsOfAnotherModelPathOrBuildIsNotUsed) {
+  auto const hash = proto::sha256(model_);
+  auto const first = Engine::load(model_, {.model_sha256 = hash});
+  ASSERT_TRUE(first);
+  KeptFile file(*first);
+  auto const used = [&](EngineOptions options) {
+    options.kept = options.kept.empty() ? file.view() : options.kept;
+    auto const engine = Engine::load(model_, options);
+    EXPECT_TRUE(engine);
+    return engine->kept();
+  };
+  ASSERT_TRUE(used({.model_sha256 = hash}));
+  EXPECT_FALSE(used({.model_sha256 = proto::sha256({})}));
+  for (auto const& path : paths_here())
+    EXPECT_EQ(used({.path = path, .model_sha256 = hash}), path == first->path()) << path;
+  EXPECT_FALSE(used({.kept = file.view().first(file.view().size() - 1), .model_sha256 = hash}));
+  EXPECT_FALSE(used({.kept = file.view().first(100), .model_sha256 = hash}));
+  constexpr size_t kNamed = 8 + 32 + 64 + 64;  // the form; model, paths and build
+  for (size_t at = 0; at < kNamed; ++at) {
+    file.bytes()[at] ^= 1;
+    EXPECT_FALSE(used({.model_sha256 = hash})) << at;
+    file.bytes()[at] ^= 1;
+  }
+  ASSERT_TRUE(check_kept(file.view()));
+  file.bytes()[kKeptHeadBytes] ^= 1;
+  EXPECT_EQ(check_kept(file.view()).error().code, Code::corrupt);
+  EXPECT_EQ(check_kept(file.view().first(10)).error().code, Code::corrupt);
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Packed,

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "agent/install/bring_into_form.h"
+#include "proto/trust/digest.h"
 
 namespace godwit::agent::sim {
 namespace {
@@ -74,12 +75,28 @@ auto SimDevice::run(ByteView model) -> Result<> {
   return {};
 }
 
-auto SimDevice::load(ModelName const&, Plaintext model) -> Result<> {
-  running_.assign(model.view().begin(), model.view().end());
+/// What it keeps of a model is the hash of it, and the model backwards. A file that is there is of
+/// some model, and whole: torn ones never come under its name.
+auto SimDevice::load(ModelName const&, Release release) -> Result<> {
+  running_.assign(release.model.view().begin(), release.model.view().end());
+  CHECK(proto::sha256(running_) == release.sha256);
+  running_sha256_ = release.sha256;
+  packed_.assign(running_.rbegin(), running_.rend());
+  auto const kept = release.kept.view();
+  auto const& wanted = release.sha256.bytes;
+  if (!kept.empty()) CHECK(kept.size() > wanted.size());
+  kept_ = !kept.empty() && std::equal(wanted.begin(), wanted.end(), kept.begin());
+  if (!kept_) ++world_.packed;
+  if (kept_) CHECK(std::ranges::equal(kept.subspan(wanted.size()), packed_));
   health_ = {};
   health_.labelled = health_.correct = 0;
   health_.outputs.assign(10, 0);
   return {};
+}
+
+auto SimDevice::keep(ModelName const&) const -> std::optional<Kept> {
+  if (kept_) return std::nullopt;
+  return Kept{{running_sha256_.bytes.begin(), running_sha256_.bytes.end()}, packed_};
 }
 
 void SimDevice::unload(ModelName const&) {

@@ -29,6 +29,7 @@ struct World {
   SimFiles files;
   SimServer server;
   int inferences_run = 0;
+  int packed = 0;  // loads that what was kept did not serve
 };
 
 /// The device's keys, which outlive every start.
@@ -58,7 +59,8 @@ class SimDevice : private SelfTest, private ModelRunner {
 
  private:
   auto run(ByteView model) -> Result<> override;
-  auto load(ModelName const& component, Plaintext model) -> Result<> override;
+  auto load(ModelName const& component, Release release) -> Result<> override;
+  auto keep(ModelName const& component) const -> std::optional<Kept> override;
   void unload(ModelName const& component) override;
   auto run(ModelName const& component, uint32_t count_max) -> Result<uint32_t> override;
   auto health(ModelName const& component) const -> proto::Health override;
@@ -70,6 +72,9 @@ class SimDevice : private SelfTest, private ModelRunner {
   std::optional<ModelSlots> slots_;
   std::optional<Updater> updater_;
   Bytes running_;
+  Sha256 running_sha256_;
+  Bytes packed_;  // of what runs
+  bool kept_ = false;
   proto::Health health_;
 };
 

@@ -63,12 +63,27 @@ TEST(ModelMemory, PartsThatNothingReadsGoBackAsZeros) {
   auto plain = memory.take(kBytes);
   ASSERT_TRUE(plain);
   std::ranges::fill(plain->bytes(), uint8_t{7});
-  memory.give_back(*plain, plain->view().subspan(10'000, 200'000));
+  memory.give_back(*plain, {plain->view().subspan(10'000, 200'000)});
   auto const resident = number(facts_of(plain->view().data() + 100'000), "Rss");
   EXPECT_LT(resident * 1024, 20'000);
   EXPECT_EQ(plain->view()[100'000], 0);
   EXPECT_EQ(plain->view()[5'000], 7) << "its neighbours stay";
   EXPECT_EQ(plain->view()[299'999], 7);
+}
+
+TEST(ModelMemory, PartsOfAMappedFileGoBackToo) {
+  test::TemporaryFolder const folder("mapped");
+  auto files = FileStore::open(folder.path().string());
+  ASSERT_TRUE(files);
+  ASSERT_TRUE(files->write("model", 0, Bytes(kBytes, 7)));
+  auto const plain = files->map("model");
+  ASSERT_TRUE(plain);
+  EXPECT_EQ(std::ranges::count(plain->view(), 7), static_cast<ptrdiff_t>(kBytes));
+  ModelMemory(false).give_back(*plain, {plain->view().subspan(10'000, 200'000)});
+  EXPECT_LE(number(facts_of(plain->view().data() + 100'000), "Rss"), 0);
+  EXPECT_EQ(plain->view()[5'000], 7) << "its neighbours stay";
+  EXPECT_EQ(plain->view()[299'999], 7);
+  EXPECT_EQ(*files->read("model", 100'000, 1), Bytes{7}) << "and the file";
 }
 
 TEST(ModelMemory, IsOrdinaryWhereNothingIsSecret) {

@@ -255,6 +255,30 @@ TEST(Updater, ADamagedRunningReleaseFallsBackToTheOtherSlot) {
   EXPECT_EQ(device.running(), world.server.plain("1.0.0"));
 }
 
+TEST(Updater, WhatWasKeptOfAModelServesEveryStart) {
+  auto world = updatable();
+  world.server.assign("1.1.0");
+  ASSERT_EQ(run_to_end(world), Outcome::settled);
+  auto const packed = world.packed;
+  EXPECT_EQ(packed, 2) << "once for each release, when it first ran";
+  for (int i = 0; i < 2; ++i) {
+    SimDevice device(world);
+    ASSERT_TRUE(device.start());
+    EXPECT_EQ(world.packed, packed);
+  }
+  world.files.damage("kept.ic", 200);
+  for (int i = 0; i < 2; ++i) {
+    SimDevice device(world);
+    ASSERT_TRUE(device.start());
+    EXPECT_EQ(device.running(), world.server.plain("1.1.0"));
+    EXPECT_EQ(world.packed, packed + 1) << "and it is kept anew";
+  }
+  world.form = ModelFiles::Form::plain;
+  SimDevice device(world);
+  ASSERT_TRUE(device.start());
+  EXPECT_EQ(world.packed, packed + 2) << "what lies in the other form is not taken";
+}
+
 TEST(Updater, ALostStorageKeyCostsTheFullRelease) {
   auto world = updatable();
   world.server.assign("1.1.0");
