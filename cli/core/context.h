@@ -21,7 +21,6 @@ enum class Exit : uint8_t {
   declined = 3,  // the person said no, nobody could be asked, or --timeout passed
   denied = 4,    // not authenticated, or not allowed
   rolled_back = 5,
-  needs_human = 6,
   conflict = 7,
   interrupted = 130,
 };

@@ -13,6 +13,7 @@ namespace {
 
 constexpr int64_t kLeaseMs = 15 * 60 * 1000;  // then another worker may take it
 constexpr int kTriesMax = 3;
+constexpr uint64_t kSearchedBytesMax = 16u << 20;
 constexpr uint64_t kWorkingBytes = 32u << 20;  // coders' models, samples, bzip2
 
 struct Pair {
@@ -58,9 +59,17 @@ auto memory_bytes(Pair const& pair, delta::Searched const& searched) -> uint64_t
          searched.new_bytes + kWorkingBytes;
 }
 
+/// What moved about inside tensors is found where bytes are searched for, as bsdiff does. That
+/// takes as long as bsdiff, so only for files of this size.
+auto searches_all(std::string_view format, Contents const& contents) -> bool {
+  return format == "bsdiff" || (format == "godwit" && !contents.found.pairs.empty() &&
+                                contents.new_file.size() <= kSearchedBytesMax);
+}
+
 auto searched_for(std::string_view format, Contents const& contents) -> delta::Searched {
   auto const& [old_file, new_file, found] = contents;
-  if (format == "bsdiff") return {.old_bytes = old_file.size(), .new_bytes = new_file.size()};
+  if (searches_all(format, contents))
+    return {.old_bytes = old_file.size(), .new_bytes = new_file.size()};
   return delta::searched_bytes(old_file, new_file, found);
 }
 
@@ -68,6 +77,10 @@ auto make_checked_patch(Delta const& delta, Pair const& pair, Contents const& co
     -> Result<Bytes> {
   auto const& [old_file, new_file, found] = contents;
   TRY(auto patch, delta::make_patch_of(old_file, new_file, found, options_for(delta.format)));
+  if (delta.format == "godwit" && searches_all(delta.format, contents)) {
+    TRY(auto other, delta::make_patch(old_file, new_file, {.profile = proto::Profile::bytes}));
+    if (other.size() < patch.size()) patch = std::move(other);
+  }
   // Nothing is published that has not been applied by the code that devices run.
   TRY(auto const result, proto::applied_sha256(old_file, patch, {}));
   if (result != pair.to.plain_sha256) return internal("the patch does not make the new release");

@@ -163,11 +163,11 @@ auto list_deltas(Tx& tx, ModelName const& model, PageRequest const& page) -> Pag
 
 namespace {
 
-/// A ready delta `d` that the device `v` can apply.
-#define CAN_APPLY(d)                                          \
-#d ".state = 'ready' AND (" #d ".patch_version = 0 OR (" #d \
-     ".patch_version <= v.patch_version"                      \
-     " AND " #d ".patch_ram <= v.patch_ram))"
+/// A ready delta `d` that the device `v` can apply. BSDIFF40 is for devices that know nothing else:
+/// it takes more memory than they may have said, and a cut makes it begin again.
+#define CAN_APPLY(d)                                                                             \
+#d ".state = 'ready' AND CASE WHEN v.patch_version = 0 THEN " #d ".patch_version = 0 ELSE " #d \
+     ".patch_version BETWEEN 1 AND v.patch_version AND " #d ".patch_ram <= v.patch_ram END"
 
 /// The smallest; to a slow device that of tables alone, if there is one.
 auto offer_one(Tx& tx, std::string_view device, std::string_view model, Sha256 const& from_plain,

@@ -60,14 +60,15 @@ class Chain(Installation):
         self.fleet.cli("release", "push", bundle)
 
     def least(self, old: str, new: str) -> int | None:
-        """Bytes of the smallest delta that is offered for the pair, once all of them were made."""
+        """Bytes of the delta that the device is offered for the pair, if any, once all of them were made."""
         def made():
             self.fleet.server.check()
             found = [delta for delta in self.fleet.api.all("/api/v1/models/ic/deltas")
                      if (delta["from"], delta["to"]) == (old, new)]
             return found if found and all(delta["state"] not in ("pending", "running") for delta in found) else None
         deltas = wait_until(f"the deltas from {old} to {new}", made, 120)
-        return min((delta["size_bytes"] for delta in deltas if delta["state"] == "ready"), default=None)
+        return min((delta["size_bytes"] for delta in deltas if delta["state"] == "ready" and delta["format"] == "godwit"),
+                   default=None)
 
     def update(self, version: str, device: str = DEVICE) -> dict:
         """Rolls it out to the device alone; its attempt."""

@@ -84,15 +84,10 @@ TEST_F(ChainTest, StepsThatTogetherAreHardlyLessThanTheReleaseAreNotOffered) {
 
 class HistoryTest : public ChainTest {
  protected:
-  /// Of the deltas of that pair, or nothing.
+  /// Of the delta of that pair that such a device can be given, or nothing.
   auto least(int from, int to) -> std::optional<uint64_t> {
-    std::optional<uint64_t> bytes;
-    for (auto const* format : {"godwit", "bsdiff"}) {
-      auto const one = delta(from, to, format);
-      if (!one || one->state != DeltaState::ready) continue;
-      bytes = bytes ? std::min(*bytes, *one->size_bytes) : *one->size_bytes;
-    }
-    return bytes;
+    auto const one = delta(from, to, "godwit");
+    return one && one->state == DeltaState::ready ? one->size_bytes : std::nullopt;
   }
   /// ic-1 and ic-2 as they were released, and then this.
   void release(Bytes const& third) {
