@@ -53,15 +53,20 @@ struct Conv {
 
 void conv_2d(Step const& step, void* scratch) {
   if (step.output().type == proto::TensorType::int16) return wide_matrix(step);
+  conv_2d_part(step, scratch, {});
+}
+
+[[gnu::noinline, gnu::noclone]] void conv_2d_part(Step const& step, void* scratch, Part part) {
   auto const& weights = step.inputs[1].shape;
   auto const& out = step.output().shape;
   Conv const conv{step.inputs[0], step.op.params<proto::ConvParams>(), weights[1], weights[2]};
   int32_t const depth = weights[1] * weights[2] * weights[3];
   auto* const rows = static_cast<int16_t*>(scratch);
-  int8_t* output = step.output().int8();
-  int32_t gathered = 0;
-  for (int32_t batch = 0; batch < out[0]; ++batch)
-    for (int32_t y = 0; y < out[1]; ++y)
+  for (int32_t batch = 0; batch < out[0]; ++batch) {
+    int32_t const first = part.begin(out[1]);
+    int8_t* output = step.output().int8() + (ptrdiff_t{batch} * out[1] + first) * out[2] * out[3];
+    int32_t gathered = 0;
+    for (int32_t y = first; y < part.end(out[1]); ++y)
       for (int32_t x = 0; x < out[2]; ++x) {
         conv.gather(batch, y, x, rows + ptrdiff_t{gathered} * depth);
         if (++gathered < kMatrixRows) continue;
@@ -69,7 +74,8 @@ void conv_2d(Step const& step, void* scratch) {
         output += ptrdiff_t{gathered} * out[3];
         gathered = 0;
       }
-  if (gathered) multiply_rows(step, conv.params.clamp, rows, gathered, depth, output);
+    if (gathered) multiply_rows(step, conv.params.clamp, rows, gathered, depth, output);
+  }
 }
 
 }  // namespace godwit::engine

@@ -92,17 +92,24 @@ struct Depthwise {
 
 void depthwise_conv_2d(Step const& step, void* scratch) {
   if (step.output().type == proto::TensorType::int16) return wide_matrix(step);
+  depthwise_conv_2d_part(step, scratch, {});
+}
+
+[[gnu::noinline, gnu::noclone]] void depthwise_conv_2d_part(Step const& step, void* scratch,
+                                                            Part part) {
   Depthwise const depthwise{step, step.op.params<proto::ConvParams>()};
   auto const& out = step.output().shape;
   auto* const sums = static_cast<uint32_t*>(scratch);
-  int8_t* output = step.output().int8();
-  for (int32_t batch = 0; batch < out[0]; ++batch)
-    for (int32_t y = 0; y < out[1]; ++y)
+  for (int32_t batch = 0; batch < out[0]; ++batch) {
+    int32_t const first = part.begin(out[1]);
+    int8_t* output = step.output().int8() + (ptrdiff_t{batch} * out[1] + first) * out[2] * out[3];
+    for (int32_t y = first; y < part.end(out[1]); ++y)
       for (int32_t x = 0; x < out[2]; ++x) {
         depthwise.sum_window(batch, y, x, sums);
         finish(step, depthwise.params.clamp, sums, output);
         output += out[3];
       }
+  }
 }
 
 }  // namespace godwit::engine

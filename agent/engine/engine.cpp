@@ -51,6 +51,8 @@ auto refused(Status status, EngineOptions const& options) -> Error {
 
 struct Engine::State {
   std::shared_ptr<uint8_t> block;
+  std::shared_ptr<uint8_t> crew_block;
+  Crew crew;
   size_t memory_bytes = 0;
   Choice choice;
   Sha256 model_sha256;
@@ -64,6 +66,7 @@ struct Engine::State {
   size_t input_bytes = 0;
   size_t output_bytes = 0;
 
+  void run() const { crew.size > 1 ? program.run(crew, crew_block.get()) : program.run(); }
   void list_tensors() {
     auto const& model = program.model();
     for (uint32_t i = 0; i < model.input_count(); ++i) {
@@ -86,6 +89,7 @@ auto path_names() -> std::vector<std::string> {
 }
 
 auto check_options(EngineOptions const& options) -> Result<> {
+  if (options.crew.size > kCrewMax) return invalid("more threads than the engine uses");
   auto const status = choose_path(options.path).status;
   return status == Status::good ? Result<>() : refused(status, options);
 }
@@ -97,8 +101,8 @@ auto Engine::operator=(Engine&&) noexcept -> Engine& = default;
 
 auto Engine::load(ByteView model, EngineOptions const& options) -> Result<Engine> {
   TRY(auto const view, proto::parse_model(model).within("compiled model"));
+  if (auto checked = check_options(options); !checked) return checked.error();
   auto const choice = choose_path(options.path);
-  if (choice.status != Status::good) return refused(choice.status, options);
   auto const measured = measure(view, choice);
   if (measured.status != Status::good) return refused(measured.status, options);
   auto state = std::make_unique<State>();
@@ -117,6 +121,11 @@ auto Engine::load(ByteView model, EngineOptions const& options) -> Result<Engine
   state->model_sha256 = options.model_sha256;
   state->packed = {memory.packed, static_cast<size_t>(measured.sizes.packed_bytes)};
   state->kept = !packed.empty();
+  state->crew = options.crew;
+  if (auto const crew_bytes = state->program.crew_bytes(options.crew.size)) {
+    TRY(state->crew_block, take_memory(options, crew_bytes));
+    state->memory_bytes += static_cast<size_t>(crew_bytes);
+  }
   state->list_tensors();
   return Engine(std::move(state));
 }
@@ -186,7 +195,7 @@ void Engine::run(ByteView input, std::span<uint8_t> output) {
     copy_little_endian(place.data, input.data(), place.size_bytes, place.type);
     input = input.subspan(place.size_bytes);
   }
-  state_->program.run();
+  state_->run();
   for (auto const& place : state_->output_places) {
     copy_little_endian(output.data(), place.data, place.size_bytes, place.type);
     output = output.subspan(place.size_bytes);

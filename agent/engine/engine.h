@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/engine/crew.h"
 #include "proto/base/bytes.h"
 
 namespace godwit::engine {
@@ -37,6 +38,8 @@ struct EngineOptions {
   ByteView kept{};
   /// Of the signed bytes; only where `kept` is used or wanted.
   Sha256 model_sha256{};
+  /// Threads on which large layers run, which outlive the engine; none but the caller's: size 1.
+  Crew crew{};
 };
 
 /// Every path that this build has, the fastest first: "portable" is the last.

@@ -98,6 +98,20 @@ class Channels {
   size_t size_;
 };
 
+/// Some lines of a step's output, made without the others: parts may run at the same time.
+struct Part {
+  int32_t index = 0;
+  int32_t count = 1;
+
+  auto begin(int32_t lines) const -> int32_t { return at(lines, index); }
+  auto end(int32_t lines) const -> int32_t { return at(lines, index + 1); }
+
+ private:
+  auto at(int32_t lines, int32_t i) const -> int32_t {
+    return static_cast<int32_t>(int64_t{lines} * i / count);
+  }
+};
+
 /// One operator, ready to run.
 struct Step {
   proto::Operator op;
@@ -105,6 +119,7 @@ struct Step {
   std::span<Output const> outputs;
   uint8_t const* packed = nullptr;  // what the kernel packed when the model was loaded
   void (*run)(Step const& step, void* scratch) = nullptr;
+  void (*run_part)(Step const& step, void* scratch, Part part) = nullptr;
 
   auto output() const -> Output const& { return outputs[0]; }
   /// Inputs 2, 3 and 4 of a matrix operator: bias, multipliers and shifts.
@@ -120,6 +135,14 @@ struct Step {
             input.place};
   }
 };
+
+/// Whether a step writes where it reads its first input.
+inline auto lies_over_input(Step const& step) -> bool {
+  auto const& in = step.inputs[0];
+  auto const& out = step.output();
+  return in.place == out.place && in.data < out.data + out.size_bytes &&
+         out.data < in.data + in.size_bytes;
+}
 
 /// While a kernel is asked `fits`, `packed_bytes` and `scratch_bytes`, the data of operands in the
 /// arena and of state is not there yet: it may look at their addresses (they lie as they will, but
@@ -137,6 +160,9 @@ struct Kernel {
   bool (*fits)(Step const& step) = nullptr;
   /// Bit `i`: `pack` takes input `i`, a constant, over whole, and `run` reads it no more.
   uint32_t packs_inputs = 0;
+  /// Runs one part, with scratch memory of its own; the input is not where the output is. nullptr:
+  /// it cannot be cut.
+  void (*run_part)(Step const& step, void* scratch, Part part) = nullptr;
 };
 constexpr uint32_t kPacksWeights = 1u << 1;  // of matrix operators
 
@@ -157,7 +183,9 @@ auto paths() -> std::span<Path const* const>;
 extern Path const kPortable;
 
 void conv_2d(Step const& step, void* scratch);
+void conv_2d_part(Step const& step, void* scratch, Part part);
 void depthwise_conv_2d(Step const& step, void* scratch);
+void depthwise_conv_2d_part(Step const& step, void* scratch, Part part);
 void fully_connected(Step const& step, void* scratch);
 void add(Step const& step, void* scratch);
 void average_pool_2d(Step const& step, void* scratch);

@@ -26,8 +26,9 @@ auto sum_per_output(Step const& step) -> uint64_t {
 
 using proto::Opcode;
 constexpr Kernel kKernels[] = {
-    {Opcode::conv_2d, conv_2d, conv_scratch},
-    {Opcode::depthwise_conv_2d, depthwise_conv_2d, sum_per_channel},
+    {Opcode::conv_2d, conv_2d, conv_scratch, nullptr, nullptr, nullptr, 0, conv_2d_part},
+    {Opcode::depthwise_conv_2d, depthwise_conv_2d, sum_per_channel, nullptr, nullptr, nullptr, 0,
+     depthwise_conv_2d_part},
     {Opcode::fully_connected, fully_connected, fully_connected_scratch},
     {Opcode::add, add},
     {Opcode::average_pool_2d, average_pool_2d, sum_per_channel},

@@ -63,10 +63,14 @@ auto make_step(proto::ModelView const& model, proto::Operator const& op, Places 
   return {op, {inputs, op.input_count()}, {outputs, op.output_count()}};
 }
 
+auto is_wide(Step const& step) -> bool {
+  return !step.outputs.empty() && step.output().type == proto::TensorType::int16;
+}
+
 /// Whether a path may run it at all. The portable one alone computes with int16.
 auto is_known(Path const& path, Step const& step) -> bool {
   if (step.op.rounding() == proto::Rounding::once && !path.rounds_once) return false;
-  if (!step.outputs.empty() && step.output().type == proto::TensorType::int16) return false;
+  if (is_wide(step)) return false;
   switch (step.op.code()) {
     case proto::Opcode::conv_2d:
     case proto::Opcode::depthwise_conv_2d:
@@ -259,6 +263,12 @@ Program::Program(proto::ModelView const& model, Choice const& choice, Memory con
     auto step = make_step(model, model.op(i), places, inputs, outputs);
     auto const& kernel = find_kernel(choice, step);
     step.run = kernel.run;
+    if (kernel.run_part && !is_wide(step)) {
+      step.run_part = kernel.run_part;
+      part_bytes_ = std::max(part_bytes_, aligned(scratch_bytes(kernel, step)));
+      if (lies_over_input(step))
+        spare_bytes_ = std::max(spare_bytes_, aligned(step.inputs[0].size_bytes));
+    }
     if (auto const size_bytes = packed_bytes(kernel, step)) {
       if (packing == Packing::wanted) kernel.pack(step, packed);
       step.packed = packed;

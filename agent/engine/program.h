@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "agent/engine/crew.h"
 #include "agent/engine/kernel.h"
 
 namespace godwit::engine {
@@ -79,6 +80,9 @@ class Program {
   void run() const {
     for (auto const& step : steps_) step.run(step, scratch_);
   }
+  /// The same on several threads. `memory` is crew_bytes(size), at a multiple of kMemoryAlignment.
+  void run(Crew const& crew, uint8_t* memory) const;
+  auto crew_bytes(uint32_t size) const -> uint64_t;
   /// Recurrent layers forget.
   void reset_state() const;
   /// Recurrent layers go on where those of `from` are, if they keep the same: state tensors of the
@@ -93,6 +97,9 @@ class Program {
   char const* path_ = "";
   void* scratch_ = nullptr;
   std::span<Step const> steps_;
+  // Of steps that can be cut: scratch memory of a part, and an input that the output lies over.
+  uint64_t part_bytes_ = 0;
+  uint64_t spare_bytes_ = 0;
 };
 
 }  // namespace godwit::engine

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "agent/threads/threads.h"
 #include "cli/commands/program.h"
 #include "cli/core/files.h"
 #include "cli/core/output.h"
@@ -20,6 +21,7 @@ struct Arguments {
   std::string output;
   std::string labels;
   std::string path;
+  uint32_t threads = 1;
   uint64_t windows_per_clip = 0;
   bool keep_state = false;
 };
@@ -160,7 +162,9 @@ auto inspect(Context& context, Arguments const& args) -> Result<> {
 
 auto run_model(Context& context, Arguments const& args) -> Result<> {
   TRY(Bytes const bytes, read_file(args.compiled, limits::kModelBytesMax));
-  TRY(auto engine, engine::Engine::load(bytes, {.path = args.path}).within(args.compiled));
+  agent::Threads threads(args.threads);
+  TRY(auto engine, engine::Engine::load(bytes, {.path = args.path, .crew = threads.crew()})
+                       .within(args.compiled));
   TRY(Bytes const inputs, read_file(args.input, limits::kArtifactBytesMax));
   TRY(Bytes const outputs, compiler::run_rows(engine, inputs, args.keep_state).within(args.input));
   TRY_VOID(write_file(args.output, outputs));
@@ -200,7 +204,9 @@ auto evaluate_clips(Context& context, Arguments const& args, engine::Engine& eng
 
 auto evaluate(Context& context, Arguments const& args) -> Result<> {
   TRY(Bytes const bytes, read_file(args.compiled, limits::kModelBytesMax));
-  TRY(auto engine, engine::Engine::load(bytes, {.path = args.path}).within(args.compiled));
+  agent::Threads threads(args.threads);
+  TRY(auto engine, engine::Engine::load(bytes, {.path = args.path, .crew = threads.crew()})
+                       .within(args.compiled));
   TRY(Bytes const inputs, read_file(args.input, limits::kArtifactBytesMax));
   TRY(Bytes const labels, read_file(args.labels, limits::kArtifactBytesMax));
   if (args.windows_per_clip > 0) return evaluate_clips(context, args, engine, inputs, labels);
@@ -237,6 +243,8 @@ void add_path_option(CLI::App& command, Arguments& args) {
   for (auto const& name : engine::path_names()) names += (names.empty() ? "" : ", ") + name;
   command.add_option("--path", args.path, "instruction set of the engine: " + names)
       ->envname("GODWIT_ENGINE_PATH");
+  command.add_option("--threads", args.threads, "on which large layers run; outputs are the same")
+      ->check(CLI::Range(1u, engine::kCrewMax));
 }
 
 void add_data_commands(CLI::App& model, Context& context, std::shared_ptr<Arguments> const& args) {

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -19,6 +20,7 @@ GOALS = {"vww_96_int8": 1.8, "person_detect_int8": 1.4, "kws_dscnn_int8": 1.25, 
 GOALS |= {"kws-1": GOALS["kws_dscnn_int8"], "vww-2": GOALS["vww_96_int8"], "sww-2": GOALS["sww_int8"], "ic-2": GOALS["ic_resnet8_int8"]}  # the same files
 LSTM = {"lstm_mnist_int8": (28, 28, 20), "micro_speech_lstm": (49, 257, 80)}  # steps, inputs, units
 AVX2_OF_VNNI, PORTABLE_OF_REFERENCE = 0.45, 3
+LARGE = ("mobilenet_v2_224_int8", "ic_large_int8")  # also timed on two threads
 TEXT_BYTES_MAX = 200_000
 ARENA_SHARE_LOW, ARENAS_LOW_MIN = 0.7, 7
 READY_US_MAX = 1000
@@ -57,6 +59,13 @@ class Bench:
 
     def ours(self, compiled: pathlib.Path, paths: list[str]) -> list[Runner]:
         return [self.runner(path, [self.programs / "bench_engine", compiled], {"GODWIT_ENGINE_PATH": path}) for path in paths]
+
+    def together(self, name: str, compiled: pathlib.Path, path: str) -> list[Runner]:
+        """Of large models, on as many cores."""
+        if name not in LARGE or (os.cpu_count() or 1) < 2:
+            return []
+        return [Runner(f"{path}, 2 threads", [self.programs / "bench_engine", compiled], "0-1",
+                       {"GODWIT_ENGINE_PATH": path, "BENCH_THREADS": "2"})]
 
     def litert(self, model: pathlib.Path) -> Runner | None:
         library = self.peers.library("ai-edge-litert", "ai_edge_litert/libLiteRt.so")
@@ -104,11 +113,14 @@ class Bench:
         rivals = [runner for runner in (self.litert(model), *self.onnxruntime(model)) if runner]
         reference = self.reference(model)
         limit = self.runner("limit", [self.programs / "bench_limit"])
-        take_turns([*ours, *rivals, *([reference] if reference else []), limit], self.options.rounds)
+        together = self.together(model.stem, compiled, ours[0].name)
+        take_turns([*ours, *together, *rivals, *([reference] if reference else []), limit], self.options.rounds)
         for runner in [*rivals, *([reference] if reference else [])]:
             if runner.median is None:
                 print(f"bench: {model.name}: {runner.name}: {runner.reason}", file=sys.stderr)
         self.rows(model.stem, ours, rivals, reference)
+        for runner in together:
+            self.report.beside(f"{model.stem}, {runner.name}", runner.median, "us", "our one thread", ours[0].median)
         self.share(model.stem, compiled, ours[0].median, limit)
         self.resident(model.stem, compiled, ours[0], rivals)
 

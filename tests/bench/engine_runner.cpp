@@ -1,4 +1,5 @@
-// Our engine as a runner (rounds.h): bench_engine MODEL.gwm; GODWIT_ENGINE_PATH chooses the path.
+// Our engine as a runner (rounds.h): bench_engine MODEL.gwm; GODWIT_ENGINE_PATH chooses the path,
+// BENCH_THREADS how many threads.
 //   bench_engine --facts MODEL.gwm    input_bytes=N output_bytes=N
 //   bench_engine --kept FILE SHA256 MODEL.gwm    with what bench_ready kept of the model of that
 //   hash bench_engine --paths              those that run here, the fastest first
@@ -9,6 +10,7 @@
 #include <cstring>
 
 #include "agent/engine/engine.h"
+#include "agent/threads/threads.h"
 #include "tests/bench/rounds.h"
 
 namespace {
@@ -54,7 +56,9 @@ int main(int argc, char** argv) {
         "usage: bench_engine [--facts | --kept FILE SHA256] MODEL.gwm, or bench_engine --paths");
   auto const model = map(argv[argc - 1], with_kept ? 0 : MAP_POPULATE);
   char const* const path = std::getenv("GODWIT_ENGINE_PATH");
-  engine::EngineOptions options{.path = path ? path : ""};
+  char const* const asked = std::getenv("BENCH_THREADS");
+  agent::Threads threads(asked ? static_cast<uint32_t>(std::atoi(asked)) : 1);
+  engine::EngineOptions options{.path = path ? path : "", .crew = threads.crew()};
   if (with_kept) {
     options.kept = map(argv[2], 0);
     if (auto const hash = Sha256::parse(argv[3])) options.model_sha256 = *hash;

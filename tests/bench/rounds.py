@@ -9,7 +9,7 @@ import subprocess
 class Runner:
     """One pinned process with one model; `reason` says why there is none."""
 
-    def __init__(self, name: str, command: list, core: int, environment: dict | None = None):
+    def __init__(self, name: str, command: list, core: int | str, environment: dict | None = None):
         self.name = name
         self.times: list[float] = []
         self.reason = ""

@@ -13,17 +13,27 @@ namespace {
 using namespace godwit;
 using engine::RandomStep;
 
-/// Whether two rows of a model agree.
+/// Parts of layers, without threads: the last one first.
+void last_part_first(void*, void (*part)(void* work, uint32_t index), void* work) {
+  for (uint32_t i = engine::kCrewMax; i-- > 0;) part(work, i);
+}
+constexpr engine::Crew kCrew{
+    .size = engine::kCrewMax, .together = last_part_first, .products_least = 0};
+
+/// Whether two rows of a model agree, also in parts.
 auto agrees(Bytes const& model, std::string const& path, RandomStep& random) -> bool {
   auto expected = engine::Engine::load(model, {.path = "portable"});
   auto actual = engine::Engine::load(model, {.path = path});
-  CHECK(expected && actual);
+  auto parted = engine::Engine::load(model, {.path = path, .crew = kCrew});
+  CHECK(expected && actual && parted);
   Bytes want(expected->output_bytes());
   Bytes got(expected->output_bytes());
   for (int row = 0; row < 2; ++row) {
     auto const input = random.bytes(expected->input_bytes());
     expected->run(input, want);
     actual->run(input, got);
+    if (want != got) return false;
+    parted->run(input, got);
     if (want != got) return false;
   }
   return true;

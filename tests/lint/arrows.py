@@ -19,6 +19,7 @@ ARROWS = {
     "agent/core": ["proto/wire", "proto/format", "proto/trust"],
     "agent/install": ["agent/core"],
     "agent/linux": ["agent/core"],
+    "agent/threads": ["agent/engine"],
     "agent/main": ["agent/install", "agent/linux", "agent/engine"],
     "compiler": ["proto/format", "agent/engine"],
     "compiler/tools": ["compiler"],
@@ -30,7 +31,7 @@ ARROWS = {
     "server/runtime": ["proto/json"],
     "server/http": ["server/service", "server/runtime"],
     "server/main": ["server/link", "server/http"],
-    "cli": ["proto/wire", "compiler", "server/delta"],
+    "cli": ["proto/wire", "compiler", "server/delta", "agent/threads"],
 }
 
 # Third-party headers by their beginning -> the only folders that may include them.

@@ -75,6 +75,17 @@ void multiply_all(Matrix const& matrix, MultiplyRows multiply, int8_t const* row
   }
 }
 
+/// Lines of pixels that are rows already. Over its own input one line at a time: rows are read
+/// again for each block of channels.
+void multiply_lines(Step const& step, Matrix const& matrix, MultiplyRows multiply,
+                    int8_t const* input, int32_t lines, int8_t* output) {
+  int32_t const width = step.output().shape[2];
+  int32_t const together = overlaps(step) ? 1 : lines;
+  for (int32_t y = 0; y < lines; y += together)
+    multiply_all(matrix, multiply, input + ptrdiff_t{y} * width * matrix.depth, together * width,
+                 output + ptrdiff_t{y} * width * matrix.channels);
+}
+
 }  // namespace
 
 auto conv_packed_bytes(Step const& step) -> uint64_t {
@@ -90,26 +101,25 @@ auto conv_scratch_bytes(Step const& step) -> uint64_t {
   return uint64_t{kRows} * static_cast<uint32_t>(padded(Conv(step).depth));
 }
 
-void conv_run(Step const& step, MultiplyRows multiply, void* scratch) {
+void conv_run(Step const& step, MultiplyRows multiply, void* scratch, Part part) {
   Conv const conv(step);
   auto const matrix = matrix_of(step, conv.depth, conv.p.clamp);
   auto const& out = conv.out;
-  int8_t* output = step.output().int8();
-  if (conv.is_pointwise()) {
-    // Over its own input one line at a time: rows are read again for each block of channels.
-    int32_t const lines = out[0] * out[1];
-    int32_t const together = overlaps(step) ? 1 : lines;
-    int32_t const count = together * out[2];
-    for (int32_t y = 0; y < lines; y += together)
-      multiply_all(matrix, multiply, conv.input.int8() + ptrdiff_t{y} * out[2] * conv.depth, count,
-                   output + ptrdiff_t{y} * out[2] * out[3]);
-    return;
-  }
+  int32_t const first = part.begin(out[1]);
+  int32_t const end = part.end(out[1]);
   auto* const rows = static_cast<int8_t*>(scratch);
-  std::memset(rows, 0, conv_scratch_bytes(step));
-  int32_t gathered = 0;
-  for (int32_t batch = 0; batch < out[0]; ++batch)
-    for (int32_t y = 0; y < out[1]; ++y)
+  bool const pointwise = conv.is_pointwise();
+  if (!pointwise) std::memset(rows, 0, conv_scratch_bytes(step));
+  for (int32_t batch = 0; batch < out[0]; ++batch) {
+    int8_t* output = step.output().int8() + (ptrdiff_t{batch} * out[1] + first) * out[2] * out[3];
+    if (pointwise) {
+      auto const* const input =
+          conv.input.int8() + (ptrdiff_t{batch} * out[1] + first) * out[2] * conv.depth;
+      multiply_lines(step, matrix, multiply, input, end - first, output);
+      continue;
+    }
+    int32_t gathered = 0;
+    for (int32_t y = first; y < end; ++y)
       for (int32_t x = 0; x < out[2]; ++x) {
         conv.gather(batch, y, x, rows + ptrdiff_t{gathered} * matrix.depth);
         if (++gathered < kRows) continue;
@@ -117,7 +127,8 @@ void conv_run(Step const& step, MultiplyRows multiply, void* scratch) {
         output += ptrdiff_t{gathered} * out[3];
         gathered = 0;
       }
-  if (gathered) multiply(matrix, rows, matrix.depth, gathered, output);
+    if (gathered) multiply(matrix, rows, matrix.depth, gathered, output);
+  }
 }
 
 auto fully_connected_fits(Step const& step) -> bool {

@@ -66,7 +66,7 @@ void multiply_rows_i8mm(Matrix const& matrix, int8_t const* rows, ptrdiff_t pitc
 auto conv_packed_bytes(Step const& step) -> uint64_t;
 void conv_pack(Step const& step, Order order, uint8_t* packed);
 auto conv_scratch_bytes(Step const& step) -> uint64_t;
-void conv_run(Step const& step, MultiplyRows multiply, void* scratch);
+void conv_run(Step const& step, MultiplyRows multiply, void* scratch, Part part);
 
 auto fully_connected_fits(Step const& step) -> bool;
 auto fully_connected_packed_bytes(Step const& step) -> uint64_t;
@@ -78,6 +78,7 @@ auto depthwise_fits(Step const& step) -> bool;
 auto depthwise_packed_bytes(Step const& step) -> uint64_t;
 void depthwise_pack(Step const& step, uint8_t* packed);
 void depthwise_run(Step const& step, void* scratch);
+void depthwise_part(Step const& step, void* scratch, Part part);
 
 /// An output that is written over the input while the step runs (docs/engine.md, "Overlap").
 inline auto overlaps(Step const& step) -> bool {

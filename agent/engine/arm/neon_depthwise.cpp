@@ -113,14 +113,20 @@ void depthwise_pack(Step const& step, uint8_t* packed) {
     std::memcpy(out, weights, static_cast<size_t>(channels));
 }
 
-void depthwise_run(Step const& step, void*) {
+void depthwise_run(Step const& step, void* scratch) {
+  depthwise_part(step, scratch, {});
+}
+
+void depthwise_part(Step const& step, void*, Part part) {
   Depthwise const depthwise(step);
   auto const& out = depthwise.out;
-  int8_t* output = step.output().int8();
-  for (int32_t batch = 0; batch < out[0]; ++batch)
-    for (int32_t y = 0; y < out[1]; ++y)
+  for (int32_t batch = 0; batch < out[0]; ++batch) {
+    int32_t const first = part.begin(out[1]);
+    int8_t* output = step.output().int8() + (ptrdiff_t{batch} * out[1] + first) * out[2] * out[3];
+    for (int32_t y = first; y < part.end(out[1]); ++y)
       for (int32_t x = 0; x < out[2]; ++x, output += out[3])
         depthwise.position(batch, y, x, output);
+  }
 }
 
 }  // namespace godwit::engine::arm

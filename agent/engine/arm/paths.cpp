@@ -14,7 +14,12 @@ using namespace arm;
 
 template <MultiplyRows kMultiply>
 void conv(Step const& step, void* scratch) {
-  conv_run(step, kMultiply, scratch);
+  conv_run(step, kMultiply, scratch, {});
+}
+
+template <MultiplyRows kMultiply>
+void conv_part(Step const& step, void* scratch, Part part) {
+  conv_run(step, kMultiply, scratch, part);
 }
 
 template <MultiplyRows kMultiply>
@@ -33,8 +38,9 @@ void pack_connected(Step const& step, uint8_t* packed) {
 }
 
 template <MultiplyRows kMultiply, Order kOrder>
-constexpr Kernel kConv = {Opcode::conv_2d,   conv<kMultiply>, conv_scratch_bytes, conv_packed_bytes,
-                          pack_conv<kOrder>, nullptr,         kPacksWeights};
+constexpr Kernel kConv = {Opcode::conv_2d,   conv<kMultiply>,     conv_scratch_bytes,
+                          conv_packed_bytes, pack_conv<kOrder>,   nullptr,
+                          kPacksWeights,     conv_part<kMultiply>};
 template <MultiplyRows kMultiply, Order kOrder>
 constexpr Kernel kConnected = {Opcode::fully_connected,
                                connected<kMultiply>,
@@ -48,7 +54,7 @@ constexpr Kernel kNeonKernels[] = {
     kConv<multiply_rows_neon, Order::channels>,
     kConnected<multiply_rows_neon, Order::channels>,
     {Opcode::depthwise_conv_2d, depthwise_run, nullptr, depthwise_packed_bytes, depthwise_pack,
-     depthwise_fits, kPacksWeights},
+     depthwise_fits, kPacksWeights, depthwise_part},
     kFullyConnected4<nibble_sum_neon>,
 };
 constexpr Path kNeon = {"neon", [] { return true; }, kNeonKernels};

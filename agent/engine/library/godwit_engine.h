@@ -83,6 +83,19 @@ godwit_engine_tensor godwit_engine_output(godwit_engine const* engine, uint32_t 
 /* Cannot fail, and allocates nothing. */
 void godwit_engine_run(godwit_engine const* engine);
 
+/* The same with threads of yours, up to four: `together` calls part(work, i) for each i below
+   `size`, and returns when all have returned. Outputs do not depend on it. `memory` has
+   godwit_engine_crew_bytes or more: otherwise GODWIT_ENGINE_MEMORY. */
+typedef struct {
+  uint32_t size;
+  void (*together)(void* context, void (*part)(void* work, uint32_t index), void* work);
+  void* context;
+  godwit_engine_region memory;
+} godwit_engine_crew;
+size_t godwit_engine_crew_bytes(godwit_engine const* engine, uint32_t size);
+godwit_engine_status godwit_engine_run_together(godwit_engine const* engine,
+                                                godwit_engine_crew const* crew);
+
 /* Recurrent layers forget. To save their state copy this region away; to restore it copy it back,
    into an engine of the same model. `take_state` goes on where the engine of another model is;
    1: taken; 0: the two keep different things, and nothing changed. */

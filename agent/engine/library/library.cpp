@@ -153,6 +153,20 @@ void godwit_engine_run(godwit_engine const* engine) {
   engine->program.run();
 }
 
+size_t godwit_engine_crew_bytes(godwit_engine const* engine, uint32_t size) {
+  return static_cast<size_t>(engine->program.crew_bytes(size));
+}
+
+godwit_engine_status godwit_engine_run_together(godwit_engine const* engine,
+                                                godwit_engine_crew const* crew) {
+  if (crew->size == 0 || crew->size > engine::kCrewMax ||
+      !holds(crew->memory, engine->program.crew_bytes(crew->size)))
+    return GODWIT_ENGINE_MEMORY;
+  engine->program.run({.size = crew->size, .together = crew->together, .context = crew->context},
+                      static_cast<uint8_t*>(crew->memory.data));
+  return GODWIT_ENGINE_OK;
+}
+
 void godwit_engine_reset_state(godwit_engine const* engine) {
   engine->program.reset_state();
 }

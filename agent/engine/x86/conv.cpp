@@ -121,7 +121,8 @@ auto conv_scratch_bytes(Step const& step, Layout const& layout) -> uint64_t {
          (copies(conv, layout) ? conv.copy_bytes(layout, conv.strip_lines()) : 0);
 }
 
-void conv_run(Step const& step, Layout const& layout, MultiplyRows multiply, void* scratch) {
+void conv_run(Step const& step, Layout const& layout, MultiplyRows multiply, void* scratch,
+              Part part) {
   Convolution const conv(step);
   auto const& strips = *reinterpret_cast<Strips const*>(step.packed);
   auto const& matrix = *reinterpret_cast<Matrix const*>(step.packed + sizeof(Strips));
@@ -129,10 +130,12 @@ void conv_run(Step const& step, Layout const& layout, MultiplyRows multiply, voi
   auto* const bytes = static_cast<uint8_t*>(scratch);
   auto* const rows = reinterpret_cast<void const**>(bytes + kSumsBytes);
   auto* const copy = bytes + strips.copy_at;
-  int8_t* output = step.output().int8();
-  for (int32_t batch = 0; batch < out[0]; ++batch)
-    for (int32_t y = 0; y < out[1]; y += strips.lines) {
-      int32_t const lines = std::min(strips.lines, out[1] - y);
+  int32_t const first = part.begin(out[1]);
+  int32_t const end = part.end(out[1]);
+  for (int32_t batch = 0; batch < out[0]; ++batch) {
+    int8_t* output = step.output().int8() + (ptrdiff_t{batch} * out[1] + first) * out[2] * out[3];
+    for (int32_t y = first; y < end; y += strips.lines) {
+      int32_t const lines = std::min(strips.lines, end - y);
       uint8_t const* line = copy;
       if (strips.copies)
         conv.copy(layout, batch, conv.top(y), conv.window_height(lines), copy);
@@ -144,6 +147,7 @@ void conv_run(Step const& step, Layout const& layout, MultiplyRows multiply, voi
       multiply(matrix, rows, count, output, out[3], static_cast<int32_t*>(scratch));
       output += ptrdiff_t{count} * out[3];
     }
+  }
 }
 
 }  // namespace godwit::engine::x86

@@ -11,7 +11,8 @@ auto conv_fits(Step const& step, Layout const& layout) -> bool;
 auto conv_packed_bytes(Step const& step, Layout const& layout) -> uint64_t;
 void conv_pack(Step const& step, Layout const& layout, uint8_t* packed);
 auto conv_scratch_bytes(Step const& step, Layout const& layout) -> uint64_t;
-void conv_run(Step const& step, Layout const& layout, MultiplyRows multiply, void* scratch);
+void conv_run(Step const& step, Layout const& layout, MultiplyRows multiply, void* scratch,
+              Part part);
 
 auto fully_connected_fits(Step const& step) -> bool;
 auto fully_connected_packed_bytes(Step const& step) -> uint64_t;

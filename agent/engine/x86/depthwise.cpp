@@ -183,18 +183,22 @@ auto depthwise_scratch_bytes(Step const& step, Layout const& layout) -> uint64_t
          2 * kLanes * static_cast<uint64_t>(conv.out[3]);
 }
 
-void depthwise_run(Step const& step, Layout const& layout, DepthwiseStrip strip, void* scratch) {
+void depthwise_run(Step const& step, Layout const& layout, DepthwiseStrip strip, void* scratch,
+                   Part part) {
   Convolution const conv(step);
   auto const& d = *reinterpret_cast<Depthwise const*>(step.packed);
   auto const& out = conv.out;
-  int8_t* output = step.output().int8();
-  for (int32_t batch = 0; batch < out[0]; ++batch)
-    for (int32_t y = 0; y < out[1]; y += d.strip_lines) {
-      int32_t const lines = std::min(d.strip_lines, out[1] - y);
+  int32_t const first = part.begin(out[1]);
+  int32_t const end = part.end(out[1]);
+  for (int32_t batch = 0; batch < out[0]; ++batch) {
+    int8_t* output = step.output().int8() + (ptrdiff_t{batch} * out[1] + first) * out[2] * out[3];
+    for (int32_t y = first; y < end; y += d.strip_lines) {
+      int32_t const lines = std::min(d.strip_lines, end - y);
       conv.copy(layout, batch, conv.top(y), conv.window_height(lines), scratch);
       strip(d, conv, scratch, lines, output);
       output += ptrdiff_t{lines} * out[2] * out[3];
     }
+  }
 }
 
 }  // namespace godwit::engine::x86

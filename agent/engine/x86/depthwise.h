@@ -45,7 +45,8 @@ auto depthwise_scratch_bytes(Step const& step, Layout const& layout) -> uint64_t
 /// Computes `lines` lines of output from the copy of what they see.
 using DepthwiseStrip = void (*)(Depthwise const& depthwise, Convolution const& conv,
                                 void const* copy, int32_t lines, int8_t* output);
-void depthwise_run(Step const& step, Layout const& layout, DepthwiseStrip strip, void* scratch);
+void depthwise_run(Step const& step, Layout const& layout, DepthwiseStrip strip, void* scratch,
+                   Part part);
 
 void depthwise_strip_avx512(Depthwise const& depthwise, Convolution const& conv, void const* copy,
                             int32_t lines, int8_t* output);

@@ -39,12 +39,15 @@ auto has_avxvnni() -> bool {
 template <Layout kLayout, MultiplyRows kMultiply>
 constexpr Kernel kConv = {
     Opcode::conv_2d,
-    [](Step const& step, void* scratch) { conv_run(step, kLayout, kMultiply, scratch); },
+    [](Step const& step, void* scratch) { conv_run(step, kLayout, kMultiply, scratch, {}); },
     [](Step const& step) { return conv_scratch_bytes(step, kLayout); },
     [](Step const& step) { return conv_packed_bytes(step, kLayout); },
     [](Step const& step, uint8_t* packed) { conv_pack(step, kLayout, packed); },
     [](Step const& step) { return conv_fits(step, kLayout); },
-    kPacksWeights};
+    kPacksWeights,
+    [](Step const& step, void* scratch, Part part) {
+      conv_run(step, kLayout, kMultiply, scratch, part);
+    }};
 
 /// A depthwise convolution of one input channel is a matrix product.
 constexpr auto as_depthwise(Kernel kernel) -> Kernel {
@@ -55,12 +58,15 @@ constexpr auto as_depthwise(Kernel kernel) -> Kernel {
 template <Layout kLayout, DepthwiseStrip kStrip>
 constexpr Kernel kDepthwise = {
     Opcode::depthwise_conv_2d,
-    [](Step const& step, void* scratch) { depthwise_run(step, kLayout, kStrip, scratch); },
+    [](Step const& step, void* scratch) { depthwise_run(step, kLayout, kStrip, scratch, {}); },
     [](Step const& step) { return depthwise_scratch_bytes(step, kLayout); },
     [](Step const& step) { return depthwise_packed_bytes(step, kLayout); },
     [](Step const& step, uint8_t* packed) { depthwise_pack(step, kLayout, packed); },
     [](Step const& step) { return depthwise_fits(step, kLayout); },
-    kPacksWeights};
+    kPacksWeights,
+    [](Step const& step, void* scratch, Part part) {
+      depthwise_run(step, kLayout, kStrip, scratch, part);
+    }};
 
 template <Layout kLayout, MultiplyRows kMultiply>
 constexpr Kernel kFullyConnected = {

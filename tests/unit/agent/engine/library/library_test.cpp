@@ -1,8 +1,12 @@
 // The C interface: what it refuses, and that it stays inside the memory that it asked for.
 #include <gtest/gtest.h>
 
+#include <cstring>
+#include <random>
+
 #include "agent/engine/library/godwit_engine.h"
 #include "proto/format/model_write.h"
+#include "proto/format/operators.h"
 
 namespace godwit {
 namespace {
@@ -151,6 +155,77 @@ TEST(EngineLibrary, ListsThePathsThatRunHere) {
     last = name;
   }
   EXPECT_EQ(last, "portable");
+}
+
+/// One convolution of 4,194,304 multiply-adds.
+auto large_model() -> Bytes {
+  constexpr uint32_t kChannels = 32;
+  std::mt19937 random(1);
+  auto const bytes = [&](size_t count) {
+    Bytes all(count);
+    for (auto& byte : all) byte = static_cast<uint8_t>(random() % 255 - 127);
+    return all;
+  };
+  Bytes values;
+  for (uint32_t i = 0; i < kChannels; ++i) values.insert(values.end(), {0, 0, 0, 0x40});
+  proto::ConvParams p{};
+  p.window = {1, 1, 0, 0};
+  p.dilation_height = p.dilation_width = 1;
+  p.clamp = {-128, 127};
+  auto const word = proto::TensorType::int32;
+  proto::ModelSpec spec;
+  spec.tensors = {
+      {.name = "in", .shape = {1, 64, 64, kChannels}, .scales = {1}},
+      {.name = "out", .shape = {1, 64, 64, kChannels}, .scales = {1}, .arena_offset = 1 << 17},
+      {.name = "weights",
+       .shape = {kChannels, 1, 1, kChannels},
+       .scales = {1},
+       .data = bytes(kChannels * kChannels)},
+      {.name = "bias", .type = word, .shape = {kChannels}, .scales = {}, .data = Bytes(128)},
+      {.name = "values", .type = word, .shape = {kChannels}, .scales = {}, .data = values},
+      {.name = "shifts", .shape = {kChannels}, .scales = {}, .data = Bytes(kChannels, 0xf8)}};
+  spec.operators = {{proto::Opcode::conv_2d, {0, 2, 3, 4, 5}, {1}, proto::param_words(p)}};
+  spec.input_count = 1;
+  spec.outputs = {1};
+  spec.arena_bytes = 1 << 18;
+  return proto::write_model(spec);
+}
+
+/// No threads, but another order; counts.
+void last_part_first(void* context, void (*part)(void* work, uint32_t index), void* work) {
+  constexpr uint32_t kParts = 3;
+  for (uint32_t i = kParts; i-- > 0;) part(work, i);
+  ++*static_cast<int*>(context);
+}
+
+TEST(EngineLibrary, RunsLargeLayersInPartsWithTheSameOutputs) {
+  auto const model = large_model();
+  Loaded loaded(model);
+  ASSERT_TRUE(loaded.engine);
+  auto const input = godwit_engine_input(loaded.engine, 0);
+  auto const output = godwit_engine_output(loaded.engine, 0);
+  for (size_t i = 0; i < input.size_bytes; ++i)
+    static_cast<uint8_t*>(input.data)[i] = static_cast<uint8_t>(i * 37 + i / 64);
+  auto const bytes = [&] {
+    auto const* const first = static_cast<uint8_t const*>(output.data);
+    return Bytes(first, first + output.size_bytes);
+  };
+  godwit_engine_run(loaded.engine);
+  auto const alone = bytes();
+  std::memset(output.data, 0, output.size_bytes);
+  int layers = 0;
+  godwit_engine_crew crew{
+      3, last_part_first, &layers, {nullptr, godwit_engine_crew_bytes(loaded.engine, 3)}};
+  EXPECT_EQ(godwit_engine_run_together(loaded.engine, &crew), GODWIT_ENGINE_MEMORY);
+  Guarded const memory(crew.memory);
+  EXPECT_EQ(godwit_engine_run_together(loaded.engine, &crew), GODWIT_ENGINE_OK);
+  EXPECT_EQ(layers, 1);
+  EXPECT_EQ(bytes(), alone);
+  EXPECT_TRUE(memory.whole() && loaded.whole());
+  for (uint32_t const size : {0u, 5u}) {
+    crew.size = size;
+    EXPECT_EQ(godwit_engine_run_together(loaded.engine, &crew), GODWIT_ENGINE_MEMORY);
+  }
 }
 
 TEST(EngineLibrary, SaysWhenThereAreNoGoldenOutputs) {
