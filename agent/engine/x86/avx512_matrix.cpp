@@ -200,8 +200,8 @@ auto slides(Matrix const& matrix, void const* const* rows, int32_t count) -> boo
 }
 
 /// The product of the next rows; says of how many.
-auto sum_rows(Matrix const& matrix, int32_t group, int32_t width, void const* const* rows,
-              int32_t count, Sums sums) -> int32_t {
+GODWIT_INLINE auto sum_rows(Matrix const& matrix, int32_t group, int32_t width,
+                            void const* const* rows, int32_t count, Sums sums) -> int32_t {
   if (matrix.slide && count >= kSlideRows[width - 1] &&
       slides(matrix, rows, kSlideRows[width - 1])) {
     kSumSlide[width - 1](matrix, group, rows, sums);

@@ -14,8 +14,11 @@ void copy_values(int8_t const* from, ptrdiff_t count, int16_t* to) {
   widen(from, 0, static_cast<int32_t>(count), to);
 }
 
-template <typename Value>
-[[gnu::noinline]] void fill(Value* to, ptrdiff_t count, Value value) {
+void fill(int8_t* to, ptrdiff_t count, int8_t value) {
+  std::memset(to, value, static_cast<size_t>(count));
+}
+
+[[gnu::noinline]] void fill(int16_t* to, ptrdiff_t count, int16_t value) {
   std::fill_n(to, count, value);
 }
 
