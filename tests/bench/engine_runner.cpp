@@ -1,8 +1,7 @@
-// Our engine as a runner (rounds.h): bench_engine MODEL.gwm; GODWIT_ENGINE_PATH chooses the path,
-// BENCH_THREADS how many threads.
-//   bench_engine --facts MODEL.gwm    input_bytes=N output_bytes=N
-//   bench_engine --kept FILE SHA256 MODEL.gwm    with what bench_ready kept of the model of that
-//   hash bench_engine --paths              those that run here, the fastest first
+// Our engine as a runner (rounds.h), of GODWIT_ENGINE_PATH on BENCH_THREADS threads: bench_engine
+// [--facts | --kept FILE SHA256] MODEL.gwm, or bench_engine --paths, those that run here, the
+// fastest first. --facts says input_bytes=N output_bytes=N; --kept takes what bench_ready kept of
+// the model of that hash.
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
