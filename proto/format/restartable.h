@@ -68,7 +68,7 @@ class RestartableApply {
 
   ~RestartableApply() { cleanse(made_); }
   RestartableApply(RestartableApply&&) = default;
-  auto operator=(RestartableApply&&) -> RestartableApply& = default;
+  auto operator=(RestartableApply&&) -> RestartableApply& = delete;  // of the references in it
 
  private:
   RestartableApply(Sources const& sources, BlockStore& store, ContainerReader reader)
