@@ -152,12 +152,43 @@ auto TabledCounter::bytes() const -> double {
   return bits / 8;
 }
 
+namespace {
+
+/// A symbol of a table as coding needs it, without a division.
+struct CodedSymbol {
+  uint32_t first = 0;
+  uint32_t share = 0;
+  uint64_t reciprocal = 0;  // of the share, in 2^-43, rounded up: exact below share * 2^21
+
+  auto next(uint32_t x) const -> uint32_t {
+    auto const whole =
+        share == 1 ? x : static_cast<uint32_t>((uint64_t{x} * reciprocal) >> kReciprocalBits);
+    return (whole << weights::kShareBits) + (x - whole * share) + first;
+  }
+  static constexpr uint32_t kReciprocalBits = 43;
+};
+using CodedTable = std::array<CodedSymbol, weights::kSymbols>;
+
+auto coded_tables(weights::TabledShares const& shares) -> std::vector<CodedTable> {
+  std::vector<CodedTable> tables(shares.count);
+  for (size_t t = 0; t < shares.count; ++t) {
+    uint32_t first = 0;
+    for (size_t s = 0; s < weights::kSymbols; ++s) {
+      uint32_t const share = shares.share[t][s];
+      uint64_t const one = uint64_t{1} << CodedSymbol::kReciprocalBits;
+      tables[t][s] = {.first = first, .share = share};
+      if (share > 1) tables[t][s].reciprocal = (one + share - 1) / share;
+      first += share;
+    }
+  }
+  return tables;
+}
+
+}  // namespace
+
 auto TabledRecorder::finish() -> Bytes {
   auto shares = choose_shares(counts_);
-  std::array<std::array<uint16_t, weights::kSymbols>, weights::kTablesMax> first{};
-  for (size_t t = 0; t < shares.count; ++t)
-    for (size_t s = 1; s < weights::kSymbols; ++s)
-      first[t][s] = static_cast<uint16_t>(first[t][s - 1] + shares.share[t][s - 1]);
+  auto const coded_by = coded_tables(shares);
   uint32_t x = weights::kStateMin;
   Bytes reversed;
   auto const give = [&] {
@@ -174,10 +205,9 @@ auto TabledRecorder::finish() -> Bytes {
       continue;
     }
     uint32_t const table = shares.table[note / weights::kSymbols];
-    uint32_t const symbol = note % weights::kSymbols;
-    uint32_t const share = shares.share[table][symbol];
-    if (x >= uint64_t{share} << (32 - weights::kShareBits)) give();
-    x = (x / share << weights::kShareBits) + x % share + first[table][symbol];
+    CodedSymbol const& symbol = coded_by[table][note % weights::kSymbols];
+    if (x >= uint64_t{symbol.share} << (32 - weights::kShareBits)) give();
+    x = symbol.next(x);
   }
   give();
   give();

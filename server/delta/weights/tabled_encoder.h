@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "proto/base/bytes.h"
+#include "proto/format/container.h"
 #include "proto/format/weights/tabled_shares.h"
 
 namespace godwit::delta {
@@ -40,7 +41,7 @@ class TabledCounter {
 class TabledRecorder {
  public:
   using State = TabledCounter::State;
-  TabledRecorder() { notes_.reserve(size_t{1} << 16); }
+  TabledRecorder() { notes_.reserve(proto::kBlockBytesMax + (proto::kBlockBytesMax >> 3)); }
   auto state() const -> State { return {}; }
   void keep(State /*unused*/) {}
   [[gnu::always_inline]] auto symbol(State& /*unused*/, uint32_t context, uint32_t symbol)

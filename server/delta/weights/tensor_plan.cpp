@@ -53,6 +53,24 @@ auto scale(ByteView file, ScaleSpan const& scales, uint32_t row) -> float {
   return std::bit_cast<float>(weights::load(file.subspan(static_cast<size_t>(at), 4)));
 }
 
+auto to_ratio(double ratio) -> int32_t {
+  double const scaled = ratio * weights::kRatioOne;
+  return scaled > 0 && scaled < weights::kRatioMax ? static_cast<int32_t>(std::lround(scaled))
+                                                   : weights::kRatioOne;
+}
+
+/// Of rows of int8, at most kColumnsMax of them: the sums stay below 2^27.
+auto fitted_ratio(ByteView from, ByteView to) -> int32_t {
+  int32_t products = 0;
+  int32_t squares = 0;
+  for (size_t j = 0; j < to.size(); ++j) {
+    int32_t const old = static_cast<int8_t>(from[j]);
+    products += old * static_cast<int8_t>(to[j]);
+    squares += old * old;
+  }
+  return squares > 0 ? to_ratio(double(products) / squares) : weights::kRatioOne;
+}
+
 struct TrialRows {
   uint32_t groups;
   uint32_t rows;  // of each
@@ -62,12 +80,6 @@ auto trial_rows(TensorSpan const& tensor) -> TrialRows {
   if (tensor.rows <= wanted) return {.groups = 1, .rows = tensor.rows};
   uint32_t const groups = std::min(kTrialGroups, wanted);
   return {.groups = groups, .rows = std::max(wanted / groups, 1u)};
-}
-
-auto to_ratio(double ratio) -> int32_t {
-  double const scaled = ratio * weights::kRatioOne;
-  return scaled > 0 && scaled < weights::kRatioMax ? static_cast<int32_t>(std::lround(scaled))
-                                                   : weights::kRatioOne;
 }
 
 void keep_cheaper(TensorPlan& best, double& best_cost, TensorPlan other, double other_cost) {
@@ -275,6 +287,13 @@ auto TensorPlanner::file_ratios(TensorPair const& pair) const -> std::vector<int
 
 auto TensorPlanner::fitted_ratios(TensorPair const& pair) const -> std::vector<int32_t> {
   std::vector<int32_t> ratios(pair.to.rows);
+  if (pair.to.type == ElementType::int8 && pair.to.cols <= weights::kColumnsMax) {
+    for (uint32_t row = 0; row < pair.to.rows; ++row) {
+      ratios[row] = fitted_ratio(row_of(old_, *pair.from, row), row_of(new_, pair.to, row));
+      pages_.read(uint64_t{2} * pair.to.cols);
+    }
+    return ratios;
+  }
   std::vector<float> from(pair.to.cols);
   std::vector<float> to(pair.to.cols);
   for (uint32_t row = 0; row < pair.to.rows; ++row) {
