@@ -189,7 +189,7 @@ class Bench:
     def floats(self):
         """Networks of fp16, bf16 and fp32 (float_pairs.py): fine-tuned, adapted, and trained anew."""
         folder = SOURCE / "build" / "float-pairs"
-        if not (folder / "retrained_fp32" / "new").exists():
+        if not (folder / "codebook_fp32" / "new").exists():
             print("bench: training networks of floats (some minutes, once)", file=sys.stderr)
             done = Peers(["numpy"]).python("float_pairs.py", folder)
             if done.returncode:

@@ -6,7 +6,8 @@ The recipe, the same on every run but for the last bits of matrix products. The 
 784-768-384-10 (ReLU) learns 20,000 of them by Adam (3 epochs, batch 128, rate 0.001). From it come, each by 10,000 digits
 that are turned by 10 degrees more and noisier: `sgd` (1 epoch, momentum 0.9, rate 0.02 falling to 0), `adam` (1 epoch, rate
 0.0003) and `lora` (1 epoch of Adam, rate 0.002, on the factors of rank 8 that are added to each of the two large matrices,
-the first of them from normal numbers, the second from 0). `retrained` is the same network from other first weights.
+the first of them from normal numbers, the second from 0). `retrained` is the same network from other first weights. Of
+`codebook`, each matrix of both networks (the base and `sgd`) has 32 numbers only, the new ones moved from the old ones.
 """
 
 import json
@@ -18,6 +19,7 @@ from fine_tune import BATCH, MOVED, Network, draw
 
 SIZES = [784, 768, 384, 10]
 RANK, LORA_LAYERS = 8, 2
+CODES = 32
 
 
 class Adam:
@@ -63,6 +65,26 @@ def by_lora(network, rng, images, labels, epochs, rate):
                 network.weights[i] = kept[i] + second[i] @ first[i]
 
 
+def shared(weights, codes, rounds):
+    """The weights, each as the nearest of the codes after so many rounds of k-means; and those codes."""
+    flat = weights.ravel()
+    for _ in range(rounds):
+        codes = np.sort(codes)
+        of = np.searchsorted((codes[1:] + codes[:-1]) / 2, flat)
+        count = np.bincount(of, minlength=len(codes))
+        codes = np.where(count > 0, np.bincount(of, flat, len(codes)) / np.maximum(count, 1), codes)
+    codes = np.sort(codes).astype(np.float32)
+    return codes[np.searchsorted((codes[1:] + codes[:-1]) / 2, flat)].reshape(weights.shape), codes
+
+
+def with_codebooks(old, new):
+    old, new = copy_of(old), copy_of(new)
+    for i, weights in enumerate(old.weights):
+        old.weights[i], codes = shared(weights, np.quantile(weights, np.linspace(0.01, 0.99, CODES)), 8)
+        new.weights[i], _ = shared(new.weights[i], codes.astype(np.float64), 2)
+    return old, new
+
+
 def copy_of(network):
     other = Network(np.random.default_rng(0), SIZES)
     other.weights, other.biases = [w.copy() for w in network.weights], [b.copy() for b in network.biases]
@@ -100,10 +122,11 @@ def main(folder):
     by_lora(made["lora"], rng, *second, epochs=1, rate=0.002)
     made["retrained"] = Network(rng, SIZES)
     by_adam(made["retrained"], rng, *first, epochs=3, rate=0.001)
-    for name, network in made.items():
+    pairs = {name: (base, network) for name, network in made.items()} | {"codebook": with_codebooks(base, made["sgd"])}
+    for name, (old, new) in pairs.items():
         for form, suffix in (("F16", "fp16"), ("BF16", "bf16"), ("F32", "fp32")):
-            write(base, form, folder / f"{name}_{suffix}" / "old")
-            write(network, form, folder / f"{name}_{suffix}" / "new")
+            write(old, form, folder / f"{name}_{suffix}" / "old")
+            write(new, form, folder / f"{name}_{suffix}" / "new")
     rows, labels = draw(rng, 5_000, **MOVED)
     for name, network in [("base", base), *made.items()]:
         print(name, f"{100 * (network.layers(rows)[-1].argmax(1) == labels).mean():.2f} %", file=sys.stderr)

@@ -1,5 +1,6 @@
 #include "server/delta/weights/tensor_plan.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "server/delta/weights/element_value.h"
@@ -20,6 +21,9 @@ constexpr uint32_t kScaledColsMin = 8;
 constexpr uint32_t kTabledBytesMin = 256u << 10;
 /// Floats are tried with factors of rows and products at once where the factors save so much.
 constexpr double kScaledFirst = 0.985;
+/// Of so many numbers of a tensor, so few may differ for it to be tried as bytes.
+constexpr uint64_t kSampledValues = 1024;
+constexpr ptrdiff_t kFewValues = 256;
 
 auto element_of(ElementType type) -> weights::Element {
   switch (type) {
@@ -71,6 +75,19 @@ auto fitted_ratio(ByteView from, ByteView to) -> int32_t {
   return squares > 0 ? to_ratio(double(products) / squares) : weights::kRatioOne;
 }
 
+/// Whether a sample of its numbers holds few that differ: weights that share a codebook.
+auto has_few_values(ByteView file, TensorSpan const& tensor) -> bool {
+  uint32_t const width = element_bits(tensor.type) / 8;
+  uint64_t const count = width ? size_bytes(tensor) / width : 0;
+  if (width < 2 || count < kSampledValues) return false;
+  std::vector<uint32_t> values(kSampledValues);
+  for (uint64_t i = 0; i < kSampledValues; ++i)
+    values[i] = weights::load(file.subspan(
+        static_cast<size_t>(tensor.offset + count * i / kSampledValues * width), width));
+  std::sort(values.begin(), values.end());
+  return std::unique(values.begin(), values.end()) - values.begin() <= kFewValues;
+}
+
 struct TrialRows {
   uint32_t groups;
   uint32_t rows;  // of each
@@ -104,6 +121,22 @@ TensorPlanner::TensorPlanner(ByteView old_file, ByteView new_file, proto::Profil
 TensorPlanner::~TensorPlanner() = default;
 
 auto TensorPlanner::plan(TensorPair const& pair) -> TensorPlan {
+  TensorPlan best = plan_tensor(pair);
+  if (best.copy || !has_few_values(new_, pair.to)) return best;
+  // Numbers out of a small codebook say little, however many bits each has.
+  TensorPlan bytes = best;
+  bytes.bytes = true;
+  double least = bytes_cost(bytes);
+  if (pair.from) {
+    TensorPlan alone = bytes;
+    alone.pair.from.reset();
+    double const alone_cost = bytes_cost(alone);
+    keep_cheaper(bytes, least, std::move(alone), alone_cost);
+  }
+  return least < cost(best) ? bytes : best;
+}
+
+auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
   TensorSpan const& to = pair.to;
   TensorPlan best{.pair = pair};
   best.segment = {.kind = weights::SegmentKind::tensor,
@@ -191,6 +224,35 @@ auto TensorPlanner::cost(TensorPlan const& plan) -> double {
     cost += factors.bytes() + plan.move.rank * 4 + 16;
   }
   return cost;
+}
+
+auto TensorPlanner::bytes_cost(TensorPlan const& plan) -> double {
+  auto const scaled = [&](double cost) {
+    return cost * static_cast<double>(plan.segment.bytes) /
+           std::min<double>(plan.segment.bytes, kTrialElements * 4.0);
+  };
+  if (profile_ == proto::Profile::weights_fast) {
+    TabledCounter counter;
+    try_bytes(counter, trial_->memory.tabled, plan);
+    return scaled(counter.bytes());
+  }
+  CostCounter counter;
+  trial_->memory.learnt.begin_block();
+  try_bytes(counter, trial_->memory.learnt, plan);
+  return scaled(counter.bytes());
+}
+
+/// The first bytes of it.
+template <typename Coder, typename Models>
+void TensorPlanner::try_bytes(Coder& coder, Models& models, TensorPlan const& plan) {
+  uint32_t const bytes = std::min(plan.segment.bytes, kTrialElements * 4);
+  bool const beside = plan.pair.from.has_value();
+  weights::Step const step{.add = beside ? bytes : 0, .literal = beside ? 0 : bytes};
+  weights::Segment const segment{.kind = weights::SegmentKind::bytes,
+                                 .bytes = bytes,
+                                 .old_offset = beside ? plan.pair.from->offset : 0};
+  code_segment(coder, trial_->memory, models, segment, old_,
+               new_.subspan(static_cast<size_t>(plan.pair.to.offset)), {.steps = {&step, 1}});
 }
 
 template <typename Coder, typename Models>

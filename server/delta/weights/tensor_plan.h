@@ -13,6 +13,7 @@ namespace godwit::delta {
 struct TensorPlan {
   TensorPair pair;
   bool copy = false;                  // nothing changed
+  bool bytes = false;                 // as bytes, beside the old ones where there are some
   proto::weights::Segment segment{};  // of the whole tensor; its factor is set by the writer
   std::vector<int32_t> ratios{};      // one for each row, when the segment is scaled
   RankedMove move{};                  // when the segment is ranked
@@ -27,10 +28,14 @@ class TensorPlanner {
 
  private:
   struct Trial;
+  auto plan_tensor(TensorPair const& pair) -> TensorPlan;
   auto is_tabled(proto::weights::Segment const& segment) const -> bool;
   auto cost(TensorPlan const& plan) -> double;
   template <typename Coder, typename Models>
   void try_rows(Coder& coder, Models& models, TensorPlan const& plan);
+  auto bytes_cost(TensorPlan const& plan) -> double;
+  template <typename Coder, typename Models>
+  void try_bytes(Coder& coder, Models& models, TensorPlan const& plan);
   void try_ranked(TensorPlan& best, double& best_cost, TensorPlan const& base);
   /// The exponent of the last place that a typical number of a float tensor has.
   auto last_place(TensorSpan const& tensor) const -> int32_t;

@@ -45,8 +45,10 @@ class BlockPlanner {
 
   void add_tensor(TensorPlan const& plan) {
     uint64_t const row_bytes = plan.segment.row_bytes();
-    if (plan.copy) {
+    if (plan.copy || (plan.bytes && plan.pair.from)) {
       add_match({.old_offset = plan.pair.from->offset, .add = plan.segment.bytes, .literal = 0});
+    } else if (plan.bytes) {
+      add_match({.old_offset = 0, .add = 0, .literal = plan.segment.bytes});
     } else if (row_bytes > proto::kBlockBytesMax / 4 && !plan.segment.ranked) {
       for (uint32_t row = 0; row < plan.segment.rows; ++row) add_row_in_pieces(plan, row);
     } else {

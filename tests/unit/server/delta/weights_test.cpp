@@ -241,6 +241,41 @@ TEST(Weights, FindsAdaptersOfLowRankInFloats) {
   }
 }
 
+/// Numbers out of a codebook of sixteen, all of which moved; one in twenty took another one.
+auto codebook_case(ElementType type) -> Case {
+  std::mt19937 random(23);
+  std::normal_distribution<double> normal;
+  std::array<double, 16> before;
+  std::array<double, 16> after;
+  for (size_t i = 0; i < before.size(); ++i) {
+    before[i] = normal(random) * 0.05;
+    after[i] = before[i] + normal(random) * 0.001;
+  }
+  Case c;
+  constexpr uint32_t kRows = 200;
+  constexpr uint32_t kCols = 400;
+  for (uint32_t i = 0; i < kRows * kCols; ++i) {
+    size_t const code = random() % 16;
+    CaseMaker::append(c.old_file, type, before[code]);
+    CaseMaker::append(c.new_file, type, after[random() % 20 ? code : random() % 16]);
+  }
+  TensorSpan const span{.name = "w", .type = type, .rows = kRows, .cols = kCols};
+  c.pairs = {{.to = span, .from = span}};
+  return c;
+}
+
+TEST(Weights, NumbersOfACodebookCostWhatTheirCodesDo) {
+  for (ElementType const type : {ElementType::fp32, ElementType::fp16}) {
+    auto c = codebook_case(type);
+    // Half a bit says which code took which; four bits which code there is.
+    EXPECT_LT(make(c).size(), size_t{200} * 400 / 8) << to_string(type);
+    expect_comes_back(c, Profile::weights_small);
+    c.pairs[0].from.reset();
+    c.old_file.clear();
+    EXPECT_LT(make(c).size(), size_t{200} * 400 * 6 / 8) << to_string(type);
+  }
+}
+
 TEST(Weights, AnUnchangedTensorIsCopied) {
   CaseMaker maker(3);
   maker.tensor(ElementType::fp32, 300, 1000, 0, true);
