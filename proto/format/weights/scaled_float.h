@@ -85,8 +85,10 @@ inline auto predict_float(FloatForm const& form, uint32_t v, uint32_t ratio, int
   int32_t const of_move = -static_cast<int32_t>(unit);
   int32_t const base = move == 0 ? of_old : std::max(of_old, of_move - kMoveGuard);
   int64_t const from = scaled >> std::min(base - of_old, 63);
-  int64_t const by = of_move >= base ? int64_t{move} * (int64_t{1} << (of_move - base))
-                                     : int64_t{move} >> std::min(base - of_move, 63);
+  int64_t by = 0;
+  if (move != 0)
+    by = of_move >= base ? int64_t{move} * (int64_t{1} << (of_move - base))
+                         : int64_t{move} >> std::min(base - of_move, 63);
   NumberPrediction predicted = nearest_float(form, from + by, base);
   if (from + by == 0) predicted.bits = v & form.sign_bit();
   return predicted;

@@ -66,6 +66,12 @@ TEST_P(ScaledFloat, KeepsWhatDoesNotMoveAndWhatIsNoNumber) {
     EXPECT_EQ(predict_float(form, no_number, 70000, 12345, 20).bits, no_number);
   }
   EXPECT_EQ(predict_float(form, form.sign_bit(), 70000, 0, 0).bits, form.sign_bit());
+  // Without a move it does not matter in which units it would have been.
+  uint32_t const one = form.bias() << form.mantissa_bits;
+  for (uint32_t const unit : {0u, 20u, 255u}) {
+    EXPECT_EQ(predict_float(form, one, 131072, 0, unit).bits, one + (1u << form.mantissa_bits));
+    EXPECT_EQ(predict_float(form, 1, 131072, 0, unit).bits, 2u);
+  }
 }
 
 TEST_P(ScaledFloat, TellsWhereItLay) {
