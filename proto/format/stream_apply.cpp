@@ -76,6 +76,7 @@ auto StreamApplier::open(ByteSource& patch, uint64_t patch_bytes, PatchLimits co
   patch_ = &patch;
   patch_bytes_ = patch_bytes;
   sections_ = {.offset = kContainerHeaderBytes, .bytes = header.section_bytes};
+  TRY_VOID(check_sections(patch, sections_, profile));
   weights::Range const index{.offset = index_at, .bytes = header.index_bytes};
   index_ = index;
   payload_at_ = index_at + header.index_bytes;
