@@ -118,7 +118,7 @@ auto find_linear_sum(Summands const& s, Stairs const& stairs, Finish const& fini
   int64_t const reach = 128 * 256 * (factors.first + factors.second);
   if (constant - reach < -most || constant + reach >= most) return {};
   constexpr int64_t kLow = (1 << kLowBits) - 1;
-  return {.exact = true,
+  return {.exact = 1,
           .low = pair_of(factors.first & kLow, factors.second & kLow),
           .high = pair_of(factors.first >> kLowBits, factors.second >> kLowBits),
           .low_constant = static_cast<int32_t>(constant & kLow),

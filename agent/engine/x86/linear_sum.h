@@ -3,6 +3,8 @@
 // steps are computed as the reference does.
 #pragma once
 
+#include <type_traits>
+
 #include "agent/engine/x86/lines.h"
 #include "agent/engine/x86/matrix.h"
 
@@ -14,13 +16,14 @@ namespace godwit::engine::x86 {
 ///   out = (a * first.high + b * second.high + high_constant + low) >> shift
 /// Floors of floors are the floor of the whole, and no sum overflows.
 struct LinearSum {
-  bool exact = false;  // otherwise the rest means nothing
-  int32_t low = 0;     // first.low in the lower half, second.low above it
+  int32_t exact = 0;  // 1, or the rest means nothing; packed bytes have no gaps between them
+  int32_t low = 0;    // first.low in the lower half, second.low above it
   int32_t high = 0;
   int32_t low_constant = 0;
   int32_t high_constant = 0;
   int32_t shift = 0;
 };
+static_assert(std::has_unique_object_representations_v<LinearSum>);
 
 /// What each input adds before the sum is requantised, by the value plus 128.
 struct Summands {
