@@ -14,8 +14,11 @@ constexpr size_t kPathsBytes = 64;
 /// kernel takes a step.
 auto kept_head(Sha256 const& model, Choice const& choice) -> Bytes {
   std::string paths;
-  for (auto const* path : choice.paths)
-    if (path->runs_here()) paths += (paths.empty() ? "" : " ") + std::string(path->name);
+  for (auto const* path : choice.paths) {
+    if (!path->runs_here()) continue;
+    if (!paths.empty()) paths += ' ';
+    paths += path->name;
+  }
   CHECK(paths.size() <= kPathsBytes);
   paths.resize(kPathsBytes);
   Writer head;
