@@ -5,12 +5,12 @@
 
 #include "agent/engine/engine.h"
 #include "agent/engine/golden.h"
-#include "compiler/lower.h"
-#include "compiler/memory.h"
-#include "compiler/narrow.h"
+#include "compiler/lower/lower.h"
+#include "compiler/memory/plan.h"
 #include "compiler/pass/constant_channels.h"
 #include "compiler/pass/fold.h"
-#include "compiler/uint8.h"
+#include "compiler/read/narrow.h"
+#include "compiler/read/uint8.h"
 #include "proto/format/small_digest.h"
 
 namespace godwit::compiler {

@@ -2,7 +2,7 @@
 // gives the same bytes on every machine.
 #pragma once
 
-#include "compiler/tflite.h"
+#include "compiler/read/tflite.h"
 #include "proto/base/bytes.h"
 
 namespace godwit::compiler {

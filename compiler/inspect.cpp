@@ -1,6 +1,6 @@
 #include "compiler/inspect.h"
 
-#include "compiler/arena.h"
+#include "compiler/memory/arena.h"
 
 namespace godwit::compiler {
 

@@ -6,7 +6,7 @@
 #include <optional>
 #include <span>
 
-#include "compiler/tflite.h"
+#include "compiler/read/tflite.h"
 
 namespace godwit::compiler {
 

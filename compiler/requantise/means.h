@@ -4,7 +4,7 @@
 #include <map>
 #include <vector>
 
-#include "compiler/tflite.h"
+#include "compiler/read/tflite.h"
 
 namespace godwit::compiler {
 

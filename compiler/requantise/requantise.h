@@ -4,9 +4,9 @@
 
 #include <deque>
 
+#include "compiler/read/tflite.h"
 #include "compiler/requantise/float_weights.h"
 #include "compiler/requantise/means.h"
-#include "compiler/tflite.h"
 #include "proto/base/bytes.h"
 
 namespace godwit::compiler {

@@ -1,9 +1,9 @@
 // What the compiler says of graphs that it cannot compile: the first operator, the tensor, and why.
 #include <gtest/gtest.h>
 
-#include "compiler/flexbuffer.h"
-#include "compiler/lower.h"
-#include "compiler/uint8.h"
+#include "compiler/lower/lower.h"
+#include "compiler/read/flexbuffer.h"
+#include "compiler/read/uint8.h"
 
 namespace godwit::compiler {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <deque>
 
+#include "compiler/read/tflite.h"
 #include "compiler/requantise/float_weights.h"
-#include "compiler/tflite.h"
 #include "proto/base/bytes.h"
 
 namespace godwit::compiler {
