@@ -252,7 +252,7 @@ auto inspect(Context& context, Paths const& paths) -> Result<> {
 }  // namespace
 
 void add_delta_commands(CLI::App& app, Context& context) {
-  auto* delta = group(app, "delta", "Make and apply patches between two files");
+  auto* delta = group(app, "delta", "Deltas between two files, and those between releases");
   auto const paths = std::make_shared<Paths>();
   auto const old_file = [&](CLI::App* command) {
     command->add_option("OLD", paths->old_file, "the file that the patch starts from")->required();

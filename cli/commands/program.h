@@ -18,6 +18,7 @@ using AddCommands = void (*)(CLI::App& app, Context& context);
 void add_completion_commands(CLI::App& app, Context& context);
 void add_context_commands(CLI::App& app, Context& context);
 void add_delta_commands(CLI::App& app, Context& context);
+void add_delta_request_commands(CLI::App& app, Context& context);
 void add_device_commands(CLI::App& app, Context& context);
 void add_enrolment_commands(CLI::App& app, Context& context);
 void add_filter_commands(CLI::App& app, Context& context);
@@ -39,6 +40,7 @@ inline constexpr AddCommands kGroups[] = {
     add_model_compile_commands,
     add_model_commands,
     add_delta_commands,
+    add_delta_request_commands,
     add_release_sign_commands,
     add_push_commands,
     add_release_commands,

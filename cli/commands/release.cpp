@@ -12,6 +12,7 @@ struct Options {
   std::string model;
   std::string version;
   std::string channel;
+  std::string state;
   std::string reason;
   size_t limit = 0;
 };
@@ -55,8 +56,12 @@ auto log(Context& context, Options const& options) -> Result<> {
 
 auto deltas(Context& context, Options const& options) -> Result<> {
   TRY(auto const api, Api::connect(context));
-  TRY(auto const found, api.list(model_path(options.model) + "/deltas", options.limit));
-  print_list(context, found, deltas_table(found));
+  auto path = options.model.empty() ? "/api/v1" : model_path(options.model);
+  path += "/deltas";
+  if (!options.state.empty()) path += "?state=" + escaped(options.state);
+  TRY(auto const found, api.list(path, options.limit));
+  auto const models = options.model.empty() ? Models::all : Models::one;
+  print_list(context, found, deltas_table(found, models, now_s()));
   return {};
 }
 
@@ -131,8 +136,11 @@ void add_release_commands(CLI::App& app, Context& context) {
   command->add_option("VERSION", options->version, "only this release and those it descends from")
       ->type_name("");
 
-  command = add("deltas", "List the deltas between releases of a model", deltas);
-  argument(command, "MODEL", options->model, "a model");
+  command = add("deltas", "List the deltas between releases, and what became of each", deltas);
+  command->add_option("MODEL", options->model, "a model; without it, all of them")->type_name("");
+  choice(command->add_option("--state", options->state,
+                             "only of this state; failed ones are alarms (godwit delta request)"),
+         {"pending", "running", "ready", "rejected", "failed", "dropped"});
   limit(command);
 
   command =

@@ -29,13 +29,40 @@ auto each_device(Json const& way) -> std::string {
   return format_bytes(static_cast<int64_t>(*received / *devices));
 }
 
+/// An older server does not say so itself.
+auto is_alarm(Json const& delta) -> bool {
+  return text(delta, "state") == "failed";
+}
+
+/// Why a delta is not there, and how often that was tried.
+auto reason_cell(Json const& delta, int64_t now_s) -> Cell {
+  auto const reason = text(delta, "reason");
+  if (text(delta, "failed_at") == "-" || reason == "-" || text(delta, "state") == "ready")
+    return reason;
+  auto const tries = number(delta, "tries");
+  auto told = (tries == 1 ? "1 try" : std::to_string(tries) + " tries") + " failed, last " +
+              age_text(delta, "failed_at", now_s) + ": " + reason;
+  return is_alarm(delta) ? Cell(std::move(told), Style::bad) : Cell(std::move(told));
+}
+
+auto delta_name(Json const& delta) -> std::string {
+  return text(delta, "model") + " " + text(delta, "from") + " -> " + text(delta, "to") + " (" +
+         text(delta, "format") + ")";
+}
+
 }  // namespace
 
+auto alarm_text(int64_t failed) -> std::string {
+  return failed == 1 ? "1 delta failed" : std::to_string(failed) + " deltas failed";
+}
+
 auto models_table(Json const& models, int64_t now_s) -> Table {
-  Table table({"MODEL", "KIND", "CREATED"});
+  Table table({"MODEL", "KIND", "CREATED", "ALARMS"});
   for (Json const& model : models.items()) {
     auto const* name = model.find("name") ? "name" : "model";
-    table.add({text(model, name), text(model, "kind"), age_text(model, "created_at", now_s)});
+    auto const failed = number(model, "deltas_failed");
+    table.add({text(model, name), text(model, "kind"), age_text(model, "created_at", now_s),
+               failed > 0 ? Cell(alarm_text(failed), Style::bad) : Cell("-")});
   }
   return table;
 }
@@ -74,29 +101,67 @@ auto release_table(Json const& release) -> Table {
   return table;
 }
 
-auto deltas_table(Json const& deltas) -> Table {
-  Table table({"FROM",
-               "TO",
-               "FORMAT",
-               "STATE",
-               {"SIZE", right},
-               {"FULL", right},
-               {"OF FULL", right},
-               {"TIME", right},
-               "MODE",
-               {"DEVICES", right},
-               {"SAVED", right},
-               "REASON"});
+auto deltas_table(Json const& deltas, Models models, int64_t now_s) -> Table {
+  bool const all = models == Models::all;
+  Table::Column const size{"SIZE", right}, full{"FULL", right}, of_full{"OF FULL", right},
+      time{"TIME", right}, devices{"DEVICES", right}, saved{"SAVED", right};
+  auto table = all ? Table({"MODEL", "FROM", "TO", "FORMAT", "STATE", size, full, of_full, time,
+                            "MODE", devices, saved, "REASON"})
+                   : Table({"FROM", "TO", "FORMAT", "STATE", size, full, of_full, time, "MODE",
+                            devices, saved, "REASON"});
   for (Json const& delta : deltas.items()) {
-    auto const size = fraction(delta, "size_bytes");
-    auto const full = fraction(delta, "full_size_bytes");
+    auto const bytes = fraction(delta, "size_bytes");
+    auto const full_bytes = fraction(delta, "full_size_bytes");
     auto const seconds = fraction(delta, "seconds");
-    table.add({text(delta, "from"), text(delta, "to"), text(delta, "format"),
-               state_cell(text(delta, "state")), size_text(delta, "size_bytes"),
-               size_text(delta, "full_size_bytes"),
-               size && full && *full > 0 ? format_share(*size / *full) : "-",
-               seconds ? format_us(static_cast<int64_t>(*seconds * 1e6)) : "-", text(delta, "mode"),
-               text(delta, "downloads"), size_text(delta, "bytes_saved"), text(delta, "reason")});
+    std::vector<Cell> row = {
+        text(delta, "from"),
+        text(delta, "to"),
+        text(delta, "format"),
+        state_cell(text(delta, "state")),
+        size_text(delta, "size_bytes"),
+        size_text(delta, "full_size_bytes"),
+        bytes && full_bytes && *full_bytes > 0 ? format_share(*bytes / *full_bytes) : "-",
+        seconds ? format_us(static_cast<int64_t>(*seconds * 1e6)) : "-",
+        text(delta, "mode"),
+        text(delta, "downloads"),
+        size_text(delta, "bytes_saved"),
+        reason_cell(delta, now_s)};
+    if (all) row.insert(row.begin(), text(delta, "model"));
+    table.add(std::move(row));
+  }
+  return table;
+}
+
+auto delta_table(Json const& deltas, int64_t now_s) -> Table {
+  Table table;
+  for (Json const& delta : deltas.items()) {
+    auto const seconds = fraction(delta, "seconds");
+    auto const ago = [&](char const* when) {
+      auto const time = text(delta, when);
+      return time == "-" ? time : time + " (" + age_text(delta, when, now_s) + ")";
+    };
+    table.add({"delta", Cell(delta_name(delta), Style::active)});
+    table.add({"state", state_cell(text(delta, "state"))});
+    if (is_alarm(delta))
+      table.add({"alarm", Cell("full releases are sent until it is asked for again: godwit delta "
+                               "request " +
+                                   text(delta, "model") + " " + text(delta, "from") + " " +
+                                   text(delta, "to"),
+                               Style::bad)});
+    table.add({"reason", text(delta, "reason")});
+    table.add({"tries", text(delta, "tries")});
+    table.add({"failed", ago("failed_at")});
+    table.add({"next try", text(delta, "next_try_at")});
+    table.add({"asked for by", text(delta, "requested_by")});
+    table.add({"asked for", ago("requested_at")});
+    table.add({"size", size_text(delta, "size_bytes")});
+    table.add({"full release", size_text(delta, "full_size_bytes")});
+    table.add({"time", seconds ? format_us(static_cast<int64_t>(*seconds * 1e6)) : "-"});
+    table.add({"mode", text(delta, "mode")});
+    table.add({"decoder memory", size_text(delta, "patch_ram_bytes")});
+    table.add({"devices that came by it", text(delta, "downloads")});
+    table.add({"bytes received", size_text(delta, "bytes_received")});
+    table.add({"bytes saved", size_text(delta, "bytes_saved")});
   }
   return table;
 }

@@ -13,7 +13,13 @@ namespace godwit::cli {
 auto models_table(Json const& models, int64_t now_s) -> Table;
 auto releases_table(Json const& releases, int64_t now_s) -> Table;
 auto release_table(Json const& release) -> Table;
-auto deltas_table(Json const& deltas) -> Table;
+/// Of one model, or of all, each with its model's name.
+enum class Models : uint8_t { one, all };
+auto deltas_table(Json const& deltas, Models models, int64_t now_s) -> Table;
+/// All about each delta of a pair.
+auto delta_table(Json const& deltas, int64_t now_s) -> Table;
+/// "2 deltas failed".
+auto alarm_text(int64_t failed) -> std::string;
 auto traffic_table(Json const& traffic) -> Table;
 /// By tags of devices.
 auto tag_traffic_table(Json const& traffic) -> Table;

@@ -33,6 +33,7 @@ struct Model {
   std::string name;
   std::string kind;
   int64_t created_at_ms = 0;
+  uint64_t deltas_failed = 0;  // that need somebody to look at them
 };
 
 struct Release {
@@ -64,6 +65,11 @@ constexpr auto to_string(DeltaState state) -> std::string_view {
   return kDeltaStates[static_cast<size_t>(state)];
 }
 
+/// bsdiff is made where a device knows nothing else, godwit always, the others for small and for
+/// slow decoders.
+constexpr std::array<std::string_view, 4> kDeltaFormats = {"bsdiff", "godwit", "godwit-small",
+                                                           "godwit-fast"};
+
 /// What a delta is called by devices: those for small or slow decoders are of our container too.
 constexpr auto wire_format(std::string_view format) -> std::string_view {
   return format.starts_with("godwit-") ? "godwit" : format;
@@ -76,18 +82,23 @@ struct Delta {
   std::string format;  // "bsdiff", "godwit"; for decoders of little memory "godwit-small", for slow
                        // ones "godwit-fast"
   DeltaState state = DeltaState::pending;
-  std::optional<uint64_t> size_bytes;    // sealed
-  uint64_t full_size_bytes = 0;          // sealed full release
-  std::string reason;                    // why it was rejected or failed
-  std::optional<double> seconds;         // making, checking and sealing it
-  std::optional<Sha256> sha256;          // of the sealed delta, when ready
-  std::optional<proto::WrappedKey> key;  // to the server's sealing key; never shown
-  uint32_t patch_version = 0;            // of the decoder that applies it; 0: any bspatch
-  uint64_t patch_ram_bytes = 0;          // that its decoder needs
-  std::string mode;                      // what it is made of
-  uint64_t devices = 0;                  // that ran `from` when it was asked for
-  uint64_t downloads = 0;                // devices that came from `from` by a delta
-  uint64_t bytes_received = 0;           // by those
+  std::optional<uint64_t> size_bytes;     // sealed
+  uint64_t full_size_bytes = 0;           // sealed full release
+  std::string reason;                     // why it was rejected or failed
+  std::optional<double> seconds;          // making, checking and sealing it
+  std::optional<Sha256> sha256;           // of the sealed delta, when ready
+  std::optional<proto::WrappedKey> key;   // to the server's sealing key; never shown
+  uint32_t patch_version = 0;             // of the decoder that applies it; 0: any bspatch
+  uint64_t patch_ram_bytes = 0;           // that its decoder needs
+  std::string mode;                       // what it is made of
+  uint64_t devices = 0;                   // that ran `from` when it was asked for
+  uint64_t downloads = 0;                 // devices that came from `from` by a delta
+  uint64_t bytes_received = 0;            // by those
+  uint32_t tries = 0;                     // that were begun since it was asked for
+  std::optional<int64_t> failed_at_ms;    // the last one that failed
+  std::optional<int64_t> next_try_at_ms;  // while it waits after one that failed
+  std::string requested_by;               // whose token asked for it by hand; empty: nobody's
+  std::optional<int64_t> requested_at_ms;
 };
 
 /// What came to devices of one release in one way, and how much less that was than full releases.

@@ -30,6 +30,7 @@ auto operator_routes(Api& api) -> Router {
   add_enrolment_routes(router, api);
   add_artifact_routes(router, api);
   add_release_routes(router, api);
+  add_delta_routes(router, api);
   add_device_routes(router, api);
   add_filter_routes(router, api);
   add_rollout_routes(router, api);

@@ -27,6 +27,7 @@ void add_health_routes(Router& router, Api& api);
 void add_enrolment_routes(Router& router, Api& api);
 void add_artifact_routes(Router& router, Api& api);
 void add_release_routes(Router& router, Api& api);
+void add_delta_routes(Router& router, Api& api);
 void add_device_routes(Router& router, Api& api);
 void add_filter_routes(Router& router, Api& api);
 void add_rollout_routes(Router& router, Api& api);

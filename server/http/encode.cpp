@@ -102,8 +102,10 @@ auto rfc3339(int64_t unix_ms) -> std::string {
 }
 
 auto to_json(Model const& model) -> Json {
-  return Json::object(
-      {{"name", model.name}, {"kind", model.kind}, {"created_at", rfc3339(model.created_at_ms)}});
+  return Json::object({{"name", model.name},
+                       {"kind", model.kind},
+                       {"deltas_failed", model.deltas_failed},
+                       {"created_at", rfc3339(model.created_at_ms)}});
 }
 
 auto to_json(Release const& release) -> Json {
@@ -132,21 +134,29 @@ auto saved_bytes(Delta const& delta) -> int64_t {
 }
 
 auto to_json(Delta const& delta) -> Json {
-  return Json::object({{"from", delta.from},
-                       {"to", delta.to},
-                       {"format", delta.format},
-                       {"state", to_string(delta.state)},
-                       {"size_bytes", or_null(delta.size_bytes)},
-                       {"full_size_bytes", delta.full_size_bytes},
-                       {"reason", delta.reason},
-                       {"seconds", or_null(delta.seconds)},
-                       {"mode", delta.mode},
-                       {"patch_version", delta.patch_version},
-                       {"patch_ram_bytes", delta.patch_ram_bytes},
-                       {"devices", delta.devices},
-                       {"downloads", delta.downloads},
-                       {"bytes_received", delta.bytes_received},
-                       {"bytes_saved", saved_bytes(delta)}});
+  return Json::object(
+      {{"model", delta.model},
+       {"from", delta.from},
+       {"to", delta.to},
+       {"format", delta.format},
+       {"state", to_string(delta.state)},
+       {"alarm", delta.state == DeltaState::failed},
+       {"tries", delta.tries},
+       {"failed_at", time_or_null(delta.failed_at_ms)},
+       {"next_try_at", time_or_null(delta.next_try_at_ms)},
+       {"requested_by", delta.requested_by.empty() ? Json() : Json(delta.requested_by)},
+       {"requested_at", time_or_null(delta.requested_at_ms)},
+       {"size_bytes", or_null(delta.size_bytes)},
+       {"full_size_bytes", delta.full_size_bytes},
+       {"reason", delta.reason},
+       {"seconds", or_null(delta.seconds)},
+       {"mode", delta.mode},
+       {"patch_version", delta.patch_version},
+       {"patch_ram_bytes", delta.patch_ram_bytes},
+       {"devices", delta.devices},
+       {"downloads", delta.downloads},
+       {"bytes_received", delta.bytes_received},
+       {"bytes_saved", saved_bytes(delta)}});
 }
 
 auto to_json(Traffic const& traffic) -> Json {

@@ -138,6 +138,11 @@ auto traffic_step(Jobs& jobs, Metrics& metrics) -> std::function<milliseconds()>
           .gauge("godwit_delta_jobs", "Deltas by state.", {{"state", std::string(kDeltaStates[i])}})
           .set(found == figures->deltas.end() ? 0 : found->second);
     }
+    for (auto const& [model, failed] : figures->alarms)
+      metrics
+          .gauge("godwit_delta_alarms", "Deltas that could not be made, until asked for again.",
+                 {{"model", model}})
+          .set(failed);
     metrics
         .gauge("godwit_certificates_expiring",
                "Devices whose certificate is good for less than 30 days.")

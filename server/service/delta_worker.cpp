@@ -7,12 +7,13 @@
 #include "server/delta/tables/find_pairs.h"
 #include "server/domain/rollout.h"
 #include "server/service/core.h"
+#include "server/storage/delta_queue.h"
 
 namespace godwit::server {
 namespace {
 
-constexpr int64_t kLeaseMs = 15 * 60 * 1000;  // then another worker may take it
-constexpr int kTriesMax = 3;
+/// After a try that failed, and after the second: a full disk takes somebody a while.
+constexpr int64_t kTryAgainMs[] = {30'000, 300'000};
 constexpr uint64_t kSearchedBytesMax = 16u << 20;
 constexpr uint64_t kWorkingBytes = 32u << 20;  // coders' models, samples, bzip2
 
@@ -173,6 +174,15 @@ auto make(Core& core, Delta& delta, Pair const& pair) -> Result<> {
   return {};
 }
 
+auto make_of_pair(Core& core, Delta& delta) -> Result<> {
+  TRY(auto const pair, core.database->transact([&](Tx& tx) -> Result<Pair> {
+    TRY(auto from, require_release(tx, delta.model, delta.from));
+    TRY(auto to, require_release(tx, delta.model, delta.to));
+    return Pair{std::move(from), std::move(to)};
+  }));
+  return make(core, delta, pair);
+}
+
 /// Old files give way to the new one.
 auto trim_cache(Core& core) -> Result<> {
   TRY(auto const files, core.database->transact([&](Tx& tx) -> Result<std::vector<Sha256>> {
@@ -182,41 +192,83 @@ auto trim_cache(Core& core) -> Result<> {
   return {};
 }
 
+auto named(Delta const& delta) -> std::string {
+  return "the delta " + delta.from + " -> " + delta.to + " (" + delta.format + ")";
+}
+
+void tell_failed(Tx& tx, Delta const& delta, int64_t now_ms) {
+  store::tell_rollouts(tx, delta, named(delta) + " failed, full releases are sent: " + delta.reason,
+                       now_ms);
+}
+
 /// Stored unless the lease was lost: then another worker's word counts.
-auto finish(Core& core, store::TakenDelta const& taken) -> Result<> {
+auto finish(Core& core, Delta const& delta) -> Result<> {
   return core.database->transact([&](Tx& tx) -> Result<> {
-    bool const kept = store::finish_delta(tx, taken, core.now_ms());
-    if (kept && taken.delta.state == DeltaState::failed)
-      store::report_failed_delta(tx, taken.delta, core.now_ms());
+    bool const kept = store::finish_delta(tx, delta, core.now_ms());
+    if (kept && delta.state == DeltaState::failed) tell_failed(tx, delta, core.now_ms());
     return {};
   });
 }
 
+void note_failure(Delta& delta, Error const& error, int64_t now_ms) {
+  delta.reason = error.what;
+  delta.failed_at_ms = now_ms;
+  delta.state = DeltaState::failed;
+  if (delta.tries >= DeltaWorker::kTriesMax) return;
+  delta.state = DeltaState::pending;
+  delta.next_try_at_ms = now_ms + kTryAgainMs[delta.tries - 1];
+}
+
 }  // namespace
 
-auto make_one_delta(Core& core) -> Result<bool> {
-  std::optional<Pair> pair;
-  TRY(auto taken, core.database->transact([&](Tx& tx) -> Result<std::optional<store::TakenDelta>> {
-    auto row = store::take_delta(tx, core.now_ms(), kLeaseMs);
-    if (!row) return row;
-    TRY(auto from, require_release(tx, row->delta.model, row->delta.from));
-    TRY(auto to, require_release(tx, row->delta.model, row->delta.to));
-    pair = Pair{std::move(from), std::move(to)};
-    return row;
+auto DeltaWorker::take() -> Result<std::optional<Delta>> {
+  auto const now = core_.now_ms();
+  TRY_VOID(core_.database->transact([&](Tx& tx) -> Result<> {
+    for (auto const& failed : store::fail_abandoned_deltas(tx, kTriesMax, now))
+      tell_failed(tx, failed, now);
+    return {};
   }));
-  if (!taken) return false;
-  auto& delta = taken->delta;
-  auto const begin_ms = core.clock.monotonic_ms();
-  auto const made = make(core, delta, *pair);
-  delta.seconds = static_cast<double>(core.clock.monotonic_ms() - begin_ms) / 1000;
-  if (!made) {
-    delta.state = taken->tries < kTriesMax ? DeltaState::pending : DeltaState::failed;
-    delta.reason = made.error().what;
+  TRY(auto taken, core_.database->transact([&](Tx& tx) -> Result<std::optional<Delta>> {
+    return store::take_delta(tx, now, kLeaseMs);
+  }));
+  std::lock_guard const lock(mutex_);
+  in_hand_ = taken;
+  renew_at_ms_ = now + kLeaseMs / 4;
+  return taken;
+}
+
+auto DeltaWorker::renew_lease() -> Result<> {
+  std::optional<Delta> held;
+  auto const now = core_.now_ms();
+  {
+    std::lock_guard const lock(mutex_);
+    if (!in_hand_ || now < renew_at_ms_) return {};
+    renew_at_ms_ = now + kLeaseMs / 4;
+    held = in_hand_;
   }
-  TRY_VOID(finish(core, *taken));
-  if (!made)
-    return Error(made.error()).within(delta.format + " delta " + delta.from + " -> " + delta.to);
-  TRY_VOID(trim_cache(core));
+  return core_.database->transact([&](Tx& tx) -> Result<> {
+    store::renew_lease(tx, *held, now, kLeaseMs);  // lost: finishing it will see that
+    return {};
+  });
+}
+
+auto DeltaWorker::make_one() -> Result<bool> {
+  TRY(auto taken, take());
+  if (!taken) return false;
+  auto& delta = *taken;
+  delta.reason.clear();  // of a try before
+  auto const begin_ms = core_.clock.monotonic_ms();
+  auto const made = make_of_pair(core_, delta);
+  delta.seconds = static_cast<double>(core_.clock.monotonic_ms() - begin_ms) / 1000;
+  if (!made) note_failure(delta, made.error(), core_.now_ms());
+  auto const finished = finish(core_, delta);
+  {
+    std::lock_guard const lock(mutex_);
+    in_hand_.reset();
+  }
+  TRY_VOID(finished);
+  if (!made) return Error(made.error()).within(named(delta));
+  TRY_VOID(trim_cache(core_));
   return true;
 }
 

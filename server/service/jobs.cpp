@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "server/service/core.h"
-#include "server/service/delta_worker.h"
 #include "server/service/hints.h"
 #include "server/service/steering.h"
 #include "server/storage/attempts.h"
@@ -70,6 +69,7 @@ auto collect_artifacts(Core& core) -> Result<> {
 }  // namespace
 
 auto Jobs::tick(DeviceNotifier& notifier) -> Result<> {
+  TRY_VOID(deltas_.renew_lease());
   TRY_VOID(time_out(core_));
   TRY(auto const ids, core_.database->transact([](Tx& tx) -> Result<std::vector<int64_t>> {
     return store::unsettled_rollouts(tx);
@@ -93,14 +93,10 @@ auto Jobs::tick(DeviceNotifier& notifier) -> Result<> {
   return outcome;
 }
 
-auto Jobs::make_one_delta() -> Result<bool> {
-  return server::make_one_delta(core_);
-}
-
 auto Jobs::figures() -> Result<Figures> {
   return core_.database->transact([&](Tx& tx) -> Result<Figures> {
     return Figures{store::sum_traffic(tx), store::sum_tag_traffic(tx, kTagSeriesMax),
-                   store::count_deltas(tx),
+                   store::count_deltas(tx), store::count_failed_deltas(tx),
                    store::certificates_expiring(tx, core_.now_ms() + kExpiringSoonMs)};
   });
 }

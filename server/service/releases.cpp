@@ -1,9 +1,12 @@
 #include "server/service/releases.h"
 
+#include <algorithm>
+
 #include "proto/base/limits.h"
 #include "proto/trust/client.h"
 #include "server/service/core.h"
 #include "server/storage/attempts.h"
+#include "server/storage/delta_queue.h"
 #include "server/storage/traffic.h"
 
 namespace godwit::server {
@@ -201,10 +204,47 @@ auto Releases::models(PageRequest const& page) -> Result<Page<Model>> {
       [&](Tx& tx) -> Result<Page<Model>> { return store::list_models(tx, page); });
 }
 
-auto Releases::deltas(ModelName const& model, PageRequest const& page) -> Result<Page<Delta>> {
+auto Releases::deltas(DeltaQuery const& query, PageRequest const& page) -> Result<Page<Delta>> {
+  auto const& states = kDeltaStates;
+  if (!query.state.empty() && std::find(states.begin(), states.end(), query.state) == states.end())
+    return invalid("'state' is pending, running, ready, rejected, failed or dropped");
   return core_.database->transact([&](Tx& tx) -> Result<Page<Delta>> {
-    if (!store::find_model(tx, model)) return not_found("no model '" + model.str() + "'");
-    return store::list_deltas(tx, model, page);
+    if (query.model && !store::find_model(tx, *query.model))
+      return not_found("no model '" + query.model->str() + "'");
+    return store::list_deltas(tx,
+                              {.model = query.model ? query.model->str() : "",
+                               .from = query.from,
+                               .to = query.to,
+                               .state = query.state},
+                              page);
+  });
+}
+
+auto Releases::request_delta(DeltaRequest const& request) -> Result<Page<Delta>> {
+  auto const& formats = kDeltaFormats;
+  if (!request.format.empty() &&
+      std::find(formats.begin(), formats.end(), request.format) == formats.end())
+    return invalid("'format' is bsdiff, godwit, godwit-small or godwit-fast");
+  return core_.database->transact([&](Tx& tx) -> Result<Page<Delta>> {
+    TRY(auto const from, require_release(tx, request.model.str(), request.from.str()));
+    TRY(auto const to, require_release(tx, request.model.str(), request.to.str()));
+    if (from.kind != "model" || to.kind != "model")
+      return conflict("deltas are made between models only");
+    if (from.plain_sha256 == to.plain_sha256)
+      return conflict("both releases have the same content: there is nothing to send");
+    Delta wanted;
+    wanted.model = from.model;
+    wanted.from = from.version;
+    wanted.to = to.version;
+    wanted.format = request.format;
+    wanted.requested_by = request.by;
+    if (store::request_delta(tx, wanted, core_.now_ms()) > 0)
+      store::tell_rollouts(
+          tx, wanted,
+          "the delta " + from.version + " -> " + to.version + " was asked for by " + request.by,
+          core_.now_ms());
+    return store::list_deltas(tx, {.model = from.model, .from = from.version, .to = to.version},
+                              {.limit = formats.size(), .cursor = ""});
   });
 }
 

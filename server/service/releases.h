@@ -46,7 +46,24 @@ class Releases {
 
   auto model(ModelName const& model) -> Result<Model>;
   auto models(PageRequest const& page) -> Result<Page<Model>>;
-  auto deltas(ModelName const& model, PageRequest const& page) -> Result<Page<Delta>>;
+  /// Empty: any. `invalid` for a state that there is not.
+  struct DeltaQuery {
+    std::optional<ModelName> model = {};
+    std::string from = {};
+    std::string to = {};
+    std::string state = {};
+  };
+  auto deltas(DeltaQuery const& query, PageRequest const& page) -> Result<Page<Delta>>;
+  /// Asks for a delta by hand: one that failed or was rejected is tried anew, one that nobody
+  /// needed is made. What is waiting, being made or ready stays so. All deltas of the pair.
+  struct DeltaRequest {
+    ModelName model;
+    Version from;
+    Version to;
+    std::string format;  // empty: whichever failed, was rejected or dropped; else our own
+    std::string by;      // the name of the token
+  };
+  auto request_delta(DeltaRequest const& request) -> Result<Page<Delta>>;
   auto traffic(ModelName const& model, PageRequest const& page) -> Result<Page<Traffic>>;
   /// Of all models, by the tags of devices.
   auto tag_traffic(PageRequest const& page) -> Result<Page<TagTraffic>>;

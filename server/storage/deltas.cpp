@@ -4,23 +4,21 @@
 
 #include "proto/format/container.h"
 #include "server/domain/rollout.h"
+#include "server/storage/delta_rows.h"
 
 namespace godwit::server::store {
 namespace {
 
 constexpr int64_t kUsedAgainMs = 3600 * 1000;  // a use is written down once in this time
 
-#define DELTA_COLUMNS                                                                        \
-  "d.model, d.from_version, d.to_version, d.format, d.state, d.size, d.full_size, d.reason," \
-  " d.seconds, d.sha256, d.key_enc, d.key_ct, d.patch_version, d.patch_ram, d.mode, d.devices"
-
 /// A device `v` that would take more than $2 seconds to make `plain_size` with a coder that learns.
 #define IS_SLOW(plain_size) "(v.patch_rate > 0 AND " plain_size " / $2::bigint > v.patch_rate)"
 
-/// From `pairs` (model, from_version, to_version, devices), where a delta between both is possible:
-/// in both formats, and for small and for slow decoders where a device with one runs the old
-/// release ($3 bytes of memory; $4 are not small). What is there already is not touched, so asking
-/// again locks nothing.
+/// From `pairs` (model, from_version, to_version, devices, rollout or null), where a delta between
+/// both is possible: in our format; and where a device, of the rollout if there is one, runs the
+/// old release that needs another: BSDIFF40 when it knows nothing else, what small and slow
+/// decoders take ($3 bytes of memory; $4 are not small). What is there already is not touched, so
+/// asking again locks nothing.
 #define WANT_DELTAS(pairs) \
   "INSERT INTO delta AS old (model, from_version, to_version, format, full_size, devices,"      \
   " created_at)"                                                                                \
@@ -30,17 +28,21 @@ constexpr int64_t kUsedAgainMs = 3600 * 1000;  // a use is written down once in 
   " JOIN release t ON t.model = pair.model AND t.version = pair.to_version"                     \
   " CROSS JOIN unnest('{bsdiff,godwit,godwit-small,godwit-fast}'::text[]) AS format"            \
   " WHERE f.plain_sha256 <> t.plain_sha256 AND f.kind = 'model' AND t.kind = 'model'"           \
-  " AND (format IN ('bsdiff', 'godwit') OR EXISTS (SELECT 1 FROM device_component c"            \
+  " AND (format = 'godwit' OR EXISTS (SELECT 1 FROM device_component c"                         \
   "   JOIN device v ON v.id = c.device_id WHERE c.component = f.model"                          \
-  "   AND c.version = f.version AND v.patch_version > 0 AND v.patch_ram >= $3::bigint AND"      \
-  "   CASE format WHEN 'godwit-fast' THEN " IS_SLOW("t.plain_size")                             \
-  "   ELSE v.patch_ram < $4::bigint END))"                                                      \
+  "   AND c.version = f.version AND v.revoked_at IS NULL AND CASE format"                       \
+  "     WHEN 'bsdiff' THEN v.patch_version = 0"                                                 \
+  "     WHEN 'godwit-fast' THEN v.patch_version > 0 AND v.patch_ram >= $3::bigint"              \
+  "       AND " IS_SLOW("t.plain_size")                                                         \
+  "     ELSE v.patch_version > 0 AND v.patch_ram >= $3::bigint AND v.patch_ram < $4::bigint END" \
+  "   AND (pair.rollout IS NULL OR EXISTS (SELECT 1 FROM attempt a"                             \
+  "     WHERE a.rollout_id = pair.rollout AND a.device_id = v.id))))"                           \
   " AND NOT EXISTS (SELECT 1 FROM delta d WHERE d.model = t.model AND d.to_version = t.version" \
   "   AND d.from_version = f.version AND d.format = format.format AND d.state <> 'dropped')"    \
   " ORDER BY 1, 2, 3, 4"                                                                        \
   " ON CONFLICT (model, to_version, from_version, format) DO UPDATE"                            \
-  " SET state = 'pending', tries = 0, devices = excluded.devices, created_at = "                \
-  "excluded.created_at WHERE old.state = 'dropped'"
+  " SET state = 'pending', tries = 0, not_before = NULL, reason = '',"                          \
+  " devices = excluded.devices, created_at = excluded.created_at WHERE old.state = 'dropped'"
 
 /// Memory of decoders: the least that any container needs, and what the best ones need.
 auto small_ram() -> uint64_t {
@@ -48,35 +50,6 @@ auto small_ram() -> uint64_t {
 }
 auto large_ram() -> uint64_t {
   return proto::profile_ram_bytes(proto::Profile::weights_large);
-}
-
-auto read_delta_state(Row& row) -> DeltaState {
-  auto const text = row.text();
-  for (size_t i = 0; i < kDeltaStates.size(); ++i)
-    if (kDeltaStates[i] == text) return static_cast<DeltaState>(i);
-  return DeltaState::failed;
-}
-
-auto read_delta(Row& row) -> Delta {
-  Delta d;
-  d.model = row.text();
-  d.from = row.text();
-  d.to = row.text();
-  d.format = row.text();
-  d.state = read_delta_state(row);
-  d.size_bytes = row.natural_or_null();
-  d.full_size_bytes = row.natural();
-  d.reason = row.text();
-  d.seconds = row.real_or_null();
-  d.sha256 = row.sha256_or_null();
-  auto enc = row.bytes_or_null();
-  auto ct = row.bytes_or_null();
-  if (enc && ct) d.key = proto::WrappedKey{std::move(*enc), std::move(*ct)};
-  d.patch_version = row.natural32();
-  d.patch_ram_bytes = row.natural();
-  d.mode = row.text();
-  d.devices = row.natural();
-  return d;
 }
 
 auto read_counted_delta(Row& row) -> Delta {
@@ -103,22 +76,23 @@ void want_delta(Tx& tx, std::string_view model, std::string_view from, std::stri
                 int64_t now_ms) {
   tx.run(WANT_DELTAS("SELECT $5::text AS model, $6::text AS from_version, $7::text AS to_version,"
                      " (SELECT count(*) FROM device_component"
-                     "  WHERE component = $5 AND version = $6) AS devices"),
+                     "  WHERE component = $5 AND version = $6) AS devices,"
+                     " NULL::bigint AS rollout"),
          {now_ms, kApplySecondsMax, small_ram(), large_ram(), model, from, to});
 }
 
 void want_deltas_of_fleet(Tx& tx, std::string_view model, std::string_view to, size_t sources_max,
                           int64_t now_ms) {
   tx.run(WANT_DELTAS("SELECT component AS model, version AS from_version, $6::text AS to_version,"
-                     " count(*) AS devices FROM device_component"
+                     " count(*) AS devices, NULL::bigint AS rollout FROM device_component"
                      " WHERE component = $5 AND version <> $6 GROUP BY 1, 2"
                      " ORDER BY count(*) DESC, version LIMIT $7::bigint"),
          {now_ms, kApplySecondsMax, small_ram(), large_ram(), model, to, sources_max});
 }
 
 void want_deltas_of_rollout(Tx& tx, int64_t rollout, int64_t until_ms, int64_t now_ms) {
-  tx.run(WANT_DELTAS("SELECT model, from_version, version AS to_version, count(*) AS devices"
-                     " FROM attempt WHERE rollout_id = $5 GROUP BY 1, 2, 3"),
+  tx.run(WANT_DELTAS("SELECT model, from_version, version AS to_version, count(*) AS devices,"
+                     " $5::bigint AS rollout FROM attempt WHERE rollout_id = $5 GROUP BY 1, 2, 3"),
          {now_ms, kApplySecondsMax, small_ram(), large_ram(), rollout});
   tx.run("UPDATE rollout SET deltas_until = from_ms($2) WHERE id = $1", {rollout, until_ms});
 }
@@ -127,7 +101,8 @@ auto waits_for_deltas(Tx& tx, int64_t rollout, int64_t now_ms) -> bool {
   return tx
       .run(
           "SELECT EXISTS (SELECT 1 FROM rollout r JOIN delta d ON d.model = r.model"
-          "   AND d.to_version = r.version AND d.state IN ('pending', 'running')"
+          "   AND d.to_version = r.version AND (d.state = 'running' OR (d.state = 'pending'"
+          "   AND (d.not_before IS NULL OR d.not_before <= from_ms($2))))"
           "   WHERE r.id = $1 AND r.deltas_until > from_ms($2) AND EXISTS"
           "   (SELECT 1 FROM attempt a WHERE a.rollout_id = r.id"
           "    AND a.from_version = d.from_version AND a.state = 'queued'))",
@@ -146,7 +121,20 @@ auto count_deltas(Tx& tx) -> std::map<DeltaState, int64_t> {
   return counts;
 }
 
-auto list_deltas(Tx& tx, ModelName const& model, PageRequest const& page) -> Page<Delta> {
+auto count_failed_deltas(Tx& tx) -> std::map<std::string, int64_t> {
+  auto const rows = tx.run(
+      "SELECT name, (SELECT count(*) FROM delta WHERE model = name AND state = 'failed')"
+      " FROM model");
+  std::map<std::string, int64_t> counts;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    auto row = rows[i];
+    auto name = row.text();
+    counts[std::move(name)] = row.number();
+  }
+  return counts;
+}
+
+auto list_deltas(Tx& tx, DeltaFilter const& filter, PageRequest const& page) -> Page<Delta> {
   auto const limit = page_limit(page);
   // Downloads are of the pair, in whichever format: a device says "delta" and how many bytes.
   auto const rows =
@@ -154,11 +142,15 @@ auto list_deltas(Tx& tx, ModelName const& model, PageRequest const& page) -> Pag
              ", coalesce(t.devices, 0), coalesce(t.bytes_received, 0) FROM delta d"
              " LEFT JOIN release_traffic t ON t.model = d.model AND t.version = d.to_version"
              " AND t.from_version = d.from_version AND t.transport = 'delta'"
-             " WHERE d.model = $1 AND to_version || ' ' || d.from_version || ' ' || format > $2"
-             " ORDER BY to_version || ' ' || d.from_version || ' ' || format LIMIT $3",
-             {model, page.cursor, limit + 1});
-  return read_page<Delta>(rows, limit, read_counted_delta,
-                          [](Delta const& d) { return d.to + ' ' + d.from + ' ' + d.format; });
+             " WHERE ($1 = '' OR d.model = $1) AND ($2 = '' OR d.from_version = $2)"
+             " AND ($3 = '' OR d.to_version = $3) AND ($4 = '' OR d.state::text = $4)"
+             " AND concat_ws(' ', d.model, to_version, d.from_version, format) COLLATE \"C\" > $5"
+             " ORDER BY concat_ws(' ', d.model, to_version, d.from_version, format) COLLATE \"C\""
+             " LIMIT $6",
+             {filter.model, filter.from, filter.to, filter.state, page.cursor, limit + 1});
+  return read_page<Delta>(rows, limit, read_counted_delta, [](Delta const& d) {
+    return d.model + ' ' + d.to + ' ' + d.from + ' ' + d.format;
+  });
 }
 
 namespace {
@@ -233,52 +225,6 @@ auto offer_deltas(Tx& tx, std::string_view device, std::string_view model, Sha25
   if (steps.empty() && direct) steps.push_back(*direct);
   for (auto const& step : steps) mark_used(tx, step, now_ms);
   return steps;
-}
-
-auto take_delta(Tx& tx, int64_t now_ms, int64_t lease_ms) -> std::optional<TakenDelta> {
-  // Our own format first: it is made in a fraction of the time.
-  auto const rows = tx.run(
-      "UPDATE delta d SET state = 'running', tries = tries + 1,"
-      " lease_until = from_ms($1::bigint + $2::bigint)"
-      " WHERE (model, to_version, from_version, format) = ("
-      "   SELECT model, to_version, from_version, format FROM delta"
-      "   WHERE state = 'pending' OR (state = 'running' AND lease_until < from_ms($1))"
-      "   ORDER BY devices DESC, created_at, format DESC FOR UPDATE SKIP LOCKED LIMIT 1)"
-      " RETURNING " DELTA_COLUMNS ", tries",
-      {now_ms, lease_ms});
-  if (rows.empty()) return std::nullopt;
-  auto row = rows[0];
-  TakenDelta taken;
-  taken.delta = read_delta(row);
-  taken.tries = static_cast<int>(row.number());
-  return taken;
-}
-
-auto finish_delta(Tx& tx, TakenDelta const& taken, int64_t now_ms) -> bool {
-  auto const& d = taken.delta;
-  return tx.run(
-               "UPDATE delta SET state = $6::delta_state, lease_until = NULL, size = $7,"
-               " reason = $8, seconds = $9, sha256 = $10, key_enc = $11, key_ct = $12,"
-               " patch_version = $13, patch_ram = $14, mode = $15, used_at = from_ms($16)"
-               " WHERE model = $1 AND to_version = $2 AND from_version = $3 AND format = $4"
-               " AND state = 'running' AND tries = $5",
-               {d.model, d.to, d.from, d.format, taken.tries, to_string(d.state), d.size_bytes,
-                d.reason, d.seconds, d.sha256, d.key ? std::optional(d.key->enc) : std::nullopt,
-                d.key ? std::optional(d.key->ct) : std::nullopt, d.patch_version, d.patch_ram_bytes,
-                d.mode, now_ms})
-             .affected() > 0;
-}
-
-void report_failed_delta(Tx& tx, Delta const& delta, int64_t now_ms) {
-  auto const text = "the delta " + delta.from + " -> " + delta.to + " (" + delta.format +
-                    ") failed, full releases are sent: " + delta.reason;
-  // The clock of events is taken by one row: in order of rollouts, as everybody does.
-  tx.run(
-      "INSERT INTO event (number, at, rollout_id, state, text, phase)"
-      " SELECT next_event(1) + 1, from_ms($3), id, state::text, $4, phase FROM rollout"
-      " WHERE model = $1 AND version = $2 AND ended_at IS NULL ORDER BY id",
-      {delta.model, delta.to, now_ms, text});
-  tx.run("SELECT pg_notify('godwit_events', '')");
 }
 
 auto drop_deltas(Tx& tx, uint64_t bytes_max) -> std::vector<Sha256> {

@@ -51,8 +51,13 @@ auto read_model(Row& row) -> Model {
   m.name = row.text();
   m.kind = row.text();
   m.created_at_ms = row.number();
+  m.deltas_failed = row.natural();
   return m;
 }
+
+#define MODEL_COLUMNS                                            \
+  "name, kind, to_ms(created_at), (SELECT count(*) FROM delta d" \
+  " WHERE d.model = name AND d.state = 'failed')"
 
 template <typename T>
 auto first(Rows const& rows, T (*read)(Row&)) -> std::optional<T> {
@@ -64,15 +69,14 @@ auto first(Rows const& rows, T (*read)(Row&)) -> std::optional<T> {
 }  // namespace
 
 auto find_model(Tx& tx, ModelName const& name) -> std::optional<Model> {
-  return first(tx.run("SELECT name, kind, to_ms(created_at) FROM model WHERE name = $1", {name}),
-               read_model);
+  return first(tx.run("SELECT " MODEL_COLUMNS " FROM model WHERE name = $1", {name}), read_model);
 }
 
 auto list_models(Tx& tx, PageRequest const& page) -> Page<Model> {
   auto const limit = page_limit(page);
-  auto const rows = tx.run(
-      "SELECT name, kind, to_ms(created_at) FROM model WHERE name > $1 ORDER BY name LIMIT $2",
-      {page.cursor, limit + 1});
+  auto const rows =
+      tx.run("SELECT " MODEL_COLUMNS " FROM model WHERE name > $1 ORDER BY name LIMIT $2",
+             {page.cursor, limit + 1});
   return read_page<Model>(rows, limit, read_model, [](Model const& m) { return m.name; });
 }
 

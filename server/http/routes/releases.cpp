@@ -1,4 +1,4 @@
-// Models, their releases and the deltas between them.
+// Models, their releases, and how these came to devices.
 #include "server/service/releases.h"
 
 #include "proto/trust/digest.h"
@@ -104,13 +104,6 @@ void add_model_routes(Router& router, Api& api) {
          auto const json = to_json(model);
          return json_response(200, json).with("ETag", content_etag(json));
        }});
-  router.add({"GET", "/api/v1/models/{model}/deltas", Access::look,
-              [&api](Call const& call) -> Result<Response> {
-                TRY(auto const model, model_param(call));
-                TRY(auto const page, page_request(call));
-                TRY(auto const deltas, api.service.releases().deltas(model, page));
-                return json_response(200, to_json(deltas));
-              }});
   router.add({"GET", "/api/v1/models/{model}/traffic", Access::look,
               [&api](Call const& call) -> Result<Response> {
                 TRY(auto const model, model_param(call));

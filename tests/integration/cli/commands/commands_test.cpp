@@ -95,6 +95,28 @@ TEST_F(Commands, Publish) {
   replay(installation_, "publish.txt");
 }
 
+TEST_F(Commands, ADeltaThatNoDeviceNeedsIsMadeOnRequest) {
+  publish("ic-1", "1.0.0", "");
+  publish("ic-2", "1.1.0", "");
+  auto const none = installation_.godwit({"delta", "show", "ic", "1.0.0", "1.1.0"});
+  EXPECT_EQ(none.exit_code, 1);
+  EXPECT_NE(none.output.find("godwit delta request asks for it"), std::string::npos) << none.output;
+  auto const viewer = "GODWIT_TOKEN=" + installation_.token_of("viewer") + " godwit ";
+  EXPECT_EQ(installation_.shell(viewer + "delta request ic 1.0.0 1.1.0").exit_code, 4);
+  auto const asked = installation_.godwit(
+      {"-q", "delta", "request", "ic", "1.0.0", "1.1.0", "--format", "bsdiff"});
+  EXPECT_EQ(asked.exit_code, 0) << asked.output;
+  EXPECT_TRUE(eventually([&] {
+    return installation_.godwit({"delta", "show", "ic", "1.0.0", "1.1.0", "-o", "table"})
+               .output.find("ready") != std::string::npos;
+  }));
+  auto const shown = installation_.godwit({"--json", "delta", "show", "ic", "1.0.0", "1.1.0"});
+  EXPECT_NE(shown.output.find("\"requested_by\""), std::string::npos) << shown.output;
+  EXPECT_EQ(installation_.godwit({"-q", "release", "deltas", "--state", "failed"}).output, "");
+  EXPECT_NE(installation_.godwit({"status", "-o", "table"}).output.find("alarms"),
+            std::string::npos);
+}
+
 TEST_F(Commands, DevicesAndRollouts) {
   publish("ic-1", "1.0.0", "");
   auto const first = connect("cam-1");

@@ -55,6 +55,8 @@ INSTANTIATE_TEST_SUITE_P(
     EveryGroup, Roles,
     testing::Values(Case{"GET", "/api/v1/models", "viewer"},
                     Case{"GET", "/api/v1/models/ic/deltas", "viewer"},
+                    Case{"GET", "/api/v1/deltas", "viewer"},
+                    Case{"POST", "/api/v1/models/ic/deltas", "operator"},
                     Case{"GET", "/api/v1/devices", "viewer"},
                     Case{"GET", "/api/v1/filters", "viewer"},
                     Case{"GET", "/api/v1/rollouts", "viewer"},

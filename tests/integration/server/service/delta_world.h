@@ -43,7 +43,7 @@ class DeltaTest : public ::testing::Test {
     world.tick();
   }
   auto deltas() -> std::vector<Delta> {
-    return world.service().releases().deltas(ic(), {.limit = 100, .cursor = ""})->items;
+    return world.service().releases().deltas({.model = ic()}, {.limit = 100, .cursor = ""})->items;
   }
   auto delta(int from, int to, std::string_view format) -> std::optional<Delta> {
     for (auto const& one : deltas())

@@ -200,7 +200,7 @@ TEST_F(PublishTest, TheDeltaIsThereBeforeTheFirstDeviceIsTold) {
   world.tick();
   auto const hint = device.hint();
 
-  auto const deltas = *world.service().releases().deltas(ic(), {});
+  auto const deltas = *world.service().releases().deltas({.model = ic()}, {});
   ASSERT_EQ(deltas.items.size(), 2u) << "one of each format";
   for (auto const& delta : deltas.items) {
     EXPECT_EQ(delta.state, DeltaState::ready);
@@ -232,18 +232,18 @@ TEST_F(PublishTest, TheDeltaIsThereBeforeTheFirstDeviceIsTold) {
 
 TEST_F(PublishTest, ALargerDeltaIsRejectedWithTheReason) {
   world.publish("1.0.0", noise(20'000, 1));
+  SimDevice device(world, "cam-1");
+  device.runs("1.0.0");
+  device.hello();
   world.publish("1.1.0", noise(20'000, 2), {.parent = "1.0.0", .requires_ = {}});
   world.make_deltas();
-  auto const deltas = *world.service().releases().deltas(ic(), {});
+  auto const deltas = *world.service().releases().deltas({.model = ic()}, {});
   ASSERT_EQ(deltas.items.size(), 2u);
   for (auto const& delta : deltas.items) {
     EXPECT_EQ(delta.state, DeltaState::rejected);
     EXPECT_THAT(delta.reason, HasSubstr("the full release is sent"));
     EXPECT_THAT(delta.reason, HasSubstr(std::to_string(delta.full_size_bytes)));
   }
-  SimDevice device(world, "cam-1");
-  device.runs("1.0.0");
-  device.hello();
   ASSERT_TRUE(world.service().rollouts().create(rollout_of("1.1.0")));
   world.tick();
   device.hint();
@@ -262,19 +262,6 @@ TEST_F(PublishTest, ADeltaThatNobodyMakesDoesNotHoldTheRolloutForEver) {
   world.clock.pass_ms(world.config().delta_wait_ms);
   world.tick();
   device.hint();
-}
-
-TEST_F(PublishTest, ADeltaThatCannotBeMadeFailsAfterSomeTries) {
-  world.publish("1.0.0", noise(20'000, 1));
-  auto const release =
-      world.publish("1.1.0", noise(20'000, 2), {.parent = "1.0.0", .requires_ = {}});
-  std::filesystem::remove(world.service().artifacts().path(release.sha256));
-  // Three tries for each format.
-  for (int i = 0; i < 6; ++i) EXPECT_FALSE(world.service().jobs().make_one_delta());
-  EXPECT_EQ(world.service().jobs().make_one_delta().value_or(true), false);
-  auto const deltas = *world.service().releases().deltas(ic(), {});
-  EXPECT_EQ(deltas.items.at(0).state, DeltaState::failed);
-  EXPECT_THAT(deltas.items.at(0).reason, HasSubstr("not in the store"));
 }
 
 TEST_F(PublishTest, WithoutAnAttemptTheTargetsAreEmptyAndVersionsRise) {

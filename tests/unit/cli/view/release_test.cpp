@@ -1,5 +1,6 @@
 #include "cli/view/release.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace godwit::cli {
@@ -78,7 +79,29 @@ TEST(DeltasTable, SaysWhyThereIsNone) {
       "1.1.0  1.2.0  bsdiff  ✘ rejected        -  81.0 kB        -         -  -            -       "
       "  -  "
       "not smaller than 90 % of the full release"};
-  EXPECT_EQ(deltas_table(deltas).lines(false), expected);
+  EXPECT_EQ(deltas_table(deltas, Models::one, 0).lines(false), expected);
+}
+
+TEST(DeltasTable, TellsHowOftenItFailedAndThatItIsAnAlarm) {
+  auto const deltas = *Json::parse(R"([
+    {"model":"ic","from":"1.0.0","to":"1.1.0","format":"godwit","state":"failed","alarm":true,
+     "tries":3,"failed_at":"1970-01-01T00:00:00.000Z","full_size_bytes":80000,
+     "reason":"no space left","requested_by":"alice","requested_at":"1970-01-01T00:00:00.000Z"}])");
+  auto const lines = deltas_table(deltas, Models::all, 60).lines(false);
+  EXPECT_THAT(lines[0], testing::StartsWith("MODEL  FROM"));
+  EXPECT_THAT(lines[1], testing::StartsWith("ic     1.0.0"));
+  EXPECT_THAT(lines[1], testing::HasSubstr("3 tries failed, last 1m ago: no space left"));
+  auto const all = delta_table(deltas, 60).lines(false);
+  EXPECT_THAT(all, testing::Contains(testing::HasSubstr("godwit delta request ic 1.0.0 1.1.0")));
+  EXPECT_THAT(all, testing::Contains(testing::HasSubstr("alice")));
+}
+
+TEST(ModelsTable, ShowsAlarms) {
+  auto const models = *Json::parse(R"([{"name":"ic","kind":"model","deltas_failed":2},
+                                       {"name":"kws","kind":"model","deltas_failed":0}])");
+  auto const lines = models_table(models, 60).lines(false);
+  EXPECT_THAT(lines[1], testing::HasSubstr("2 deltas failed"));
+  EXPECT_THAT(lines[2], testing::Not(testing::HasSubstr("failed")));
 }
 
 TEST(TrafficTable, TellsWhatADeviceFetched) {
