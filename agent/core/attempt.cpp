@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "agent/core/records.h"
+#include "agent/core/sealed_record.h"
 #include "proto/base/limits.h"
 #include "proto/trust/digest.h"
 #include "proto/wire/codes.h"
@@ -41,15 +41,26 @@ auto image_of(ModelName const& component, proto::ComponentReport const& report) 
 
 }  // namespace
 
-auto Attempt::load() -> Result<> {
-  TRY(auto text, get_text_or_empty(ports_.files, kJournalRecord));
-  if (!text.empty()) {
-    // One that cannot be read is as none: what it was about is taken back below.
-    if (auto decoded = decode_journal(text))
-      journal_ = *std::move(decoded);
-    else
-      last_error_ = decoded.error().what;
+/// One that cannot be read, or that this device did not write, is as none: what it was about is
+/// taken back.
+auto Attempt::load_journal() -> Result<> {
+  auto const record = get_sealed_record(ports_.files, ports_.keys, kJournalRecord);
+  if (!record && record.error().code != Code::denied) return record.error();
+  if (!record) {
+    last_error_ = record.error().what;
+  } else if (!record->text.empty()) {
+    auto decoded = decode_journal(record->text);
+    if (!decoded) last_error_ = decoded.error().what;
+    if (decoded) journal_ = *std::move(decoded);
+    if (decoded && !record->sealed)
+      TRY_VOID(put_sealed_record(ports_.files, ports_.keys, kJournalRecord, record->text));
   }
+  // The installer's record was read before this one: no other is taken without a seal any more.
+  return ports_.keys.seals_records() ? Result<>() : ports_.keys.begin_sealing_records();
+}
+
+auto Attempt::load() -> Result<> {
+  TRY_VOID(load_journal());
   for (auto const& component : ports_.installer.components()) {
     TRY(auto standing, ports_.installer.begin(component));
     if (on_trial(journal_, component)) continue;
@@ -115,7 +126,7 @@ auto Attempt::move(Journal next, Event event) -> Result<> {
     TRY(auto name, ModelName::parse(next.component));
     next.report.component = ports_.installer.identify(name);
   }
-  TRY_VOID(put_record(ports_.files, kJournalRecord, as_bytes(encode(next))));
+  TRY_VOID(put_sealed_record(ports_.files, ports_.keys, kJournalRecord, encode(next)));
   journal_ = std::move(next);
   tries_ = 0;
   last_error_.clear();
@@ -168,6 +179,18 @@ auto Attempt::fail(uint32_t code, std::string_view why) -> Result<> {
   return move(std::move(next), Event::failed);
 }
 
+/// What passed its trial is not what runs any more: its slot was damaged, or the slots' record was
+/// not this device's.
+auto Attempt::give_up_confirming(std::string_view why) -> Result<> {
+  TRY_VOID(load_running(image_of(journal_).component));
+  trial_runs_ = false;
+  auto next = journal_;
+  next.outcome = proto::AttemptState::rolled_back;
+  next.report.code = proto::codes::kInstall;
+  next.report.message = printable(why);
+  return move(std::move(next), Event::done);
+}
+
 auto Attempt::ask_again(uint32_t rev) -> Result<> {
   auto next = journal_;
   next.report.rev = std::max(next.report.rev, rev);
@@ -178,7 +201,7 @@ auto Attempt::set_rev(uint32_t rev) -> Result<> {
   if (rev == journal_.report.rev) return {};
   auto next = journal_;
   next.report.rev = rev;
-  TRY_VOID(put_record(ports_.files, kJournalRecord, as_bytes(encode(next))));
+  TRY_VOID(put_sealed_record(ports_.files, ports_.keys, kJournalRecord, encode(next)));
   journal_ = std::move(next);
   return {};
 }

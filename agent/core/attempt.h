@@ -46,6 +46,7 @@ class Attempt {
   auto work() -> int64_t;
 
  private:
+  auto load_journal() -> Result<>;
   auto load_running(ModelName const& component) -> Result<>;
   auto load_model(ModelName const& component, Plaintext model) -> Result<>;
   auto move(Journal next, Event event) -> Result<>;
@@ -74,6 +75,7 @@ class Attempt {
   auto run_trial() -> Result<int64_t>;
   auto end_trial() -> Result<>;
   auto confirm() -> Result<>;
+  auto give_up_confirming(std::string_view why) -> Result<>;
   auto revert() -> Result<>;
 
   Settings settings_;

@@ -301,7 +301,10 @@ auto Attempt::confirm() -> Result<> {
     baselines.insert_or_assign(image.sha256, baseline_of(*journal_.report.health));
   TRY_VOID(
       put_record(ports_.files, baselines_record(image.component), as_bytes(encode(baselines))));
-  TRY_VOID(ports_.installer.confirm(image));
+  if (auto confirmed = ports_.installer.confirm(image); !confirmed) {
+    if (confirmed.error().code == Code::conflict) return give_up_confirming(confirmed.error().what);
+    return confirmed;
+  }
   if (!trial_runs_) TRY_VOID(load_running(image.component));
   auto next = journal_;
   next.outcome = proto::AttemptState::succeeded;

@@ -109,6 +109,11 @@ class KeyStore {
   virtual auto lock(proto::ContentKey const& key) -> Result<Bytes> = 0;
   /// `denied` when it was not locked by this store, or by one whose key is lost.
   virtual auto unlock(ByteView locked) -> Result<proto::ContentKey> = 0;
+  /// Whether the records of this device carry seals (sealed_record.h): one without is then not its
+  /// own. False of a device whose agent was one that sealed none.
+  virtual auto seals_records() const -> bool = 0;
+  /// From now on they do. Durable when it returns.
+  virtual auto begin_sealing_records() -> Result<> = 0;
 };
 constexpr size_t kLockedKeyBytesMax = 4096;
 

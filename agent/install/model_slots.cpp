@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
-#include "agent/core/records.h"
+#include "agent/core/sealed_record.h"
 #include "proto/trust/digest.h"
 
 namespace godwit::agent {
 namespace {
 
 constexpr std::string_view kRecord = "slots";
+constexpr std::string_view kRefusedRecord = "slots.refused";
 constexpr int kRecordVersion = 1;
 constexpr uint64_t kPieceBytes = 64u << 10;
 
@@ -96,10 +97,28 @@ auto component_of(Json const& json) -> Result<Component> {
 
 }  // namespace
 
-auto ModelSlots::open(Files& records, Files& models, Check check) -> Result<ModelSlots> {
-  ModelSlots slots(records, models, std::move(check));
-  TRY(auto text, get_text_or_empty(records, kRecord));
-  if (text.empty()) return slots;
+auto ModelSlots::open(Files& records, KeyStore& keys, Files& models, Check check)
+    -> Result<ModelSlots> {
+  ModelSlots slots(records, keys, models, std::move(check));
+  auto const record = get_sealed_record(records, keys, kRecord);
+  if (!record && record.error().code != Code::denied) return record.error();
+  if (!record) {
+    TRY_VOID(slots.put_aside(record.error()));
+    return slots;
+  }
+  if (record->text.empty()) return slots;
+  auto const read = slots.read_record(record->text);
+  // What this device sealed and this agent cannot read, a newer agent can: nothing is guessed.
+  if (!read && record->sealed) return read.error();
+  if (!read) {
+    TRY_VOID(slots.put_aside(read.error()));
+  } else if (!record->sealed) {
+    TRY_VOID(put_sealed_record(records, keys, kRecord, record->text));
+  }
+  return slots;
+}
+
+auto ModelSlots::read_record(std::string_view text) -> Result<> {
   TRY(auto json, Json::parse(text).within(kRecord));
   TRY(auto version, json.get_int("v"));
   if (version != kRecordVersion) return corrupt("slots record of another version");
@@ -107,9 +126,18 @@ auto ModelSlots::open(Files& records, Files& models, Check check) -> Result<Mode
   for (auto const& [name_text, entry] : components.members()) {
     TRY(auto name, ModelName::parse(name_text));
     TRY(auto component, component_of(entry).within(name_text));
-    slots.components_.emplace(std::move(name), std::move(component));
+    components_.emplace(std::move(name), std::move(component));
   }
-  return slots;
+  return {};
+}
+
+/// For whoever looks into it; nothing that it says is believed.
+auto ModelSlots::put_aside(Error why) -> Result<> {
+  TRY_VOID(records_->rename(kRecord, kRefusedRecord));
+  TRY_VOID(records_->sync_folder());
+  components_.clear();
+  refused_ = std::move(why);
+  return {};
 }
 
 auto ModelSlots::store(ModelName const& name, Component changed) -> Result<> {
@@ -119,7 +147,7 @@ auto ModelSlots::store(ModelName const& name, Component changed) -> Result<> {
   components.set(name.str(), to_json(changed));
   auto const record =
       Json::object({{"v", kRecordVersion}, {"components", std::move(components)}}).dump();
-  TRY_VOID(put_record(*records_, kRecord, as_bytes(record)));
+  TRY_VOID(put_sealed_record(*records_, *keys_, kRecord, record));
   components_.insert_or_assign(name, std::move(changed));
   return {};
 }

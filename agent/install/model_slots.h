@@ -1,5 +1,6 @@
 // Model slots: two files a component, one of which runs; one record says which, what both hold, and
-// whether the running one is on trial. That record is replaced atomically: it is the only switch.
+// whether the running one is on trial. That record is sealed, and replaced atomically: it is the
+// only switch.
 #pragma once
 
 #include <functional>
@@ -14,8 +15,13 @@ class ModelSlots : public Installer {
   /// Whether this device's engine can run the model (loads it and drops it again).
   using Check = std::function<Result<>(ByteView model)>;
 
-  /// Reads the record; a device without one has no components. `models`: where the slots lie.
-  static auto open(Files& records, Files& models, Check check) -> Result<ModelSlots>;
+  /// Reads the record; a device without one has no components. One that this device did not write
+  /// is put aside as slots.refused: then there are none either, and releases come again. `models`:
+  /// where the slots lie.
+  static auto open(Files& records, KeyStore& keys, Files& models, Check check)
+      -> Result<ModelSlots>;
+  /// Why the record was put aside at this start.
+  auto refused() const -> std::optional<Error> const& { return refused_; }
   /// Every slot's file that may be there, and every file of write_kept.
   auto files() const -> std::vector<std::string>;
   auto kept_files() const -> std::vector<std::string>;
@@ -60,8 +66,10 @@ class ModelSlots : public Installer {
   };
 
  private:
-  ModelSlots(Files& records, Files& models, Check check)
-      : records_(&records), models_(&models), check_(std::move(check)) {}
+  ModelSlots(Files& records, KeyStore& keys, Files& models, Check check)
+      : records_(&records), keys_(&keys), models_(&models), check_(std::move(check)) {}
+  auto read_record(std::string_view text) -> Result<>;
+  auto put_aside(Error why) -> Result<>;
   auto find(ModelName const& component) const -> Component;
   auto void_other(ModelName const& component) -> Result<std::string>;
   struct Held {
@@ -75,9 +83,11 @@ class ModelSlots : public Installer {
   static void take_back(Component& component);
 
   Files* records_;
+  KeyStore* keys_;
   Files* models_;
   Check check_;
   std::map<ModelName, Component> components_;
+  std::optional<Error> refused_;
 };
 
 }  // namespace godwit::agent

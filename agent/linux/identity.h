@@ -6,12 +6,13 @@
 namespace godwit::agent {
 
 namespace identity_file {
-constexpr std::string_view kKey = "device.key";            // P-256, PKCS#8 PEM
-constexpr std::string_view kCertificate = "device.crt";    // its certificate, PEM
-constexpr std::string_view kDeviceCa = "ca.crt";           // who signed it, PEM
-constexpr std::string_view kSealingKey = "seal.key";       // X25519, PKCS#8 PEM
-constexpr std::string_view kStorageKey = "storage.key";    // seals models at rest, hexadecimal
-constexpr std::string_view kEndpoints = "endpoints.json";  // written last: there is an identity
+constexpr std::string_view kKey = "device.key";               // P-256, PKCS#8 PEM
+constexpr std::string_view kCertificate = "device.crt";       // its certificate, PEM
+constexpr std::string_view kDeviceCa = "ca.crt";              // who signed it, PEM
+constexpr std::string_view kSealingKey = "seal.key";          // X25519, PKCS#8 PEM
+constexpr std::string_view kStorageKey = "storage.key";       // seals models at rest, hexadecimal
+constexpr std::string_view kSealsRecords = "records.sealed";  // there: see KeyStore::seals_records
+constexpr std::string_view kEndpoints = "endpoints.json";     // written last: there is an identity
 }  // namespace identity_file
 
 /// Where the server said that devices reach it.

@@ -256,10 +256,13 @@ auto run_agent(AgentConfig const& config, engine::EngineOptions const& options, 
   ModelFiles models(files, keys, memory,
                     config.encrypt_at_rest ? ModelFiles::Form::sealed : ModelFiles::Form::plain);
   auto const engine_options = with_memory(options, memory);
-  TRY(auto slots, ModelSlots::open(files, models, [&](ByteView model) -> Result<> {
+  TRY(auto slots, ModelSlots::open(files, keys, models, [&](ByteView model) -> Result<> {
         auto engine = engine::Engine::load(model, engine_options);
         return engine ? Result<>() : std::move(engine).error();
       }));
+  if (slots.refused())
+    log(LogLevel::error, "what runs is forgotten, releases must come again",
+        {{"why", slots.refused()->what}, {"put aside as", "slots.refused"}});
   settle_storage(models, slots, keys);
   SystemClock clock;
   SelfTestChild self_test({});

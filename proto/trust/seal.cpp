@@ -155,4 +155,8 @@ auto rest_aad(uint64_t offset, uint64_t length) -> Bytes {
   return join_fields({"rest", std::to_string(offset), std::to_string(length)});
 }
 
+auto record_aad(std::string_view name, std::string_view text) -> Bytes {
+  return join_fields({"record", name, text});
+}
+
 }  // namespace godwit::proto

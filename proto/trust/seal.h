@@ -110,6 +110,10 @@ auto delta_aad(std::string_view format, Sha256 const& base, Sha256 const& result
 /// AAD of a part of a file that a device keeps: "rest", NUL, offset, NUL, length, in decimal.
 auto rest_aad(uint64_t offset, uint64_t length) -> Bytes;
 
+/// AAD of a record that a device keeps in the open, as the seal beside it binds it: "record", NUL,
+/// name, NUL, text.
+auto record_aad(std::string_view name, std::string_view text) -> Bytes;
+
 /// An X25519 key pair for receiving content keys. Private key stored as PKCS#8 PEM.
 class SealingKey {
  public:

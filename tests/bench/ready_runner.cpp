@@ -35,6 +35,8 @@ class BenchKeys : public KeyStore {
     TRY(auto const raw, proto::unseal(key_, {}, locked));
     return proto::ContentKey::from_bytes(raw);
   }
+  auto seals_records() const -> bool override { return false; }
+  auto begin_sealing_records() -> Result<> override { return {}; }
 
  private:
   proto::ContentKey key_ = proto::ContentKey::generate();

@@ -59,7 +59,7 @@ class Faults(Installation):
     def phase(self, device: str) -> str:
         """What the agent's journal says: the phase that it is in, or was in when it was killed."""
         try:
-            return json.loads((self.state_folder(device) / "journal").read_text())["phase"]
+            return json.loads((self.state_folder(device) / "journal").read_text().split("\n")[0])["phase"]
         except (FileNotFoundError, ValueError):
             return ""
 

@@ -22,6 +22,8 @@ class AnyKey : public KeyStore {
   auto unlock(ByteView) -> Result<proto::ContentKey> override {
     return proto::ContentKey::from_bytes(Bytes(32));
   }
+  auto seals_records() const -> bool override { return false; }
+  auto begin_sealing_records() -> Result<> override { return {}; }
 };
 
 /// Its own writing opens under the key that it has here.

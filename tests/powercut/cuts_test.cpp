@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "agent/core/records.h"
 #include "proto/wire/codes.h"
 #include "tests/powercut/sim/roads.h"
 
@@ -126,6 +127,61 @@ TEST_P(Cuts, AndAnotherFormAfterIt) {
     world.form = world.form == Form::sealed ? Form::plain : Form::sealed;
     ASSERT_NO_FATAL_FAILURE(recover(world));
   }
+}
+
+// The agent before was one that sealed no records, wherever it was.
+TEST_P(Cuts, AndAnAgentThatSealsRecordsAfterIt) {
+  int const count = operations();
+  for (int cut = 1; cut <= count; ++cut) {
+    auto const loss = kLosses[cut % std::ssize(kLosses)];
+    SCOPED_TRACE(std::string(to_string(loss)) + " at operation " + std::to_string(cut));
+    auto world = *GetParam().base;
+    world.files.cut_at(cut, loss);
+    ASSERT_EQ(run_to_end(world), Outcome::power_lost);
+    world.files.power_on();
+    ASSERT_NO_FATAL_FAILURE(take_seals_off(world));
+    ASSERT_NO_FATAL_FAILURE(recover(world));
+    ASSERT_TRUE(world.seals_records);
+  }
+}
+
+/// Makes the record say another thing, as whoever can write the flash.
+void forge(World& world, std::string_view name) {
+  auto record = get_record(world.files, name);
+  if (!record) return;
+  for (auto& byte : *record)
+    if (byte == '0' || byte == '1') byte ^= 1;
+  ASSERT_TRUE(put_record(world.files, name, *record));
+}
+
+// Whoever forges what decides which slot runs gets nothing to run, and the device recovers.
+TEST_P(Cuts, AndAForgedRecordAfterIt) {
+  int const count = operations();
+  // Each cut is followed by a whole update: not all of them, unless all are asked for.
+  for (auto const& [name, step] :
+       {std::pair{std::string_view("slots"), stride() / 10 + 1}, {"journal", stride() / 2 + 1}})
+    for (int cut = 1; cut <= count; cut += step) {
+      SCOPED_TRACE(std::string(name) + " at operation " + std::to_string(cut));
+      auto world = *GetParam().base;
+      world.files.cut_at(cut, kLosses[cut % std::ssize(kLosses)]);
+      ASSERT_EQ(run_to_end(world), Outcome::power_lost);
+      world.files.power_on();
+      // One without seals is believed once: that is how it is taken over.
+      if (!world.seals_records) continue;
+      ASSERT_NO_FATAL_FAILURE(forge(world, name));
+      auto outcome = Outcome::power_lost;
+      for (int starts = 0; starts < kStartsMax && outcome == Outcome::power_lost; ++starts) {
+        world.files.power_on();
+        outcome = run_to_end(world);
+      }
+      // An attempt that the device forgot is the server's to time out.
+      ASSERT_TRUE(outcome == Outcome::settled || name == "journal");
+      world.server.publish(make_model("another", {}), {.version = "9.0.0"});
+      world.server.assign("9.0.0");
+      ASSERT_EQ(run_to_end(world), Outcome::settled);
+      ASSERT_EQ(world.server.attempt().state, proto::AttemptState::succeeded);
+      ASSERT_EQ(SlotsOf(world)->identify(the_model()).running->version, "9.0.0");
+    }
 }
 
 TEST_P(Cuts, StorageFailsOnceAtEveryOperation) {

@@ -59,6 +59,15 @@ auto changed_form(Form before, Form now) -> std::shared_ptr<World const> {
   return shared(std::move(world));
 }
 
+/// The same, from what an agent left that sealed no records.
+auto records_without_seals() -> std::shared_ptr<World const> {
+  auto world = device_with({{"0.9.0", make_model("none", {})}, {"1.0.0", make_model("one", {})}});
+  take_seals_off(world);
+  world.server.publish(make_model("two", {}), {.version = "1.1.0"});
+  world.server.assign("1.1.0", SimServer::Delta::blocks, {"1.0.0"});
+  return shared(std::move(world));
+}
+
 /// From 1.0.0 over 1.0.5, which this device never ran, to 1.1.0: the step between is longer.
 auto two_steps() -> std::shared_ptr<World const> {
   auto world = device_with({{"1.0.0", make_model("one", {})}});
@@ -151,6 +160,8 @@ auto make_roads() -> std::vector<Road> {
              states_to(succeeded), "delta"),
       update("opened_now", changed_form(Form::sealed, Form::plain), succeeded, 0,
              states_to(succeeded), "delta"),
+      by_blocks(update("records_sealed_now", records_without_seals(), succeeded, 0,
+                       states_to(succeeded), "delta")),
       update("blocks_damaged", update_to({}, Delta::blocks_damaged), succeeded, 0,
              {downloading, verifying, downloading, verifying, installing, trial, succeeded},
              "full"),

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/core/records.h"
+#include "agent/core/sealed_record.h"
 #include "agent/install/bring_into_form.h"
 #include "proto/trust/digest.h"
 
@@ -29,7 +31,7 @@ SimDevice::SimDevice(World& world)
     : world_(world), keys_(world), models_(world.files, keys_, memory_, world.form) {}
 
 auto SimDevice::start() -> Result<> {
-  TRY(auto slots, ModelSlots::open(world_.files, models_, check_model));
+  TRY(auto slots, ModelSlots::open(world_.files, keys_, models_, check_model));
   slots_ = std::move(slots);
   bring_into_form(models_, *slots_);
   Config config{.device = device_id(),
@@ -67,6 +69,12 @@ auto SimKeys::lock(proto::ContentKey const& key) -> Result<Bytes> {
 auto SimKeys::unlock(ByteView locked) -> Result<proto::ContentKey> {
   TRY(auto const raw, proto::unseal(world_.storage_key, {}, locked));
   return proto::ContentKey::from_bytes(raw);
+}
+
+auto SimKeys::begin_sealing_records() -> Result<> {
+  if (!world_.files.powered()) return internal("no power");
+  world_.seals_records = true;
+  return {};
 }
 
 auto SimDevice::run(ByteView model) -> Result<> {
@@ -125,6 +133,15 @@ auto SimDevice::health(ModelName const&) const -> proto::Health {
   return health_;
 }
 
+void take_seals_off(World& world) {
+  SimKeys keys(world);
+  for (auto const* name : {"slots", "journal"}) {
+    auto const record = get_sealed_record(world.files, keys, name);
+    CHECK(record && put_record(world.files, name, as_bytes(record->text)));
+  }
+  world.seals_records = false;
+}
+
 auto run_to_end(World& world) -> Outcome {
   SimDevice device(world);
   if (auto started = device.start(); !started)
@@ -139,7 +156,7 @@ auto run_to_end(World& world) -> Outcome {
 }
 
 SlotsOf::SlotsOf(World& world) : keys_(world), models_(world.files, keys_, memory_, world.form) {
-  auto slots = ModelSlots::open(world.files, models_, check_model);
+  auto slots = ModelSlots::open(world.files, keys_, models_, check_model);
   CHECK(slots);
   slots_ = *std::move(slots);
 }

@@ -29,20 +29,23 @@ struct World {
   SimFiles files;
   SimServer server;
   int inferences_run = 0;
-  int packed = 0;  // loads that what was kept did not serve
+  int packed = 0;              // loads that what was kept did not serve
+  bool seals_records = false;  // kept beside the keys
 };
 
 /// The device's keys, which outlive every start.
 class SimKeys : public KeyStore {
  public:
-  explicit SimKeys(World const& world) : world_(world) {}
+  explicit SimKeys(World& world) : world_(world) {}
   auto unwrap(proto::WrappedKey const& wrapped, Sha256 const& artifact)
       -> Result<proto::ContentKey> override;
   auto lock(proto::ContentKey const& key) -> Result<Bytes> override;
   auto unlock(ByteView locked) -> Result<proto::ContentKey> override;
+  auto seals_records() const -> bool override { return world_.seals_records; }
+  auto begin_sealing_records() -> Result<> override;
 
  private:
-  World const& world_;
+  World& world_;
 };
 
 class SimDevice : private SelfTest, private ModelRunner {
@@ -77,6 +80,9 @@ class SimDevice : private SelfTest, private ModelRunner {
   bool kept_ = false;
   proto::Health health_;
 };
+
+/// Takes the seals off what the agent wrote, as one left it that sealed no records.
+void take_seals_off(World& world);
 
 enum class Outcome { settled, power_lost, start_failed, stuck };
 /// Starts the device and lets it run until the server's attempt has ended and the device knows

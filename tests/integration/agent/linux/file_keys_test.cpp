@@ -57,6 +57,17 @@ TEST_F(FileKeysTest, AnotherKeyOpensNothing) {
   EXPECT_TRUE(after->made_storage_key()) << "a damaged one makes room";
 }
 
+TEST_F(FileKeysTest, ThatRecordsAreSealedIsKept) {
+  auto first = open();
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(first->seals_records());
+  ASSERT_TRUE(first->begin_sealing_records());
+  EXPECT_TRUE(first->seals_records());
+  EXPECT_TRUE(open()->seals_records());
+  ASSERT_TRUE(identity->remove(identity_file::kStorageKey));
+  EXPECT_TRUE(open()->seals_records()) << "another key does not make unsealed ones good";
+}
+
 TEST_F(FileKeysTest, ModelsInAFolderAreSealedUnderIt) {
   auto keys = open();
   ASSERT_TRUE(keys);

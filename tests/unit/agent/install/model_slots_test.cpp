@@ -4,13 +4,13 @@
 #include <gtest/gtest.h>
 
 #include "agent/core/records.h"
+#include "agent/core/sealed_record.h"
 #include "proto/trust/digest.h"
-#include "tests/powercut/sim/sim_files.h"
+#include "tests/powercut/sim/sim_device.h"
 
 namespace godwit::agent {
 namespace {
 
-using sim::SimFiles;
 using Standing = Installer::Standing;
 
 auto const kModel = *ModelName::parse("ic");
@@ -25,9 +25,10 @@ auto image(std::string const& version, Bytes const& bytes, uint64_t counter = 1)
 
 class ModelSlotsTest : public testing::Test {
  protected:
-  auto open() -> ModelSlots {
-    return *ModelSlots::open(files, files, [](ByteView) -> Result<> { return {}; });
+  auto try_open() -> Result<ModelSlots> {
+    return ModelSlots::open(files, keys, files, [](ByteView) -> Result<> { return {}; });
   }
+  auto open() -> ModelSlots { return *try_open(); }
   void install(std::string const& version, uint64_t counter = 1) {
     auto slots = open();
     auto const bytes = plain(version);
@@ -45,7 +46,11 @@ class ModelSlotsTest : public testing::Test {
     auto const held = open().identify(kModel);
     return held.other ? held.other->version : "";
   }
-  SimFiles files;
+  /// The record without its seal.
+  auto text() -> std::string { return get_sealed_record(files, keys, "slots")->text; }
+  sim::World world;
+  sim::SimFiles& files = world.files;
+  sim::SimKeys keys{world};
 };
 
 TEST_F(ModelSlotsTest, ANewDeviceHoldsNothing) {
@@ -184,10 +189,56 @@ TEST_F(ModelSlotsTest, TwoDamagedSlotsRunNothing) {
   EXPECT_EQ(running(), "1.2.0");
 }
 
-TEST_F(ModelSlotsTest, ADamagedRecordIsAnErrorNotAGuess) {
+TEST_F(ModelSlotsTest, ADamagedRecordIsPutAsideAndReleasesComeAgain) {
   install("1.0.0");
+  install("1.1.0");
   files.damage("slots", 0);
-  EXPECT_FALSE(ModelSlots::open(files, files, [](ByteView) -> Result<> { return {}; }));
+  {
+    auto const slots = open();
+    ASSERT_TRUE(slots.refused());
+    EXPECT_TRUE(slots.components().empty()) << "which slot is good is not guessed";
+    EXPECT_TRUE(files.size("slots.refused"));
+  }
+  EXPECT_FALSE(open().refused()) << "told once";
+  EXPECT_EQ(running(), "");
+  install("1.2.0");
+  EXPECT_EQ(running(), "1.2.0");
+}
+
+TEST_F(ModelSlotsTest, NobodyElseSwitchesSlotsOrLowersTheFloor) {
+  install("1.0.0");
+  install("1.1.0", 7);
+  auto const record = std::string(as_text(*get_record(files, "slots")));
+  for (auto const& [from, to] : {std::pair{R"("active":1)", R"("active":0)"},
+                                 {R"("floor":7)", R"("floor":0)"},
+                                 {R"("version":"1.1.0")", R"("version":"9.1.0")"}}) {
+    auto forged = record;
+    ASSERT_NE(forged.find(from), std::string::npos) << forged;
+    forged.replace(forged.find(from), std::string_view(from).size(), to);
+    ASSERT_TRUE(put_record(files, "slots", as_bytes(forged)));
+    EXPECT_TRUE(open().refused()) << to;
+    EXPECT_EQ(running(), "") << to;
+  }
+  ASSERT_TRUE(put_record(files, "slots", as_bytes(record)));
+  EXPECT_EQ(running(), "1.1.0") << "what this device wrote is good";
+}
+
+TEST_F(ModelSlotsTest, TheRecordOfAnAgentWithoutSealsIsTakenOverOnce) {
+  install("1.0.0");
+  auto const unsealed = text();
+  ASSERT_TRUE(put_record(files, "slots", as_bytes(unsealed)));
+  EXPECT_EQ(running(), "1.0.0");
+  EXPECT_TRUE(get_sealed_record(files, keys, "slots")->sealed);
+  ASSERT_TRUE(keys.begin_sealing_records());
+  EXPECT_EQ(running(), "1.0.0");
+  ASSERT_TRUE(put_record(files, "slots", as_bytes(unsealed)));
+  EXPECT_TRUE(open().refused());
+  EXPECT_EQ(running(), "");
+}
+
+TEST_F(ModelSlotsTest, ARecordThatThisDeviceSealedAndThisAgentCannotReadIsAnError) {
+  ASSERT_TRUE(put_sealed_record(files, keys, "slots", R"({"v":2,"components":{}})"));
+  EXPECT_FALSE(try_open()) << "a newer agent can";
 }
 
 // To take such a trial back would leave a record that no start can read.
@@ -197,8 +248,8 @@ TEST_F(ModelSlotsTest, ATrialThatCannotBeTakenBackIsAnErrorFromTheStart) {
   for (auto const* before : {"0", "1"}) {
     auto const record = R"({"v":1,"components":{"ic":{"active":0,"floor":0,"a":)" + content +
                         R"(,"trial":{"starts_left":1,"before":)" + before + "}}}}";
-    ASSERT_TRUE(put_record(files, "slots", as_bytes(record)));
-    EXPECT_FALSE(ModelSlots::open(files, files, [](ByteView) -> Result<> { return {}; })) << before;
+    ASSERT_TRUE(put_sealed_record(files, keys, "slots", record));
+    EXPECT_FALSE(try_open()) << before;
   }
 }
 
