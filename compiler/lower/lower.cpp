@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "compiler/lower/real.h"
 #include "proto/base/limits.h"
 
 namespace godwit::compiler {
@@ -61,6 +62,14 @@ constexpr Row kRows[] = {
     {TfliteCode::neg, lower_neg},
     {TfliteCode::abs, lower_abs},
     {TfliteCode::gelu, lower_gelu},
+    {TfliteCode::less, lower_comparison},
+    {TfliteCode::less_equal, lower_comparison},
+    {TfliteCode::greater, lower_comparison},
+    {TfliteCode::greater_equal, lower_comparison},
+    {TfliteCode::equal, lower_comparison},
+    {TfliteCode::not_equal, lower_comparison},
+    {TfliteCode::select, lower_select},
+    {TfliteCode::select_v2, lower_select},
     {TfliteCode::svdf, lower_svdf},
     {TfliteCode::unidirectional_sequence_lstm, lower_lstm},
     {TfliteCode::transpose, lower_transpose},
@@ -150,6 +159,7 @@ class GraphLowering {
     lowered_.graph.rounding = rounding;
     lowered_.values.resize(model.tensors.size(), kNoValue);
     lowered_.handles.resize(model.tensors.size());
+    lowered_.reals.resize(model.tensors.size());
   }
 
   auto run() -> Result<Graph> {
@@ -172,7 +182,8 @@ class GraphLowering {
   /// Before anything else: an operator that is missing is the news, not its tensors' types.
   auto check_codes(std::vector<bool> const& needed) const -> Result<> {
     for (size_t i = 0; i < model_.operators.size(); ++i)
-      if (needed[i] && !find_row(model_.operators[i].code))
+      if (needed[i] && !find_row(model_.operators[i].code) &&
+          !computes_reals(model_.operators[i].code))
         return unsupported(model_.operators[i]).within(place(i));
     return {};
   }
@@ -199,7 +210,12 @@ class GraphLowering {
 
   auto add_operator(TfliteOperator const& op) -> Result<> {
     Lowering lowering(model_, op, lowered_);
-    TRY_VOID(find_row(op.code)->lower(lowering));
+    TRY(auto const in_island, lower_real_values(lowering));
+    if (in_island) return {};
+    auto const* const row = find_row(op.code);
+    if (!row) return unsupported(op);
+    TRY_VOID(row->lower(lowering));
+    if (op.code == TfliteCode::dequantize) TRY_VOID(begin_reals(lowering));
     // Operators may share a constant of the file; in a compiled model each has its own.
     if (lowered_.constant_bytes > limits::kModelBytesMax)
       return invalid("the constants up to here are larger than any compiled model may be");
@@ -211,6 +227,10 @@ class GraphLowering {
     if (!op.outputs.empty())
       where = " (it makes tensor " + std::to_string(op.outputs[0]) + " '" +
               model_.tensors[static_cast<size_t>(op.outputs[0])].name + "')";
+    if (computes_reals(op.code))
+      return invalid("this operator" + where +
+                     " can be compiled only of float32 between DEQUANTIZE and QUANTIZE, where each "
+                     "value depends on one or two bytes");
     return invalid("this operator cannot be compiled" + where +
                    "; replace it before converting the model. These can: " + supported());
   }
@@ -218,7 +238,12 @@ class GraphLowering {
   auto add_outputs() -> Result<> {
     if (model_.outputs.empty()) return invalid("the graph has no outputs");
     for (int32_t index : model_.outputs) {
-      auto const value = lowered_.values[static_cast<size_t>(index)];
+      auto value = lowered_.values[static_cast<size_t>(index)];
+      if (value == kNoValue && !lowered_.reals[static_cast<size_t>(index)].sources.empty()) {
+        TfliteOperator const reader{
+            .code = {}, .name = {}, .inputs = {index}, .outputs = {}, .options = {}};
+        TRY(value, Lowering(model_, reader, lowered_).value(0));
+      }
       if (value == kNoValue || value >= kConstantBase)
         return invalid("output of the graph: tensor " + std::to_string(index) +
                        " is computed by no operator");

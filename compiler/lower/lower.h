@@ -25,6 +25,14 @@ std::vector<TfliteType> const& whole_types();
 /// All values of such a type.
 auto whole_range(TfliteType type) -> proto::Clamp;
 
+/// Float32 that depends on one byte of a value of the graph each, or on one of each of two
+/// (real.h): all that it can be.
+struct Reals {
+  std::vector<uint32_t> sources;
+  std::vector<float>
+      results;  // of all bytes, or pairs, those of the first source in the upper half
+};
+
 /// What has been lowered so far. Numbers of constants and states start at kConstantBase until all
 /// activations are known.
 constexpr uint32_t kConstantBase = 1u << 30;
@@ -36,6 +44,8 @@ struct Lowered {
   uint64_t constant_bytes = 0;
   std::vector<std::string> handles;  // of each tensor of the file, the variable that it names
   std::vector<Variable> variables;
+  size_t real_results = 0;
+  std::vector<Reals> reals;  // of each tensor of the file; none: empty
 };
 
 /// What the lowering of one operator works with.
@@ -92,6 +102,15 @@ class Lowering {
   auto add_constant(proto::TensorSpec tensor) -> uint32_t;
   /// The number of input `i`, a variable of that type: what an operator keeps from row to row.
   auto state(size_t i, TfliteType type) -> Result<uint32_t>;
+
+  /// What input `i` can be, where it is of an island of float32; else null.
+  auto reals(size_t i) const -> Reals const*;
+  auto set_reals(Reals reals) -> Result<>;                   // of output 0
+  auto makes_reals() const -> bool;                          // output 0 is float32, or truth
+  auto same_number(size_t i) const -> std::optional<float>;  // a constant that is so everywhere
+  auto input_value(size_t i) const -> uint32_t {             // or kNoValue
+    return has_input(i) ? lowered_.values[static_cast<size_t>(op_.inputs[i])] : kNoValue;
+  }
 
   /// Says that output 0 names a variable.
   void name_variable(std::string name);
@@ -181,6 +200,8 @@ auto lower_square(Lowering& lowering) -> Result<>;
 auto lower_neg(Lowering& lowering) -> Result<>;
 auto lower_abs(Lowering& lowering) -> Result<>;
 auto lower_gelu(Lowering& lowering) -> Result<>;
+auto lower_comparison(Lowering& lowering) -> Result<>;
+auto lower_select(Lowering& lowering) -> Result<>;
 auto lower_svdf(Lowering& lowering) -> Result<>;
 auto lower_lstm(Lowering& lowering) -> Result<>;
 auto lower_transpose(Lowering& lowering) -> Result<>;

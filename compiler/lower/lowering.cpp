@@ -2,7 +2,10 @@
 #include "compiler/lower/lower.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+
+#include "compiler/lower/real.h"
 
 namespace godwit::compiler {
 
@@ -77,7 +80,13 @@ auto Lowering::quantised(int32_t index, std::vector<TfliteType> const& types) co
   if (std::find(types.begin(), types.end(), tensor.type) == types.end()) {
     std::string names;
     for (auto type : types) names += (names.empty() ? "" : " or ") + to_string(type);
-    return tensor_error(index, "is " + to_string(tensor.type) + ", not " + names +
+    auto const fault = "is " + to_string(tensor.type) + ", not " + names;
+    if (!lowered_.reals[static_cast<size_t>(index)].sources.empty())
+      return tensor_error(index, fault +
+                                     ": the converter left its maker in float32, which can be "
+                                     "compiled as far as each value depends on one or two bytes; "
+                                     "put a layer that it quantises in its place (RELU for ELU)");
+    return tensor_error(index, fault +
                                    ": convert the model with full integer quantisation "
                                    "(int8 activations, inputs and outputs)");
   }
@@ -204,6 +213,10 @@ auto Lowering::value(size_t i) -> Result<uint32_t> {
   auto& value = lowered_.values[index];
   if (value != kNoValue) return value;
   auto const& tensor = model_.tensors[index];
+  if (!lowered_.reals[index].sources.empty()) {
+    TRY(auto const made, real_value(*this, lowered_.reals[index], tensor));
+    return lowered_.values[index] = made;
+  }
   if (tensor.data.empty()) return fail(i, "is read before any operator writes it");
   auto spec = tensor_spec(tensor);
   spec.data = Bytes(tensor.data.begin(), tensor.data.end());
@@ -257,6 +270,44 @@ auto Lowering::state(size_t i, TfliteType type) -> Result<uint32_t> {
   auto spec = tensor_spec(*tensor);
   spec.state = true;
   return value = add_constant(std::move(spec));
+}
+
+auto Lowering::reals(size_t i) const -> Reals const* {
+  if (!has_input(i)) return nullptr;
+  auto const& reals = lowered_.reals[static_cast<size_t>(op_.inputs[i])];
+  return reals.sources.empty() ? nullptr : &reals;
+}
+
+auto Lowering::set_reals(Reals reals) -> Result<> {
+  constexpr size_t kResultsMax = 1 << 24;
+  lowered_.real_results += reals.results.size();
+  if (lowered_.real_results > kResultsMax)
+    return invalid(
+        "is one operator on pairs of values too many: convert the model with full "
+        "integer quantisation");
+  lowered_.reals[static_cast<size_t>(op_.outputs[0])] = std::move(reals);
+  return {};
+}
+
+auto Lowering::makes_reals() const -> bool {
+  if (op_.outputs.size() != 1) return false;
+  auto const& output = model_.tensors[static_cast<size_t>(op_.outputs[0])];
+  return output.data.empty() &&
+         (output.type == TfliteType::float32 || output.type == TfliteType::boolean);
+}
+
+auto Lowering::same_number(size_t i) const -> std::optional<float> {
+  if (!has_input(i)) return std::nullopt;
+  auto const& tensor = model_.tensors[static_cast<size_t>(op_.inputs[i])];
+  auto const& data = tensor.data;
+  constexpr size_t kFloat = 4;
+  if (tensor.type != TfliteType::float32 || tensor.elements == 0 || data.empty())
+    return std::nullopt;
+  for (size_t at = kFloat; at < data.size(); ++at)
+    if (data[at] != data[at - kFloat]) return std::nullopt;
+  uint32_t bits = 0;
+  for (size_t at = kFloat; at-- > 0;) bits = bits << 8 | data[at];
+  return std::bit_cast<float>(bits);
 }
 
 void Lowering::name_variable(std::string name) {
@@ -317,8 +368,10 @@ auto Lowering::finish_all(proto::OperatorSpec op, std::vector<std::vector<uint32
     value = static_cast<uint32_t>(lowered_.graph.tensors.size());
     op.outputs.push_back(value);
     auto made = tensor_spec(*tensor);
-    if (tensor->elements == 0 || made.shape.empty())
-      made.shape = shapes[i];  // the file leaves it open
+    uint64_t elements = 1;
+    for (auto extent : shapes[i]) elements *= extent;
+    if (made.shape.empty() || tensor->elements != elements)
+      made.shape = shapes[i];  // the file leaves it open, or says what no runtime heeds
     lowered_.graph.tensors.push_back(std::move(made));
   }
   lowered_.graph.operators.push_back(std::move(op));

@@ -91,10 +91,10 @@ auto lower_wide_relu(Lowering& lowering) -> Result<> {
 auto lower_wide_leaky_relu(Lowering& lowering, float alpha) -> Result<> {
   TRY(auto const wide, read_wide(lowering));
   if (!(alpha >= 0)) return invalid("has a negative slope, which int16 values cannot have");
-  float const in = wide.input->scales[0];
-  float const out = wide.output->scales[0];
-  return finish_slopes(lowering, {quantise_multiplier(static_cast<double>(in / out)),
-                                  quantise_multiplier(static_cast<double>(in * alpha / out)),
+  double const in = real_scale(*wide.input);
+  double const out = real_scale(*wide.output);
+  return finish_slopes(lowering, {quantise_multiplier(in / out),
+                                  quantise_multiplier(in * static_cast<double>(alpha) / out),
                                   whole_range(TfliteType::int16)});
 }
 

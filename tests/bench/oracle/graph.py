@@ -14,6 +14,7 @@ DTYPES = {
     "int64": (np.int64, schema.TensorType.INT64),
     "float32": (np.float32, schema.TensorType.FLOAT32),
     "resource": (None, schema.TensorType.RESOURCE),
+    "bool": (np.bool_, schema.TensorType.BOOL),
 }
 SAME, VALID = 0, 1
 NONE, RELU, RELU_N1_TO_1, RELU6, TANH, SIGMOID = 0, 1, 2, 3, 4, 6

@@ -26,10 +26,12 @@ import cases
 import cases_groups  # noqa: F401
 import cases_late  # noqa: F401
 import cases_more  # noqa: F401  adds to cases.ALL
+import cases_reals  # noqa: F401
 import cases_uint8  # noqa: F401
 import cases_wide  # noqa: F401
 
 MASK = (1 << 64) - 1
+ARENA_BYTES = 256 << 20  # left to itself the interpreter takes ten times the size of the model
 
 
 class Random:
@@ -67,7 +69,8 @@ def golden_input(seed, row, size):
 class Reference:
     def __init__(self, model):
         self.interpreter = runtime.Interpreter.from_bytes(
-            model, intrepreter_config=runtime.InterpreterConfig.kAllocationRecording)
+            model, arena_size=ARENA_BYTES,
+            intrepreter_config=runtime.InterpreterConfig.kAllocationRecording)
         self.inputs, self.outputs = [], []
         for details, out in ((self.interpreter.get_input_details, self.inputs),
                              (self.interpreter.get_output_details, self.outputs)):

@@ -46,9 +46,73 @@ auto why(TfliteModel const& model) -> std::string {
 }
 
 TEST(Lower, NamesTheOperatorThatItLacksAndTheTensorThatItMakes) {
-  auto const text = why(model_of(static_cast<TfliteCode>(78)));
-  EXPECT_NE(text.find("operator 0 (POW)"), std::string::npos) << text;
+  auto const text = why(model_of(static_cast<TfliteCode>(48)));
+  EXPECT_NE(text.find("operator 0 (TOPK_V2)"), std::string::npos) << text;
   EXPECT_NE(text.find("tensor 1 'out'"), std::string::npos) << text;
+}
+
+TEST(Lower, SaysWhereAnOperatorOfFloat32AloneCanBe) {
+  auto const text = why(model_of(TfliteCode::sin));
+  EXPECT_NE(text.find("operator 0 (SIN)"), std::string::npos) << text;
+  EXPECT_NE(text.find("only of float32 between DEQUANTIZE and QUANTIZE"), std::string::npos)
+      << text;
+}
+
+/// DEQUANTIZE, one operator on float32, QUANTIZE.
+auto island_of(TfliteCode code) -> TfliteModel {
+  TfliteModel model;
+  auto const real = [](std::string name) {
+    auto out = tensor(std::move(name), {4}, TfliteType::float32);
+    out.scales.clear();
+    out.zero_points.clear();
+    return out;
+  };
+  model.tensors = {tensor("in", {4}), real("real"), real("made"), tensor("out", {4})};
+  model.operators = {op(TfliteCode::dequantize, {0}, {1}), op(code, {1}, {2}),
+                     op(TfliteCode::quantize, {2}, {3})};
+  model.inputs = {0};
+  model.outputs = {3};
+  return model;
+}
+
+TEST(Lower, MakesATableOfAnIslandOfFloat32) {
+  auto const graph = lower(island_of(TfliteCode::neg));
+  ASSERT_TRUE(graph) << graph.error().what;
+  auto const& last = graph->operators.back();
+  ASSERT_EQ(last.code, proto::Opcode::lookup);
+  EXPECT_EQ(last.inputs[0], 0u);
+  auto const& table = *graph->tensors[last.inputs[1]].data;
+  ASSERT_EQ(table.size(), 256u);
+  EXPECT_EQ(table[5], 0xfb);
+  EXPECT_EQ(table[0x80], 0x7f);  // -64 becomes 64, which the output cannot hold
+}
+
+TEST(Lower, SaysWhatToDoWhereAnIslandIsReadAsAWhole) {
+  auto model = island_of(TfliteCode::elu);
+  model.operators[2] = op(TfliteCode::l2_normalization, {2}, {3});
+  auto const text = why(model);
+  EXPECT_NE(text.find("operator 2 (L2_NORMALIZATION): tensor 2 'made' is float32"),
+            std::string::npos)
+      << text;
+  EXPECT_NE(text.find("the converter left its maker in float32"), std::string::npos) << text;
+}
+
+TEST(Lower, BoundsWhatIslandsOfPairsMayTake) {
+  auto model = island_of(TfliteCode::add);
+  constexpr int kPairs = 300;
+  model.tensors.push_back(tensor("other", {4}));
+  model.tensors.push_back(model.tensors[1]);
+  model.inputs.push_back(4);
+  model.operators = {op(TfliteCode::dequantize, {0}, {1}), op(TfliteCode::dequantize, {4}, {5})};
+  int32_t last = 5;
+  for (int i = 0; i < kPairs; ++i) {
+    model.tensors.push_back(model.tensors[1]);
+    auto const made = static_cast<int32_t>(model.tensors.size() - 1);
+    model.operators.push_back(op(TfliteCode::add, {1, last}, {made}));
+    last = made;
+  }
+  model.operators.push_back(op(TfliteCode::quantize, {last}, {3}));
+  EXPECT_NE(why(model).find("one operator on pairs of values too many"), std::string::npos);
 }
 
 TEST(Lower, NamesATensorThatIsNotQuantised) {
