@@ -64,6 +64,11 @@ auto Operator::word(uint32_t i) const -> uint32_t {
   return little<uint32_t>(words_, 4 * size_t{i});
 }
 
+void Operator::read_params(std::span<int32_t> words) const {
+  CHECK(words.size() == params_);
+  for (uint32_t i = 0; i < params_; ++i) words[i] = param(i);
+}
+
 auto ModelView::tensor(uint32_t i) const -> Tensor {
   CHECK(i < tensor_count_);
   auto const record = tensors_.subspan(i * layout::kTensorBytes, layout::kTensorBytes);

@@ -139,13 +139,13 @@ class Operator {
   template <typename T>
   auto params() const -> T {
     std::array<int32_t, sizeof(T) / 4> words;
-    CHECK(words.size() == params_);
-    for (uint32_t i = 0; i < words.size(); ++i) words[i] = param(i);
+    read_params(words);
     return std::bit_cast<T>(words);
   }
 
  private:
   auto word(uint32_t i) const -> uint32_t;
+  void read_params(std::span<int32_t> words) const;
 
   Opcode code_{};
   Rounding rounding_{};
@@ -214,9 +214,6 @@ struct ModelFault {
   char const* reason = "";
 
   auto good() const -> bool { return kind == Kind::none; }
-  auto in(std::string_view what, uint32_t number) const -> ModelFault {
-    return good() ? *this : ModelFault{kind, what, number, subject, reason};
-  }
 };
 
 /// Checks everything: sections, every index and size, where tensors lie, that each value is made

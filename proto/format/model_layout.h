@@ -35,8 +35,12 @@ constexpr uint32_t kConstants = section_kind("DATA");
 template <typename T>
 auto little(ByteView bytes, size_t offset) -> T {
   T value = 0;
-  for (size_t i = 0; i < sizeof(T); ++i)
-    value = static_cast<T>(value | static_cast<T>(static_cast<T>(bytes[offset + i]) << (8 * i)));
+  if constexpr (std::endian::native == std::endian::little) {
+    __builtin_memcpy(&value, bytes.data() + offset, sizeof(T));
+  } else {
+    for (size_t i = 0; i < sizeof(T); ++i)
+      value = static_cast<T>(value | static_cast<T>(static_cast<T>(bytes[offset + i]) << (8 * i)));
+  }
   return value;
 }
 

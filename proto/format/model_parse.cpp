@@ -32,20 +32,6 @@ auto same(ByteView bytes, std::string_view text) -> bool {
 
 using Kind = ModelFault::Kind;
 
-constexpr ModelFault kGood{};
-
-auto corrupt(char const* reason) -> ModelFault {
-  return {.kind = Kind::corrupt, .reason = reason};
-}
-
-auto newer(char const* reason) -> ModelFault {
-  return {.kind = Kind::newer, .reason = reason};
-}
-
-/// Returns what is wrong from this function, if anything is.
-#define CHECKED(...) \
-  if (auto const fault = (__VA_ARGS__); !fault.good()) return fault
-
 auto zero_point_fits(TensorType type, int32_t value) -> bool {
   switch (type) {
     case TensorType::int8:
@@ -69,19 +55,32 @@ class ModelParser {
   ModelParser(ByteView bytes, ModelView& model) : bytes_(bytes), model_(model) {}
 
   auto parse() -> ModelFault {
-    CHECKED(read_header());
-    CHECKED(read_sections());
-    CHECKED(read_plan());
-    CHECKED(count_records());
-    for (uint32_t i = 0; i < model_.tensor_count_; ++i) CHECKED(check_tensor(i).in("tensor", i));
-    CHECKED(check_operators());
-    CHECKED(check_outputs());
-    CHECKED(check_golden());
-    return kGood;
+    static_cast<void>(read_header() && read_sections() && read_plan() && count_records() &&
+                      check_tensors() && check_operators() && check_outputs() && check_golden());
+    return fault_;
   }
 
  private:
-  auto read_header() -> ModelFault {
+  // Each says whether it found nothing wrong; what it found is in `fault_`.
+  auto corrupt(char const* reason) -> bool {
+    fault_.kind = Kind::corrupt;
+    fault_.reason = reason;
+    return false;
+  }
+
+  auto newer(char const* reason) -> bool {
+    corrupt(reason);
+    fault_.kind = Kind::newer;
+    return false;
+  }
+
+  /// Whether what was checked is good; where it lies, if not.
+  auto in(bool good, std::string_view part, uint32_t index) -> bool {
+    if (!good) fault_.part = part, fault_.index = index;
+    return good;
+  }
+
+  auto read_header() -> bool {
     if (bytes_.size() > limits::kModelBytesMax) return corrupt("larger than any model may be");
     if (bytes_.size() < layout::kHeaderBytes ||
         !same(bytes_.first(layout::kMagic.size()), layout::kMagic))
@@ -96,59 +95,53 @@ class ModelParser {
     if (little<uint64_t>(bytes_, 16) != bytes_.size()) return corrupt("truncated or extended");
     if (little<uint16_t>(bytes_, 10) != 0 || !zero(bytes_.subspan(24, 8)))
       return corrupt("reserved bytes of the header are not zero");
-    return kGood;
+    return true;
   }
 
   auto section_field(uint32_t kind) -> ByteView* {
-    switch (kind) {
-      case layout::kMetadata:
-        return &model_.metadata_;
-      case layout::kGolden:
-        return &model_.golden_;
-      case layout::kPlan:
-        return &model_.outputs_;
-      case layout::kNames:
-        return &model_.names_;
-      case layout::kScales:
-        return &model_.scales_;
-      case layout::kTensors:
-        return &model_.tensors_;
-      case layout::kOperators:
-        return &model_.operators_;
-      case layout::kWords:
-        return &model_.words_;
-      case layout::kConstants:
-        return &model_.constants_;
-      default:
-        return nullptr;
-    }
+    static constexpr struct {
+      uint32_t kind;
+      ByteView ModelView::*field;
+    } kFields[] = {
+        {layout::kMetadata, &ModelView::metadata_},   {layout::kGolden, &ModelView::golden_},
+        {layout::kPlan, &ModelView::outputs_},        {layout::kNames, &ModelView::names_},
+        {layout::kScales, &ModelView::scales_},       {layout::kTensors, &ModelView::tensors_},
+        {layout::kOperators, &ModelView::operators_}, {layout::kWords, &ModelView::words_},
+        {layout::kConstants, &ModelView::constants_}};
+    for (auto const& known : kFields)
+      if (known.kind == kind) return &(model_.*known.field);
+    return nullptr;
   }
 
-  auto read_sections() -> ModelFault {
+  auto read_sections() -> bool {
     size_t end = layout::kHeaderBytes + section_count_ * layout::kSectionEntryBytes;
     if (bytes_.size() < end) return corrupt("section table past the end");
-    for (uint32_t i = 0; i < section_count_; ++i) {
-      size_t const entry = layout::kHeaderBytes + i * layout::kSectionEntryBytes;
-      auto const flags = little<uint32_t>(bytes_, entry + 4);
-      auto const offset = little<uint64_t>(bytes_, entry + 8);
-      auto const size = little<uint64_t>(bytes_, entry + 16);
-      if (flags > layout::kRequired) return corrupt("unknown flags").in("section", i);
-      if (offset % layout::kSectionAlignment || offset < end || offset > bytes_.size() ||
-          size > bytes_.size() - offset)
-        return corrupt("out of order or past the end").in("section", i);
-      end = static_cast<size_t>(offset + size);
-      auto* const field = section_field(little<uint32_t>(bytes_, entry));
-      if (!field && flags == layout::kRequired)
-        return newer("required, and of a kind that this engine lacks").in("section", i);
-      if (!field) continue;
-      if (size == 0) return corrupt("empty").in("section", i);
-      if (!field->empty()) return corrupt("a second one of its kind").in("section", i);
-      *field = bytes_.subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
-    }
-    return kGood;
+    for (uint32_t i = 0; i < section_count_; ++i)
+      if (!in(read_section(i, end), "section", i)) return false;
+    return true;
   }
 
-  auto read_plan() -> ModelFault {
+  /// `end` is where the last one ended.
+  auto read_section(uint32_t i, size_t& end) -> bool {
+    size_t const entry = layout::kHeaderBytes + i * layout::kSectionEntryBytes;
+    auto const flags = little<uint32_t>(bytes_, entry + 4);
+    auto const offset = little<uint64_t>(bytes_, entry + 8);
+    auto const size = little<uint64_t>(bytes_, entry + 16);
+    if (flags > layout::kRequired) return corrupt("unknown flags");
+    if (offset % layout::kSectionAlignment || offset < end || offset > bytes_.size() ||
+        size > bytes_.size() - offset)
+      return corrupt("out of order or past the end");
+    end = static_cast<size_t>(offset + size);
+    auto* const field = section_field(little<uint32_t>(bytes_, entry));
+    if (!field)
+      return flags != layout::kRequired || newer("required, and of a kind that this engine lacks");
+    if (size == 0) return corrupt("empty");
+    if (!field->empty()) return corrupt("a second one of its kind");
+    *field = bytes_.subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
+    return true;
+  }
+
+  auto read_plan() -> bool {
     auto const plan = model_.outputs_;
     if (plan.size() < layout::kPlanBytes) return corrupt("no plan section");
     model_.arena_bytes_ = little<uint32_t>(plan, 0);
@@ -165,10 +158,10 @@ class ModelParser {
     if (model_.output_count_ == 0 || model_.output_count_ > kTensorsMax ||
         model_.outputs_.size() != 4 * size_t{model_.output_count_})
       return corrupt("plan: wrong size for its outputs");
-    return kGood;
+    return true;
   }
 
-  auto count_records() -> ModelFault {
+  auto count_records() -> bool {
     if (model_.tensors_.size() % layout::kTensorBytes ||
         model_.tensors_.size() / layout::kTensorBytes > kTensorsMax)
       return corrupt("tensors: wrong size");
@@ -182,10 +175,16 @@ class ModelParser {
         static_cast<uint32_t>(model_.operators_.size() / layout::kOperatorBytes);
     if (model_.input_count_ == 0 || model_.input_count_ > model_.tensor_count_)
       return corrupt("plan: more inputs than tensors, or none");
-    return kGood;
+    return true;
   }
 
-  auto check_tensor(uint32_t i) const -> ModelFault {
+  auto check_tensors() -> bool {
+    for (uint32_t i = 0; i < model_.tensor_count_; ++i)
+      if (!in(check_tensor(i), "tensor", i)) return false;
+    return true;
+  }
+
+  auto check_tensor(uint32_t i) -> bool {
     auto const record = model_.tensors_.subspan(i * layout::kTensorBytes, layout::kTensorBytes);
     uint64_t const name_end = uint64_t{little<uint32_t>(record, 0)} + little<uint16_t>(record, 4);
     if (name_end > model_.names_.size()) return corrupt("name past the end");
@@ -221,7 +220,7 @@ class ModelParser {
     return model_.constants_.size();
   }
 
-  auto check_tensor_values(Tensor const& tensor) const -> ModelFault {
+  auto check_tensor_values(Tensor const& tensor) -> bool {
     if (!printable(tensor.name)) return corrupt("name is not printable ASCII");
     if (tensor.offset % kTensorAlignment ||
         uint64_t{tensor.offset} + tensor.size_bytes > space(tensor.place))
@@ -237,10 +236,10 @@ class ModelParser {
     for (uint32_t i = 0; i < tensor.scale_count; ++i)
       if (!std::isfinite(tensor.scale(i)) || tensor.scale(i) <= 0)
         return corrupt("a scale is not a positive number");
-    return kGood;
+    return true;
   }
 
-  auto check_operators() -> ModelFault {
+  auto check_operators() -> bool {
     uint64_t made = model_.input_count_;
     for (uint32_t i = 0; i < model_.operator_count_; ++i)
       made += model_.operators_[i * layout::kOperatorBytes + 3];
@@ -248,14 +247,14 @@ class ModelParser {
     activations_ = static_cast<uint32_t>(made);
     for (uint32_t i = 0; i < model_.tensor_count_; ++i)
       if ((model_.tensor(i).place == Place::arena) != (i < activations_))
-        return corrupt("in the wrong place for its number").in("tensor", i);
+        return in(corrupt("in the wrong place for its number"), "tensor", i);
     made_ = model_.input_count_;
     for (uint32_t i = 0; i < model_.operator_count_; ++i)
-      CHECKED(check_one_operator(i).in("operator", i));
-    return kGood;
+      if (!in(check_one_operator(i), "operator", i)) return false;
+    return true;
   }
 
-  auto check_one_operator(uint32_t i) -> ModelFault {
+  auto check_one_operator(uint32_t i) -> bool {
     auto const record =
         model_.operators_.subspan(i * layout::kOperatorBytes, layout::kOperatorBytes);
     auto const* const expected = arity(static_cast<Opcode>(little<uint16_t>(record, 0)));
@@ -281,34 +280,36 @@ class ModelParser {
     }
     for (uint32_t k = 0; k < op.output_count(); ++k)
       if (op.output(k) != made_++) return corrupt("writes a tensor out of order");
-    if (auto const* const reason = check_operator(model_, op))
-      return {.kind = Kind::corrupt, .subject = to_string(op.code()), .reason = reason};
-    return kGood;
+    auto const* const reason = check_operator(model_, op);
+    if (!reason) return true;
+    fault_.subject = to_string(op.code());
+    return corrupt(reason);
   }
 
-  auto check_outputs() const -> ModelFault {
+  auto check_outputs() -> bool {
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < model_.output_count_; ++i) {
       if (model_.output(i) >= activations_) return corrupt("plan: an output is nobody's result");
       bytes += model_.tensor(model_.output(i)).size_bytes;
     }
     if (bytes > kTensorBytesMax) return corrupt("plan: outputs too large");
-    return kGood;
+    return true;
   }
 
-  auto check_golden() const -> ModelFault {
+  auto check_golden() -> bool {
     if (!model_.metadata_.empty() && model_.metadata_.size() != layout::kMetadataBytes)
       return corrupt("metadata: wrong size");
-    if (model_.golden_.empty()) return kGood;
+    if (model_.golden_.empty()) return true;
     if (model_.golden_.size() != layout::kGoldenBytes) return corrupt("golden: wrong size");
     auto const rows = little<uint32_t>(model_.golden_, 8);
     if (rows == 0 || rows > kGoldenRowsMax) return corrupt("golden: wrong number of rows");
     if (!zero(model_.golden_.subspan(12, 4))) return corrupt("golden: reserved bytes are not zero");
-    return kGood;
+    return true;
   }
 
   ByteView bytes_;
   ModelView& model_;
+  ModelFault fault_;
   uint32_t section_count_ = 0;
   uint32_t activations_ = 0;  // tensors below this number live in the arena
   uint32_t made_ = 0;         // tensors below this number have a value at this point of the run

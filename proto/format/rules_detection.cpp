@@ -48,41 +48,40 @@ auto check_places(ModelView const& model, Tensor const& table, uint32_t in, uint
 }  // namespace
 
 auto check_resize_bilinear_real(ModelView const& model, Operator const& op) -> Fault {
-  auto const input = model.tensor(op.input(0));
-  auto const output = model.tensor(op.output(0));
+  auto const input = input_of(model, op, 0);
+  auto const output = output_of(model, op);
   if (!all_are(model, op, TensorType::int8)) return kNotInt8;
-  if (input.rank != 4 || output.rank != 4) return "a tensor is not of rank 4";
-  if (input.shape[0] != output.shape[0] || input.shape[3] != output.shape[3])
-    return "shapes do not fit each other";
+  if (input.rank != 4 || output.rank != 4) return kNotRank4;
+  if (input.shape[0] != output.shape[0] || input.shape[3] != output.shape[3]) return kMisfit;
   for (uint32_t d : {1u, 2u})
     if (auto const fault =
-            check_places(model, model.tensor(op.input(d)), input.shape[d], output.shape[d]))
+            check_places(model, input_of(model, op, d), input.shape[d], output.shape[d]))
       return fault;
   return kGood;
 }
 
 auto check_detection(ModelView const& model, Operator const& op) -> Fault {
-  auto const boxes = model.tensor(op.input(0));
-  auto const scores = model.tensor(op.input(1));
+  auto const boxes = input_of(model, op, 0);
+  auto const scores = input_of(model, op, 1);
   auto const p = op.params<DetectionParams>();
   if (element_bytes(boxes.type) != 1 || element_bytes(scores.type) != 1)
     return "boxes or scores are not of one byte a value";
   if (boxes.rank != 3 || scores.rank != 3 || boxes.shape[0] != 1 || scores.shape[0] != 1 ||
       boxes.shape[1] != scores.shape[1] || boxes.shape[2] < 4)
-    return "shapes do not fit each other";
+    return kMisfit;
   if (boxes.shape[1] > kBoxesMax) return "too many boxes";
-  if (!is_constant(model.tensor(op.input(2)), TensorType::float32, 4 * boxes.shape[1]) ||
-      !is_constant(model.tensor(op.input(3)), TensorType::int64, 4 * 256) ||
-      !is_constant(model.tensor(op.input(4)), TensorType::float32, 256))
+  if (!is_constant(input_of(model, op, 2), TensorType::float32, 4 * boxes.shape[1]) ||
+      !is_constant(input_of(model, op, 3), TensorType::int64, 4 * 256) ||
+      !is_constant(input_of(model, op, 4), TensorType::float32, 256))
     return "anchors or tables do not fit the boxes";
   if (auto const fault = check_detection_params(p, scores.shape[2])) return fault;
   return check_detection_outputs(model, op, static_cast<uint32_t>(p.detections_max));
 }
 
 auto check_gather(ModelView const& model, Operator const& op) -> Fault {
-  auto const input = model.tensor(op.input(0));
-  auto const indices = model.tensor(op.input(1));
-  auto const output = model.tensor(op.output(0));
+  auto const input = input_of(model, op, 0);
+  auto const indices = input_of(model, op, 1);
+  auto const output = output_of(model, op);
   auto const p = op.params<GatherParams>();
   if (input.type != output.type) return kTypesDiffer;
   if (indices.type != TensorType::int32) return "indices are not int32";
@@ -92,19 +91,18 @@ auto check_gather(ModelView const& model, Operator const& op) -> Fault {
     return "axis out of range";
   uint32_t batches = 1;
   for (uint32_t d = 0; d < static_cast<uint32_t>(p.batch_dimensions); ++d) {
-    if (input.shape[d] != indices.shape[d]) return "shapes do not fit each other";
+    if (input.shape[d] != indices.shape[d]) return kMisfit;
     batches *= input.shape[d];
   }
   auto const extent = input.shape[static_cast<uint32_t>(p.axis)];
   uint64_t const made = uint64_t{input.elements} / extent * (indices.elements / batches);
-  return made == output.elements ? kGood : "shapes do not fit each other";
+  return made == output.elements ? kGood : kMisfit;
 }
 
 auto check_cast(ModelView const& model, Operator const& op) -> Fault {
-  auto const input = model.tensor(op.input(0));
+  auto const input = input_of(model, op, 0);
   if (is_wide_constant(input)) return kWideConstant;
-  return input.elements == model.tensor(op.output(0)).elements ? kGood
-                                                               : "shapes do not fit each other";
+  return input.elements == output_of(model, op).elements ? kGood : kMisfit;
 }
 
 }  // namespace godwit::proto::rules

@@ -4,11 +4,11 @@
 namespace godwit::proto::rules {
 
 auto check_pad(ModelView const& model, Operator const& op) -> Fault {
-  auto const input = model.tensor(op.input(0));
-  auto const output = model.tensor(op.output(0));
+  auto const input = input_of(model, op, 0);
+  auto const output = output_of(model, op);
   auto const p = op.params<PadParams>();
   if (!all_are(model, op, TensorType::int8)) return kNotInt8;
-  if (input.rank != output.rank) return "shapes do not fit each other";
+  if (input.rank != output.rank) return kMisfit;
   for (size_t d = 0; d < kTensorRankMax; ++d)
     if (p.before[d] < 0 ||
         uint64_t{input.shape[d]} + static_cast<uint32_t>(p.before[d]) > output.shape[d])
@@ -17,16 +17,15 @@ auto check_pad(ModelView const& model, Operator const& op) -> Fault {
 }
 
 auto check_reshape(ModelView const& model, Operator const& op) -> Fault {
-  return model.tensor(op.input(0)).size_bytes == model.tensor(op.output(0)).size_bytes
-             ? kGood
-             : "sizes differ";
+  return input_of(model, op, 0).size_bytes == output_of(model, op).size_bytes ? kGood
+                                                                              : "sizes differ";
 }
 
 /// Every output index leads into the input: the sum of the greatest offsets of all axes does.
 auto check_rearrange(ModelView const& model, Operator const& op) -> Fault {
-  auto const input = model.tensor(op.input(0));
-  auto const table = model.tensor(op.input(1));
-  auto const output = model.tensor(op.output(0));
+  auto const input = input_of(model, op, 0);
+  auto const table = input_of(model, op, 1);
+  auto const output = output_of(model, op);
   if (input.type != output.type) return kTypesDiffer;
   if (is_wide_constant(input)) return kWideConstant;
   if (output.rank == 0) return "its output has no dimensions";
@@ -52,32 +51,32 @@ auto check_rearrange(ModelView const& model, Operator const& op) -> Fault {
 }
 
 auto check_concatenation(ModelView const& model, Operator const& op) -> Fault {
-  auto const output = model.tensor(op.output(0));
+  auto const output = output_of(model, op);
   auto const p = op.params<ConcatenationParams>();
   if (p.outer < 1) return "nothing to repeat";
   auto const outer = static_cast<uint32_t>(p.outer);
   uint64_t elements = 0;
   for (uint32_t i = 0; i < op.input_count(); ++i) {
-    auto const input = model.tensor(op.input(i));
+    auto const input = input_of(model, op, i);
     if (input.type != output.type) return kTypesDiffer;
     if (is_wide_constant(input)) return kWideConstant;
-    if (input.elements % outer != 0) return "shapes do not fit each other";
+    if (input.elements % outer != 0) return kMisfit;
     elements += input.elements;
   }
-  return elements == output.elements ? kGood : "shapes do not fit each other";
+  return elements == output.elements ? kGood : kMisfit;
 }
 
 auto check_read_variable(ModelView const& model, Operator const& op) -> Fault {
-  auto const state = model.tensor(op.input(0));
-  auto const output = model.tensor(op.output(0));
+  auto const state = input_of(model, op, 0);
+  auto const output = output_of(model, op);
   return state.type == output.type && state.elements == output.elements
              ? kGood
              : "the variable does not fit the output";
 }
 
 auto check_assign_variable(ModelView const& model, Operator const& op) -> Fault {
-  auto const value = model.tensor(op.input(0));
-  auto const state = model.tensor(op.input(1));
+  auto const value = input_of(model, op, 0);
+  auto const state = input_of(model, op, 1);
   if (is_wide_constant(value)) return kWideConstant;
   return state.type == value.type && state.elements == value.elements
              ? kGood

@@ -16,12 +16,12 @@ auto is_matrix(Tensor const& tensor) -> bool {
 }  // namespace
 
 auto check_svdf(ModelView const& model, Operator const& op) -> Fault {
-  auto const input = model.tensor(op.input(0));
-  auto const feature = model.tensor(op.input(1));
-  auto const time = model.tensor(op.input(2));
-  auto const bias = model.tensor(op.input(3));
-  auto const state = model.tensor(op.input(4));
-  auto const output = model.tensor(op.output(0));
+  auto const input = input_of(model, op, 0);
+  auto const feature = input_of(model, op, 1);
+  auto const time = input_of(model, op, 2);
+  auto const bias = input_of(model, op, 3);
+  auto const state = input_of(model, op, 4);
+  auto const output = output_of(model, op);
   auto const p = op.params<SvdfParams>();
   if (!all_are(model, op, TensorType::int8)) return kNotInt8;
   if (!is_matrix(input) || !is_matrix(feature) || !is_matrix(time) || !is_matrix(output))
@@ -40,15 +40,15 @@ auto check_svdf(ModelView const& model, Operator const& op) -> Fault {
                     is_constant(bias, TensorType::int32, units) && output.shape[0] == batches &&
                     output.shape[1] == units &&
                     uint64_t{batches} * filters * memory == state.elements;
-  if (!fits) return "shapes do not fit each other";
-  return good(p.feature) && good(p.output) ? kGood : "a multiplier is out of range";
+  if (!fits) return kMisfit;
+  return good(p.feature) && good(p.output) ? kGood : kMultiplierRange;
 }
 
 auto check_lstm(ModelView const& model, Operator const& op) -> Fault {
-  auto const input = model.tensor(op.input(0));
-  auto const output = model.tensor(op.output(0));
-  auto const hidden = model.tensor(op.input(4));
-  auto const cell = model.tensor(op.input(5));
+  auto const input = input_of(model, op, 0);
+  auto const output = output_of(model, op);
+  auto const hidden = input_of(model, op, 4);
+  auto const cell = input_of(model, op, 5);
   auto const p = op.params<LstmParams>();
   bool const wide = output.type == TensorType::int16;
   if (!all_are_whole(model, op) || hidden.type != output.type || cell.type != TensorType::int16)
@@ -61,14 +61,14 @@ auto check_lstm(ModelView const& model, Operator const& op) -> Fault {
   bool const fits = input.shape[0] == output.shape[0] && input.shape[1] == output.shape[1] &&
                     uint64_t{batches} * units == hidden.elements &&
                     hidden.elements == cell.elements;
-  if (!fits) return "shapes do not fit each other";
+  if (!fits) return kMisfit;
   auto const four_gates = [&](Tensor const& weights, uint32_t depth) {
     return weights.rank == 3 && weights.shape[0] == 4 && weights.shape[1] == units &&
            weights.shape[2] == depth && is_weights(weights, weights.elements);
   };
-  auto const bias = model.tensor(op.input(3));
-  if (!four_gates(model.tensor(op.input(1)), input.shape[2]) ||
-      !four_gates(model.tensor(op.input(2)), units) ||
+  auto const bias = input_of(model, op, 3);
+  if (!four_gates(input_of(model, op, 1), input.shape[2]) ||
+      !four_gates(input_of(model, op, 2), units) ||
       !(wide ? is_wide_bias(model, bias, 4 * units)
              : is_constant(bias, TensorType::int32, 4 * units)))
     return "weights or bias do not fit the gates";
@@ -79,7 +79,7 @@ auto check_lstm(ModelView const& model, Operator const& op) -> Fault {
   };
   if (!all_good(p.input) || !all_good(p.recurrent) || !good(p.forget) || !good(p.update) ||
       !good(p.output))
-    return "a multiplier is out of range";
+    return kMultiplierRange;
   // The cell state times the multiplier, and what is added to round it, fit int32.
   if (!within(p.tanh_multiplier, 0, 3 << 13) || !within(p.tanh_shift, 0, 29) ||
       !within(p.cell_clip, 0, 32767) || !within(p.cell_activation, 0, 1))

@@ -4,30 +4,26 @@
 namespace godwit::proto::rules {
 
 auto check_add(ModelView const& model, Operator const& op) -> Fault {
-  auto const output = model.tensor(op.output(0));
+  auto const output = output_of(model, op);
   auto const p = op.params<AddParams>();
   bool const wide = output.type == TensorType::int16;
-  if (!all_are_whole(model, op, 2)) return kNotWhole;
-  if (!broadcasts(model.tensor(op.input(0)), output) ||
-      !broadcasts(model.tensor(op.input(1)), output))
-    return "shapes do not fit each other";
+  if (auto const fault = check_pair(model, op)) return fault;
   // A factor of at most 1 keeps both scaled inputs inside int32.
   if (!within(p.left_shift, 0, wide ? 15 : 20) || !good(p.first) || p.first.shift > 0 ||
       !good(p.second) || p.second.shift > 0 || !good(p.output))
-    return "a multiplier is out of range";
-  return good(p.clamp, output.type) ? kGood : "clamp out of range";
+    return kMultiplierRange;
+  return good(p.clamp, output.type) ? kGood : kClampRange;
 }
 
 auto check_pool(ModelView const& model, Operator const& op) -> Fault {
-  auto const input = model.tensor(op.input(0));
-  auto const output = model.tensor(op.output(0));
+  auto const input = input_of(model, op, 0);
+  auto const output = output_of(model, op);
   auto const p = op.params<PoolParams>();
   if (op.code() == Opcode::average_pool_2d_up ? !all_are(model, op, TensorType::int8)
                                               : !all_are_whole(model, op))
     return kNotWhole;
-  if (input.rank != 4 || output.rank != 4) return "a tensor is not of rank 4";
-  if (input.shape[0] != output.shape[0] || input.shape[3] != output.shape[3])
-    return "shapes do not fit each other";
+  if (input.rank != 4 || output.rank != 4) return kNotRank4;
+  if (input.shape[0] != output.shape[0] || input.shape[3] != output.shape[3]) return kMisfit;
   if (!within(p.filter_height, 1, kStrideMax) || !within(p.filter_width, 1, kStrideMax) ||
       int64_t{p.filter_height} * p.filter_width > reduced_max(output.type))
     return "filter out of range";
@@ -41,36 +37,34 @@ auto check_pool(ModelView const& model, Operator const& op) -> Fault {
       !axis(p.filter_width, p.window.stride_width, p.window.pad_left, input.shape[2],
             output.shape[2]))
     return "stride or padding out of range";
-  return good(p.clamp, output.type) ? kGood : "clamp out of range";
+  return good(p.clamp, output.type) ? kGood : kClampRange;
 }
 
 auto check_mean(ModelView const& model, Operator const& op) -> Fault {
-  auto const input = model.tensor(op.input(0));
-  auto const output = model.tensor(op.output(0));
+  auto const input = input_of(model, op, 0);
+  auto const output = output_of(model, op);
   auto const p = op.params<MeanParams>();
   if (!all_are_whole(model, op)) return kNotWhole;
-  if (p.axes <= 0 || p.axes >= 1 << input.rank) return "axes out of range";
-  uint32_t reduced = 1;
-  for (uint32_t d = 0; d < input.rank; ++d)
-    if (p.axes >> d & 1) reduced *= input.shape[d];
+  auto const reduced = reduced_by(p.axes, input);
+  if (reduced == 0) return "axes out of range";
   if (reduced > reduced_max(output.type) || input.elements / reduced != output.elements)
-    return "shapes do not fit each other";
-  return good(p.multiplier) ? kGood : "a multiplier is out of range";
+    return kMisfit;
+  return good(p.multiplier) ? kGood : kMultiplierRange;
 }
 
 auto check_softmax(ModelView const& model, Operator const& op) -> Fault {
   auto const p = op.params<SoftmaxParams>();
-  auto const input = model.tensor(op.input(0));
-  auto const output = model.tensor(op.output(0));
+  auto const input = input_of(model, op, 0);
+  auto const output = output_of(model, op);
   if (input.type != TensorType::int8 ||
       (output.type != TensorType::int8 && output.type != TensorType::int16))
     return "activations are not int8, or int16 at the output";
-  if (input.rank == 0 || !same_shape(input, output)) return "shapes do not fit each other";
+  if (input.rank == 0 || !same_shape(input, output)) return kMisfit;
   // The smallest difference that counts, shifted, still fits int32.
   bool const fits = p.diff_min <= 0 && p.multiplier.shift >= 0 && p.multiplier.shift <= 30 &&
                     p.multiplier.value >= 0 && -int64_t{p.diff_min} <= INT64_C(1) << 31 &&
                     -int64_t{p.diff_min} << p.multiplier.shift <= INT64_C(1) << 31;
-  return fits ? kGood : "a multiplier is out of range";
+  return fits ? kGood : kMultiplierRange;
 }
 
 }  // namespace godwit::proto::rules
