@@ -159,8 +159,6 @@ GODWIT_INLINE auto low_mask(int32_t count) -> uint64_t {
 GODWIT_INLINE void store_lanes(int8_t* output, __m128i bytes, int32_t lanes) {
   if (lanes == kLanes)
     _mm_storeu_si128(reinterpret_cast<__m128i*>(output), bytes);
-  else if (lanes == kLanes / 2)
-    _mm_storel_epi64(reinterpret_cast<__m128i*>(output), bytes);
   else
     _mm_mask_storeu_epi8(output, static_cast<__mmask16>((1u << lanes) - 1), bytes);
 }

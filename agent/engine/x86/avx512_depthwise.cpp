@@ -53,13 +53,40 @@ struct Line {
   }
 };
 
+/// Where two vectors of output go. Whole ones are stored as such, which takes less time.
+class Pair {
+ public:
+  Pair(ptrdiff_t apart, int32_t lanes, int32_t second_lanes)
+      : apart_(apart),
+        whole_(lanes == kLanes && second_lanes == kLanes),
+        first_(static_cast<__mmask16>((1u << lanes) - 1)),
+        second_(static_cast<__mmask16>((1u << second_lanes) - 1)) {}
+
+  GODWIT_INLINE void store(int8_t* output, __m128i first, __m128i second) const {
+    if (whole_) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(output), first);
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(output + apart_), second);
+    } else {
+      _mm_mask_storeu_epi8(output, first_, first);
+      _mm_mask_storeu_epi8(output + apart_, second_, second);
+    }
+  }
+
+ private:
+  ptrdiff_t apart_;
+  bool whole_;
+  __mmask16 first_, second_;
+};
+
+/// A stride of 0 is known only when it runs.
 template <Reading kReading, int kStride, Scaling kScaling>
 class ThreeByThree {
  public:
   ThreeByThree(Depthwise const& d, Convolution const& conv, int32_t b)
       : channels_(d.channels),
         pitch_(d.pitch),
-        next_(ptrdiff_t{d.columns} * kStride * d.channels),
+        stride_(conv.p.window.stride_width),
+        next_(ptrdiff_t{d.columns} * stride() * d.channels),
         order_(_mm512_load_si512(d.order)),
         bias_(_mm512_load_si512(d.block(b).bias)),
         requantise_(d.block(b), d.finish),
@@ -71,23 +98,24 @@ class ThreeByThree {
       second_[i] = kReading == Reading::pair ? _mm512_load_si512(w + (3 + i) * 64) : first_[i];
   }
 
-  /// One or two vectors of every line of a strip; the second is stored if it has lanes.
-  GODWIT_INLINE void column(int8_t const* at, int32_t lines, int8_t* output, ptrdiff_t apart,
-                            int32_t lanes, int32_t second_lanes) const {
+  GODWIT_INLINE auto stride() const -> int32_t { return kStride ? kStride : stride_; }
+
+  /// Two vectors of every line of a strip.
+  GODWIT_INLINE void column(int8_t const* at, int32_t lines, int8_t* output, Pair to) const {
     Line<kReading> top = load(at);
     Line<kReading> middle = load(at + pitch_);
     at += 2 * pitch_;
     for (int32_t y = 0; y < lines; y += 2, output += 2 * line_) {
       auto const bottom = load(at);
       auto const a = sum(top, middle, bottom);
-      if constexpr (kStride == 1) {
+      if (stride() == 1) {
         top = middle, middle = bottom;
       } else {
         top = bottom, middle = load(at + pitch_), at += pitch_;
       }
       auto const lowest = load(at + pitch_);
       auto const b = sum(top, middle, lowest);
-      if constexpr (kStride == 1) {
+      if (stride() == 1) {
         top = middle, middle = lowest;
       } else {
         top = lowest, middle = load(at + 2 * pitch_), at += pitch_;
@@ -95,13 +123,10 @@ class ThreeByThree {
       at += 2 * pitch_;
       auto const bytes = outputs_.bytes(requantise_(a.first), requantise_(a.second),
                                         requantise_(b.first), requantise_(b.second));
-      store_lanes(output, _mm512_castsi512_si128(bytes), lanes);
-      if (second_lanes)
-        store_lanes(output + apart, _mm512_extracti32x4_epi32(bytes, 1), second_lanes);
+      to.store(output, _mm512_castsi512_si128(bytes), _mm512_extracti32x4_epi32(bytes, 1));
       if (y + 1 == lines) break;
-      store_lanes(output + line_, _mm512_extracti32x4_epi32(bytes, 2), lanes);
-      if (second_lanes)
-        store_lanes(output + line_ + apart, _mm512_extracti32x4_epi32(bytes, 3), second_lanes);
+      to.store(output + line_, _mm512_extracti32x4_epi32(bytes, 2),
+               _mm512_extracti32x4_epi32(bytes, 3));
     }
   }
 
@@ -120,7 +145,9 @@ class ThreeByThree {
             _mm512_dpbusd_epi32(second, c.second, second_[2])};
   }
 
-  ptrdiff_t channels_, pitch_, next_;
+  ptrdiff_t channels_, pitch_;
+  int32_t stride_;
+  ptrdiff_t next_;
   __m512i order_, bias_;
   __m512i first_[3], second_[3];
   Avx512Requantise<kScaling> requantise_;
@@ -138,9 +165,9 @@ void three_by_three(Depthwise const& d, Convolution const& conv, int32_t b, int8
   for (int32_t x = 0; x < width; x += 2 * d.columns) {
     int32_t const first = std::min(d.columns, width - x);
     int32_t const second = std::max(std::min(d.columns, width - x - first), 0);
-    kernel.column(copy + ptrdiff_t{x} * kStride * d.channels + channel, lines,
-                  output + ptrdiff_t{x} * d.channels + channel, ptrdiff_t{d.columns} * d.channels,
-                  first * lanes, second * lanes);
+    kernel.column(copy + ptrdiff_t{x} * kernel.stride() * d.channels + channel, lines,
+                  output + ptrdiff_t{x} * d.channels + channel,
+                  {ptrdiff_t{d.columns} * d.channels, first * lanes, second * lanes});
   }
 }
 
@@ -235,11 +262,12 @@ using Kernel = void (*)(Depthwise const&, Convolution const&, int32_t, int8_t co
 template <Scaling kScaling>
 auto kernel_for(Depthwise const& d, Convolution const& conv) -> Kernel {
   bool const dense = conv.p.window.stride_width == 1;
+  // Rarely asked for: not worth the code of the faster ones.
+  if constexpr (kScaling == Scaling::whole)
+    return d.columns > 1 ? three_by_three<Reading::narrow, 0, kScaling> : any_window<kScaling>;
   if (d.columns > 1)
     return dense ? three_by_three<Reading::narrow, 1, kScaling>
                  : three_by_three<Reading::narrow, 2, kScaling>;
-  // Rarely asked for: not worth the code of the faster ones.
-  if constexpr (kScaling == Scaling::whole) return any_window<kScaling>;
   if (!d.three_by_three) return d.shifts == kDepth ? slide_down<kScaling> : any_window<kScaling>;
   return dense ? three_by_three<Reading::pair, 1, kScaling>
                : three_by_three<Reading::wide, 2, kScaling>;

@@ -97,7 +97,7 @@ void finish_half(Block const& block, Finish const& finish, int32_t const* sums, 
     if (lanes == kLanes / 2)
       __builtin_memcpy(output, row, kLanes / 2);
     else
-      for (int32_t lane = 0; lane < lanes; ++lane) output[lane] = row[lane];
+      store_lanes(output, _mm_loadu_si64(row), lanes);
   }
 }
 

@@ -183,10 +183,10 @@ using SumTile = void (*)(Matrix const&, int32_t, void const* const*, Sums);
 constexpr int32_t kTilesMax = 4;  // blocks
 // Of one row, then of two, four and so on: an odd number ends with one row, which saves much code.
 constexpr SumTile kSumTile[kTilesMax][kRowsMax / 2 + 1] = {
-    {sum_tile<1, 1>, sum_tile<2, 1>, sum_tile<4, 1>, sum_tile<6, 1>, sum_tile<8, 1>},
-    {sum_tile<1, 2>, sum_tile<2, 2>, sum_tile<4, 2>, sum_tile<6, 2>, sum_tile<8, 2>},
-    {sum_tile<1, 3>, sum_tile<2, 3>, sum_tile<4, 3>, sum_tile<6, 3>, sum_tile<8, 3>},
-    {sum_tile<1, 4>, sum_tile<2, 4>, sum_tile<4, 4>, sum_tile<6, 4>, nullptr}};
+    {sum_row<1, 8>, sum_tile<2, 1>, sum_tile<4, 1>, sum_tile<6, 1>, sum_tile<8, 1>},
+    {sum_row<2, 4>, sum_tile<2, 2>, sum_tile<4, 2>, sum_tile<6, 2>, sum_tile<8, 2>},
+    {sum_row<3, 4>, sum_tile<2, 3>, sum_tile<4, 3>, sum_tile<6, 3>, sum_tile<8, 3>},
+    {sum_row<4, 2>, sum_tile<2, 4>, sum_tile<4, 4>, sum_tile<6, 4>, nullptr}};
 constexpr int32_t kTileRows[kTilesMax] = {8, 8, 8, 6};
 constexpr SumTile kSumRow[kWidthMax] = {sum_row<1, 8>, sum_row<2, 4>, sum_row<3, 4>, sum_row<4, 2>,
                                         sum_row<5, 2>, sum_row<6, 2>, sum_row<7, 1>, sum_row<8, 1>};
