@@ -14,6 +14,7 @@ class Attempt {
   struct Settings {
     proto::DeviceFacts facts;
     int64_t trial_ms_max;
+    uint32_t bsdiff_block_bytes;
   };
   Attempt(Settings settings, Ports const& ports) : settings_(std::move(settings)), ports_(ports) {}
 

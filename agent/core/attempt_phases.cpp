@@ -173,8 +173,9 @@ auto Attempt::patch(Artifact wanted) -> Result<> {
   if (!patching_) {
     auto const slot = held_in_slot(wanted.parts.front().base);
     if (!slot) return refuse_artifact(codes::kDeltaBase, "no slot holds the delta's base");
-    patching_ = std::make_unique<Patching>(ports_, release.model, std::move(wanted), *slot,
-                                           release.plain_length);
+    patching_ = std::make_unique<Patching>(
+        ports_, release.model, std::move(wanted), *slot,
+        Patching::Limits{release.plain_length, settings_.bsdiff_block_bytes});
   }
   auto const whole = patching_->step();
   if (!whole && whole.error().code == Code::internal) return whole.error();

@@ -4,15 +4,13 @@
 
 #include "agent/core/records.h"
 #include "agent/core/sources.h"
-#include "proto/format/bsdiff.h"
-#include "proto/format/restartable.h"
+#include "proto/format/restartable_bsdiff.h"
 #include "proto/trust/digest.h"
 
 namespace godwit::agent {
 namespace {
 
 constexpr std::string_view kJournalRecord = "patching";
-constexpr size_t kPieceBytes = 64u << 10;
 
 /// What a delta makes: the last one the file that is installed, others what the next starts from.
 auto result_file(size_t part, size_t parts) -> std::string {
@@ -90,16 +88,16 @@ struct Patching::Stage {
   uint64_t old_bytes = 0;
   FolderStore store;
   std::unique_ptr<SealedSource> patch;
-  std::optional<proto::RestartableApply> apply;  // none: BSDIFF40, applied in one step
+  std::unique_ptr<proto::BlockwiseApply> apply;
 };
 
 Patching::Patching(Ports const& ports, ModelName component, Artifact wanted, Slot base,
-                   uint64_t new_bytes_max)
+                   Limits limits)
     : ports_(ports),
       component_(std::move(component)),
       wanted_(std::move(wanted)),
       base_(base),
-      new_bytes_max_(new_bytes_max) {}
+      limits_(limits) {}
 Patching::~Patching() = default;
 
 auto Patching::result_files() -> std::vector<std::string> {
@@ -124,7 +122,7 @@ auto Patching::discard(Ports const& ports) -> Result<> {
 
 auto Patching::percent() const -> uint32_t {
   if (!stage_ || !stage_->apply) return 0;
-  uint64_t const whole = std::max<uint64_t>(stage_->apply->container().new_bytes, 1);
+  uint64_t const whole = std::max<uint64_t>(stage_->apply->new_bytes(), 1);
   uint64_t const here = stage_->apply->bytes() * 100 / whole;
   return static_cast<uint32_t>((stage_->part * 100 + here) / wanted_.parts.size());
 }
@@ -147,13 +145,9 @@ auto Patching::work() -> Result<bool> {
     TRY_VOID(std::move(opened));
     return false;
   }
-  if (!stage_->apply) {
-    TRY_VOID(apply_bsdiff_whole());
-  } else if (!stage_->apply->done()) {
-    TRY_VOID(stage_->apply->step());
-    return false;
-  }
-  return end_stage();
+  if (stage_->apply->done()) return end_stage();
+  TRY_VOID(stage_->apply->step());
+  return false;
 }
 
 /// The delta that the journal is of.
@@ -192,12 +186,12 @@ auto Patching::open_stage(size_t part) -> Result<> {
   std::array<uint8_t, 8> magic{};
   TRY_VOID(stage_->patch->read(0, magic));
   TRY(auto const format, proto::detect_patch(magic));
-  return format == proto::PatchFormat::godwit ? begin_container() : Result<>();
+  return format == proto::PatchFormat::godwit ? begin_container() : begin_bsdiff();
 }
 
 auto Patching::limit_of(size_t part) const -> proto::PatchLimits {
   bool const last = part + 1 == wanted_.parts.size();
-  return {.new_bytes_max = last ? new_bytes_max_ : limits::kModelBytesMax};
+  return {.new_bytes_max = last ? limits_.new_bytes_max : limits::kModelBytesMax};
 }
 
 auto Patching::begin_container() -> Result<> {
@@ -211,56 +205,44 @@ auto Patching::begin_container() -> Result<> {
                                                  limit_of(stage.part), stage.store));
   if (apply.container().new_sha256 != sealed.result)
     return corrupt("the delta makes something else than its offer says");
-  // What another attempt left may be longer.
-  if (apply.resumed().block == 0) {
-    if (auto removed = ports_.models.remove(stage.file); !removed) return storage(removed.error());
-  }
-  stage.apply.emplace(std::move(apply));
-  return {};
+  return begin(std::make_unique<proto::RestartableApply>(std::move(apply)));
 }
 
-/// BSDIFF40 has no places to go on from: after a cut it begins again.
-auto Patching::apply_bsdiff_whole() -> Result<> {
+/// The patch itself names neither file: its offer does.
+auto Patching::begin_bsdiff() -> Result<> {
   auto& stage = *stage_;
   auto const& sealed = wanted_.parts[stage.part];
   TRY(auto const base, proto::sha256_of(stage.old_file, stage.old_bytes));
   if (base != sealed.base) return conflict("the delta was made for another base");
-  Bytes patch(static_cast<size_t>(stage.patch->plain_bytes()));
-  TRY_VOID(stage.patch->read(0, patch));
-  if (auto removed = ports_.models.remove(stage.file); !removed) return storage(removed.error());
-  Bytes piece;
-  uint64_t written = 0;
-  proto::Sha256Stream digest;
-  auto const flush = [&]() -> Result<> {
-    if (auto done = ports_.models.write(stage.file, written, piece); !done)
-      return storage(done.error());
-    digest.add(piece);
-    written += piece.size();
-    piece.clear();
-    return {};
-  };
-  TRY_VOID(proto::apply_bsdiff(stage.old_file, stage.old_bytes, patch, limit_of(stage.part),
-                               [&](ByteView bytes) -> Result<> {
-                                 piece.insert(piece.end(), bytes.begin(), bytes.end());
-                                 return piece.size() < kPieceBytes ? Result<>() : flush();
-                               }));
-  TRY_VOID(flush());
-  auto synced = ports_.models.sync(stage.file);
-  if (synced) synced = ports_.models.sync_folder();
-  if (!synced) return storage(synced.error());
-  if (digest.finish() == sealed.result) return {};
-  return corrupt("the delta makes something else than its offer says");
+  TRY(auto apply, proto::RestartableBsdiff::begin(
+                      {.old_file = stage.old_file,
+                       .old_bytes = stage.old_bytes,
+                       .patch = *stage.patch,
+                       .patch_bytes = stage.patch->plain_bytes(),
+                       .patch_sha256 = sealed.sha256,
+                       .old_is_checked = true},
+                      {.new_sha256 = sealed.result, .block_bytes = limits_.bsdiff_block_bytes},
+                      limit_of(stage.part), stage.store));
+  return begin(std::make_unique<proto::RestartableBsdiff>(std::move(apply)));
+}
+
+auto Patching::begin(std::unique_ptr<proto::BlockwiseApply> apply) -> Result<> {
+  // What another attempt left may be longer.
+  if (apply->resumed().block == 0) {
+    if (auto removed = ports_.models.remove(stage_->file); !removed)
+      return storage(removed.error());
+  }
+  stage_->apply = std::move(apply);
+  return {};
 }
 
 auto Patching::end_stage() -> Result<bool> {
   auto const part = stage_->part;
-  if (stage_->apply) {
-    auto whole = stage_->apply->finish();
-    bool const went_on = stage_->apply->resumed().block > 0;
-    // Storage that lied about what was durable: once more, and all of it.
-    if (!whole && whole.error().code == Code::corrupt && went_on) return begin_anew();
-    TRY_VOID(std::move(whole));
-  }
+  auto whole = stage_->apply->finish();
+  bool const went_on = stage_->apply->resumed().block > 0;
+  // Storage that lied about what was durable: once more, and all of it.
+  if (!whole && whole.error().code == Code::corrupt && went_on) return begin_anew();
+  TRY_VOID(std::move(whole));
   if (part + 1 == wanted_.parts.size()) return true;
   TRY_VOID(open_stage(part + 1));
   return false;

@@ -1,13 +1,14 @@
 // Applies the deltas of a download, one block a step, from the base in its slot into files of the
 // folder: durable block by block, so that a power cut costs one block. What comes out is trusted
 // only once its hash is the signed one. Memory: what the patch's profile promises, one block and
-// its payload, the index; for BSDIFF40 the patch and three bzip2 decoders.
+// its payload, the index; for BSDIFF40 a block and three bzip2 decoders.
 #pragma once
 
 #include <memory>
 
 #include "agent/core/artifact.h"
 #include "proto/format/patch.h"
+#include "proto/format/restartable.h"
 
 namespace godwit::agent {
 
@@ -16,9 +17,12 @@ constexpr std::string_view kPatchedFile = "patched";
 
 class Patching {
  public:
+  struct Limits {
+    uint64_t new_bytes_max;
+    uint32_t bsdiff_block_bytes;  // of what BSDIFF40 makes
+  };
   /// `wanted` is a delta whose download is whole, and whose first base lies in that slot.
-  Patching(Ports const& ports, ModelName component, Artifact wanted, Slot base,
-           uint64_t new_bytes_max);
+  Patching(Ports const& ports, ModelName component, Artifact wanted, Slot base, Limits limits);
   ~Patching();
 
   /// Makes a block, or ends a delta; true once kPatchedFile holds what the last one makes, with the
@@ -38,7 +42,8 @@ class Patching {
   auto limit_of(size_t part) const -> proto::PatchLimits;
   auto open_stage(size_t part) -> Result<>;
   auto begin_container() -> Result<>;
-  auto apply_bsdiff_whole() -> Result<>;
+  auto begin_bsdiff() -> Result<>;
+  auto begin(std::unique_ptr<proto::BlockwiseApply> apply) -> Result<>;
   auto work() -> Result<bool>;
   auto end_stage() -> Result<bool>;
   auto begin_anew() -> Result<bool>;
@@ -47,7 +52,7 @@ class Patching {
   ModelName component_;
   Artifact wanted_;
   Slot base_;
-  uint64_t new_bytes_max_;
+  Limits limits_;
   std::unique_ptr<Stage> stage_;
 };
 

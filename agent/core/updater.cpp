@@ -72,7 +72,7 @@ struct Updater::State {
         ports(p),
         repositories(ports.files, ports.fetcher, config.device),
         reporter(ports.link, {config.report_interval_ms, config.resend_interval_ms}),
-        attempt({config.facts, config.trial_ms_max}, ports) {}
+        attempt({config.facts, config.trial_ms_max, config.bsdiff_block_bytes}, ports) {}
 
   Config config;
   Ports ports;

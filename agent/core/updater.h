@@ -16,9 +16,10 @@ struct Config {
   std::string image_root;     // text of root.json, delivered out of band; used once
   std::string director_root;  // likewise
   int64_t poll_interval_ms = 1'800'000;
-  int64_t report_interval_ms = 500;    // between progress reports of one state
-  int64_t resend_interval_ms = 5'000;  // of a report that is not acknowledged
-  int64_t trial_ms_max = 3'600'000;    // a trial that does not finish by then is taken back
+  int64_t report_interval_ms = 500;          // between progress reports of one state
+  int64_t resend_interval_ms = 5'000;        // of a report that is not acknowledged
+  int64_t trial_ms_max = 3'600'000;          // a trial that does not finish by then is taken back
+  uint32_t bsdiff_block_bytes = 256u << 10;  // of what BSDIFF40 makes: a cut costs one at most
 };
 
 class Updater {

@@ -12,9 +12,8 @@
 #include "cli/core/progress.h"
 #include "cli/view/patch.h"
 #include "proto/base/limits.h"
-#include "proto/format/bsdiff.h"
 #include "proto/format/patch.h"
-#include "proto/format/restartable.h"
+#include "proto/format/restartable_bsdiff.h"
 #include "proto/trust/digest.h"
 #include "server/delta/delta.h"
 #include "server/delta/in_place.h"
@@ -102,18 +101,33 @@ auto create(Context& context, Paths const& paths) -> Result<> {
   return {};
 }
 
-/// BSDIFF40 has no places to go on from: a run that was cut off begins again.
-auto apply_bsdiff(ByteView old_file, ByteView patch, PartFile& file, Progress& progress)
-    -> Result<uint64_t> {
-  uint64_t done = 0;
-  auto const keep = [&](ByteView piece) -> Result<> {
-    TRY_VOID(file.write(done, piece));
-    done += piece.size();
-    progress.reached(done);
-    return {};
-  };
-  TRY_VOID(proto::apply_bsdiff(old_file, patch, {}, keep));
-  return done;
+void say_resumed(Context& context, proto::Resumed const& resumed) {
+  if (resumed.block > 0)
+    say(context, "went on at block " + std::to_string(resumed.block) + ", " +
+                     std::to_string(resumed.bytes) + " bytes were there");
+}
+
+/// The patch names neither file: what is gone on from is of this patch and this old file.
+auto apply_bsdiff(Context& context, ByteView old_file, ByteView patch, PartFile& file,
+                  Progress& progress) -> Result<> {
+  proto::ViewSource old_source(old_file);
+  proto::ViewSource patch_source(patch);
+  proto::Sha256Stream both;
+  both.add(patch);
+  both.add(old_file);
+  TRY(auto apply, proto::RestartableBsdiff::begin({.old_file = old_source,
+                                                   .old_bytes = old_file.size(),
+                                                   .patch = patch_source,
+                                                   .patch_bytes = patch.size(),
+                                                   .patch_sha256 = both.finish(),
+                                                   .old_is_checked = true},
+                                                  {}, {}, file));
+  while (!apply.done()) {
+    progress.reached(apply.bytes());
+    TRY_VOID(apply.step());
+  }
+  say_resumed(context, apply.resumed());
+  return {};
 }
 
 /// `old_file` was held to its hash.
@@ -137,10 +151,7 @@ auto apply_container(Context& context, proto::Container const& container, ByteVi
     progress.reached(apply.bytes());
   }
   TRY_VOID(apply.finish());
-  auto const& resumed = apply.resumed();
-  if (resumed.block > 0)
-    say(context, "went on at block " + std::to_string(resumed.block) + ", " +
-                     std::to_string(resumed.bytes) + " bytes were there");
+  say_resumed(context, apply.resumed());
   return {};
 }
 
@@ -186,8 +197,7 @@ auto apply(Context& context, Paths const& paths) -> Result<> {
     Progress progress(context, "applying " + paths.patch, new_bytes);
     if (blocks)
       return apply_container(context, container, old_file, patch, paths.jobs, file, progress);
-    TRY(auto const bytes, apply_bsdiff(old_file, patch, file, progress));
-    return bytes == new_bytes ? Result<>() : corrupt("it makes another size than it says");
+    return apply_bsdiff(context, old_file, patch, file, progress);
   }();
   // A damaged patch is damaged at the next run too: nothing is kept to go on with.
   if (!made && made.error().code == Code::corrupt) file.discard();

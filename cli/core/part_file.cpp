@@ -39,13 +39,8 @@ PartFile::~PartFile() {
   if (file_ >= 0) ::close(file_);
 }
 
-auto PartFile::write(uint64_t offset, ByteView bytes) -> Result<> {
-  if (!write_at(file_, offset, bytes)) return from_errno(errno, "writing " + part());
-  return {};
-}
-
 auto PartFile::write_block(uint64_t offset, ByteView bytes) -> Result<> {
-  TRY_VOID(write(offset, bytes));
+  if (!write_at(file_, offset, bytes)) return from_errno(errno, "writing " + part());
   if (::fdatasync(file_) != 0) return from_errno(errno, "syncing " + part());
   return {};
 }

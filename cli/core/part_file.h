@@ -22,8 +22,6 @@ class PartFile final : public proto::BlockStore {
   auto write_journal(ByteView record) -> Result<> override;
   auto read_journal() -> Result<Bytes> override;
 
-  /// As write_block, but durable only once finished.
-  auto write(uint64_t offset, ByteView bytes) -> Result<>;
   /// The part takes its name, with exactly so many bytes; the journal goes.
   auto finish(uint64_t size_bytes) -> Result<>;
   /// Nothing of it is left.

@@ -11,11 +11,15 @@ namespace {
 
 constexpr size_t kPieceBytes = 16u << 10;
 
+/// Where the streams lie; the literals go on to the end.
 struct Layout {
-  ByteView control;
-  ByteView diff;
-  ByteView extra;
+  uint64_t control_bytes = 0;
+  uint64_t diff_bytes = 0;
+  uint64_t extra_bytes = 0;
   uint64_t new_bytes = 0;
+
+  auto diff_at() const -> uint64_t { return kBsdiffHeaderBytes + control_bytes; }
+  auto extra_at() const -> uint64_t { return diff_at() + diff_bytes; }
 };
 
 /// Add `add` old bytes to as many differences, take `literal` bytes, move in the old file.
@@ -23,6 +27,8 @@ struct Run {
   uint64_t add = 0;
   uint64_t literal = 0;
   int64_t seek = 0;
+
+  auto empty() const -> bool { return add == 0 && literal == 0; }
 };
 
 /// Eight little-endian bytes: 63 bits of magnitude and a sign.
@@ -37,32 +43,39 @@ auto length(uint64_t bits, std::string_view what) -> Result<uint64_t> {
   return static_cast<uint64_t>(value);
 }
 
-auto parse(ByteView patch, PatchLimits const& limits) -> Result<Layout> {
-  Reader reader(patch);
+auto parse(ByteSource& patch, uint64_t patch_bytes, PatchLimits const& limits) -> Result<Layout> {
+  std::array<uint8_t, kBsdiffHeaderBytes> header{};
+  if (patch_bytes < header.size()) return corrupt("not a BSDIFF40 patch: too short");
+  TRY_VOID(patch.read(0, header));
+  Reader reader(header);
   TRY(auto magic, reader.bytes(kBsdiffMagic.size()));
   if (as_text(magic) != kBsdiffMagic) return corrupt("not a BSDIFF40 patch");
   TRY(uint64_t const control_bits, reader.u64());
   TRY(uint64_t const diff_bits, reader.u64());
   TRY(uint64_t const new_bits, reader.u64());
-  TRY(uint64_t const control_bytes, length(control_bits, "length of the control stream"));
-  TRY(uint64_t const diff_bytes, length(diff_bits, "length of the difference stream"));
   Layout layout;
+  TRY(layout.control_bytes, length(control_bits, "length of the control stream"));
+  TRY(layout.diff_bytes, length(diff_bits, "length of the difference stream"));
   TRY(layout.new_bytes, length(new_bits, "size of the new file"));
   if (layout.new_bytes > limits.new_bytes_max)
     return corrupt("the new file is larger than the limit of " +
                    std::to_string(limits.new_bytes_max) + " bytes");
-  // Each read is held against what is left, so no sum of lengths can overflow.
-  TRY(layout.control, reader.bytes(control_bytes));
-  TRY(layout.diff, reader.bytes(diff_bytes));
-  TRY(layout.extra, reader.bytes(reader.left()));
+  // Each is held against what is left, so no sum of lengths can overflow.
+  uint64_t left = patch_bytes - header.size();
+  if (layout.control_bytes > left) return corrupt("the control stream is cut off");
+  left -= layout.control_bytes;
+  if (layout.diff_bytes > left) return corrupt("the difference stream is cut off");
+  layout.extra_bytes = left - layout.diff_bytes;
   return layout;
 }
 
 /// The control stream, checked to yield exactly the new file.
 class Control {
  public:
-  explicit Control(Layout const& layout)
-      : stream_(layout.control), left_(layout.new_bytes), instructions_left_(left_ + 2) {}
+  Control(ByteSource& patch, Layout const& layout)
+      : stream_(patch, kBsdiffHeaderBytes, layout.control_bytes),
+        left_(layout.new_bytes),
+        instructions_left_(left_ + 2) {}
 
   auto done() const -> bool { return left_ == 0; }
   auto next() -> Result<Run> {
@@ -91,52 +104,114 @@ class Control {
   uint64_t instructions_left_;
 };
 
-using Sink = std::function<Result<>(ByteView)>;
+}  // namespace
 
-/// Hands on `count` bytes of the stream, with the old bytes added when there is a cursor. In
-/// pieces: a damaged patch must not make us touch memory for what it only claims.
-auto pass(Sink const& sink, uint64_t count, Bzip2Stream& stream, OldCursor* old) -> Result<> {
+struct BsdiffStream::State {
+  State(ByteSource& old_file, uint64_t old_bytes, ByteSource& patch, Layout const& its)
+      : layout(its),
+        control(patch, its),
+        diff(patch, its.diff_at(), its.diff_bytes),
+        extra(patch, its.extra_at(), its.extra_bytes),
+        old(old_file, old_bytes) {}
+  Layout layout;
+  Control control;
+  Bzip2Stream diff;
+  Bzip2Stream extra;
+  OldCursor old;
+  Run run;  // what is left of the present instruction
+  uint64_t offset = 0;
+
+  auto take(std::span<uint8_t> out, bool reads_old) -> Result<size_t>;
+};
+
+/// The next bytes of one instruction, at most as many as there is room for.
+auto BsdiffStream::State::take(std::span<uint8_t> out, bool reads_old) -> Result<size_t> {
+  if (run.empty()) {
+    if (control.done()) return corrupt("control instructions make less than the new file");
+    TRY(run, control.next());
+  }
+  auto& left = run.add > 0 ? run.add : run.literal;
+  auto const piece = out.first(static_cast<size_t>(std::min<uint64_t>(left, out.size())));
+  if (run.add > 0) {
+    TRY_VOID(diff.read(piece).within("differences"));
+    TRY_VOID((reads_old ? old.add_to(piece) : old.pass(piece.size())).within("differences"));
+  } else {
+    TRY_VOID(extra.read(piece).within("literals"));
+  }
+  left -= piece.size();
+  offset += piece.size();
+  if (run.empty()) TRY_VOID(old.seek(run.seek));
+  return piece.size();
+}
+
+BsdiffStream::BsdiffStream(std::unique_ptr<State> state) : state_(std::move(state)) {}
+BsdiffStream::~BsdiffStream() = default;
+
+auto BsdiffStream::open(ByteSource& old_file, uint64_t old_bytes, ByteSource& patch,
+                        uint64_t patch_bytes, PatchLimits const& limits)
+    -> Result<std::unique_ptr<BsdiffStream>> {
+  TRY(Layout const layout, parse(patch, patch_bytes, limits));
+  return std::unique_ptr<BsdiffStream>(
+      new BsdiffStream(std::make_unique<State>(old_file, old_bytes, patch, layout)));
+}
+
+auto BsdiffStream::new_bytes() const -> uint64_t {
+  return state_->layout.new_bytes;
+}
+
+auto BsdiffStream::offset() const -> uint64_t {
+  return state_->offset;
+}
+
+auto BsdiffStream::read(std::span<uint8_t> out) -> Result<> {
+  CHECK(out.size() <= new_bytes() - offset());
+  while (!out.empty()) {
+    TRY(auto const count, state_->take(out, true));
+    out = out.subspan(count);
+  }
+  return {};
+}
+
+auto BsdiffStream::skip(uint64_t count) -> Result<> {
+  CHECK(count <= new_bytes() - offset());
   std::array<uint8_t, kPieceBytes> buffer;
   while (count > 0) {
     auto const piece =
-        std::span(buffer).first(static_cast<size_t>(std::min<uint64_t>(count, kPieceBytes)));
-    TRY_VOID(stream.read(piece));
-    if (old) TRY_VOID(old->add_to(piece));
+        std::span(buffer).first(static_cast<size_t>(std::min<uint64_t>(count, buffer.size())));
+    TRY(auto const passed, state_->take(piece, false));
+    count -= passed;
+  }
+  return {};
+}
+
+auto BsdiffStream::finish() -> Result<> {
+  if (offset() != new_bytes()) return invalid("the new file does not end here");
+  TRY_VOID(state_->control.finish());
+  TRY_VOID(state_->diff.finish().within("differences"));
+  return state_->extra.finish().within("literals");
+}
+
+auto apply_bsdiff(ByteView old_file, ByteView patch, PatchLimits const& limits,
+                  std::function<Result<>(ByteView)> const& sink) -> Result<> {
+  ViewSource old_source(old_file);
+  ViewSource patch_source(patch);
+  TRY(auto const stream,
+      BsdiffStream::open(old_source, old_file.size(), patch_source, patch.size(), limits));
+  // In pieces: a damaged patch must not make us touch memory for what it only claims.
+  std::array<uint8_t, kPieceBytes> buffer;
+  while (stream->offset() < stream->new_bytes()) {
+    auto const left = stream->new_bytes() - stream->offset();
+    auto const piece =
+        std::span(buffer).first(static_cast<size_t>(std::min<uint64_t>(left, buffer.size())));
+    TRY_VOID(stream->read(piece));
     TRY_VOID(sink(piece));
-    count -= piece.size();
   }
-  return {};
-}
-
-}  // namespace
-
-auto apply_bsdiff(ByteSource& old_file, uint64_t old_bytes, ByteView patch,
-                  PatchLimits const& limits, Sink const& sink) -> Result<> {
-  TRY(Layout const layout, parse(patch, limits));
-  Control control(layout);
-  Bzip2Stream diff(layout.diff);
-  Bzip2Stream extra(layout.extra);
-  OldCursor old(old_file, old_bytes);
-  while (!control.done()) {
-    TRY(Run const run, control.next());
-    TRY_VOID(pass(sink, run.add, diff, &old).within("differences"));
-    TRY_VOID(pass(sink, run.literal, extra, nullptr).within("literals"));
-    TRY_VOID(old.seek(run.seek));
-  }
-  TRY_VOID(control.finish());
-  TRY_VOID(diff.finish().within("differences"));
-  TRY_VOID(extra.finish().within("literals"));
-  return {};
-}
-
-auto apply_bsdiff(ByteView old_file, ByteView patch, PatchLimits const& limits, Sink const& sink)
-    -> Result<> {
-  ViewSource source(old_file);
-  return apply_bsdiff(source, old_file.size(), patch, limits, sink);
+  return stream->finish();
 }
 
 auto apply_bsdiff(ByteView old_file, ByteView patch, PatchLimits const& limits) -> Result<Bytes> {
-  TRY(Layout const layout, parse(patch, limits));
+  ViewSource source(patch);
+  TRY(Layout const layout, parse(source, patch.size(), limits));
   Bytes out;
   out.reserve(static_cast<size_t>(layout.new_bytes));
   TRY_VOID(apply_bsdiff(old_file, patch, limits, [&out](ByteView piece) -> Result<> {
@@ -147,8 +222,9 @@ auto apply_bsdiff(ByteView old_file, ByteView patch, PatchLimits const& limits) 
 }
 
 auto inspect_bsdiff(ByteView patch, PatchLimits const& limits) -> Result<PatchInfo> {
-  TRY(Layout const layout, parse(patch, limits));
-  Control control(layout);
+  ViewSource source(patch);
+  TRY(Layout const layout, parse(source, patch.size(), limits));
+  Control control(source, layout);
   PatchInfo info;
   info.new_bytes = layout.new_bytes;
   while (!control.done()) {

@@ -9,7 +9,8 @@ constexpr size_t kPieceBytesMax = 1u << 30;  // libbz2 counts in unsigned int
 
 }  // namespace
 
-Bzip2Stream::Bzip2Stream(ByteView coded) : coded_(coded) {
+Bzip2Stream::Bzip2Stream(ByteSource& source, uint64_t offset, uint64_t coded_bytes)
+    : source_(source), at_(offset), left_(coded_bytes) {
   CHECK(BZ2_bzDecompressInit(&state_, 0, 0) == BZ_OK);
 }
 
@@ -17,23 +18,31 @@ Bzip2Stream::~Bzip2Stream() {
   BZ2_bzDecompressEnd(&state_);
 }
 
+auto Bzip2Stream::refill() -> Result<> {
+  if (state_.avail_in > 0 || left_ == 0) return {};
+  auto const count = static_cast<size_t>(std::min<uint64_t>(left_, buffer_.size()));
+  TRY_VOID(source_.read(at_, std::span(buffer_).first(count)));
+  at_ += count;
+  left_ -= count;
+  state_.next_in = reinterpret_cast<char*>(buffer_.data());
+  state_.avail_in = static_cast<unsigned>(count);
+  return {};
+}
+
 auto Bzip2Stream::read(std::span<uint8_t> out) -> Result<> {
   while (!out.empty()) {
     if (ended_) return corrupt("a bzip2 stream is too short");
-    size_t const in_bytes = std::min(coded_.size(), kPieceBytesMax);
-    size_t const out_bytes = std::min(out.size(), kPieceBytesMax);
-    // libbz2 never writes to its input, though its type says it may.
-    state_.next_in = reinterpret_cast<char*>(const_cast<uint8_t*>(coded_.data()));
-    state_.avail_in = static_cast<unsigned>(in_bytes);
+    TRY_VOID(refill());
+    auto const in_bytes = state_.avail_in;
+    auto const out_bytes = static_cast<unsigned>(std::min(out.size(), kPieceBytesMax));
     state_.next_out = reinterpret_cast<char*>(out.data());
-    state_.avail_out = static_cast<unsigned>(out_bytes);
+    state_.avail_out = out_bytes;
     int const status = BZ2_bzDecompress(&state_);
     if (status != BZ_OK && status != BZ_STREAM_END) return corrupt("a bzip2 stream is damaged");
-    size_t const used = in_bytes - state_.avail_in;
-    size_t const made = out_bytes - state_.avail_out;
+    auto const made = out_bytes - state_.avail_out;
     ended_ = status == BZ_STREAM_END;
-    if (!used && !made && !ended_) return corrupt("a bzip2 stream is cut off");
-    coded_ = coded_.subspan(used);
+    if (in_bytes == state_.avail_in && !made && !ended_)
+      return corrupt("a bzip2 stream is cut off");
     out = out.subspan(made);
   }
   return {};
@@ -44,7 +53,7 @@ auto Bzip2Stream::finish() -> Result<> {
   // Reading on must meet the end: a stream that still yields a byte is too long.
   if (!ended_ && read({&byte, 1})) return corrupt("a bzip2 stream is too long");
   if (!ended_) return corrupt("a bzip2 stream is damaged at its end");
-  if (!coded_.empty()) return corrupt("bytes follow the end of a bzip2 stream");
+  if (left_ > 0 || state_.avail_in > 0) return corrupt("bytes follow the end of a bzip2 stream");
   return {};
 }
 

@@ -3,15 +3,17 @@
 
 #include <bzlib.h>
 
+#include <array>
 #include <span>
 
-#include "proto/base/bytes.h"
+#include "proto/format/byte_source.h"
 
 namespace godwit::proto {
 
 class Bzip2Stream {
  public:
-  explicit Bzip2Stream(ByteView coded);
+  /// The bytes [offset, offset + coded_bytes) of `source`, which outlives it, read in small pieces.
+  Bzip2Stream(ByteSource& source, uint64_t offset, uint64_t coded_bytes);
   ~Bzip2Stream();
   Bzip2Stream(Bzip2Stream const&) = delete;
   auto operator=(Bzip2Stream const&) -> Bzip2Stream& = delete;
@@ -22,9 +24,14 @@ class Bzip2Stream {
   auto finish() -> Result<>;
 
  private:
-  ByteView coded_;
+  auto refill() -> Result<>;
+
+  ByteSource& source_;
+  uint64_t at_;
+  uint64_t left_;  // that were not yet read
   bz_stream state_{};
   bool ended_ = false;
+  std::array<uint8_t, 4096> buffer_;
 };
 
 }  // namespace godwit::proto

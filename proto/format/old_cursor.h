@@ -23,6 +23,12 @@ class OldCursor {
     }
     return {};
   }
+  /// Moves past bytes that nobody needs.
+  auto pass(uint64_t count) -> Result<> {
+    if (count > bytes_ - at_) return corrupt("it reads past the end of the old file");
+    at_ += count;
+    return {};
+  }
   auto seek(int64_t distance) -> Result<> {
     auto const here = static_cast<int64_t>(at_);
     if (distance < -here || distance > static_cast<int64_t>(bytes_) - here)

@@ -6,14 +6,16 @@ namespace godwit::proto {
 namespace {
 
 constexpr std::string_view kJournalMagic = "GWAJ";
+constexpr std::string_view kCheckedJournalMagic = "GWBJ";  // with the check of the last block
 
 }  // namespace
 
 auto encode(ApplyJournal const& journal) -> Bytes {
   Writer writer;
-  writer.bytes(as_bytes(kJournalMagic));
+  writer.bytes(as_bytes(journal.last_check ? kCheckedJournalMagic : kJournalMagic));
   writer.bytes(journal.patch.bytes);
   writer.u32(journal.next_block);
+  if (journal.last_check) writer.u64(*journal.last_check);
   writer.u64(block_check(writer.view()));
   return std::move(writer).take();
 }
@@ -25,9 +27,13 @@ auto decode_apply_journal(ByteView record) -> Result<ApplyJournal> {
   TRY(auto const patch, reader.bytes(journal.patch.bytes.size()));
   std::copy(patch.begin(), patch.end(), journal.patch.bytes.begin());
   TRY(journal.next_block, reader.u32());
+  bool const checked = as_text(magic) == kCheckedJournalMagic;
+  if (checked) {
+    TRY(journal.last_check, reader.u64());
+  }
   uint64_t const check = block_check(record.first(reader.offset()));
   TRY(uint64_t const written, reader.u64());
-  if (as_text(magic) != kJournalMagic || check != written || reader.left())
+  if ((as_text(magic) != kJournalMagic && !checked) || check != written || reader.left())
     return corrupt("not a journal of applying a patch");
   return journal;
 }
@@ -62,7 +68,9 @@ auto RestartableApply::begin(Sources const& sources, PatchLimits const& limits, 
 }
 
 auto RestartableApply::bytes() const -> uint64_t {
-  return done() ? container().new_bytes : container().blocks[journal_.next_block].new_offset;
+  auto const& blocks = container().blocks;
+  return journal_.next_block == blocks.size() ? container().new_bytes
+                                              : blocks[journal_.next_block].new_offset;
 }
 
 auto RestartableApply::step() -> Result<> {

@@ -1,7 +1,9 @@
-// Applying a container so that it can stop at any moment and go on: block by block, with a journal
-// (patch, next block) written after each block is durable. At most one block is made twice. The
+// Applying a patch so that it can stop at any moment and go on: block by block, with a journal
+// (patch, next block) written after each block is durable. At most one block is written twice. The
 // store is a port: files of the command line, slots of a device, a simulator that loses power.
 #pragma once
+
+#include <optional>
 
 #include "proto/format/container_reader.h"
 #include "proto/trust/digest.h"
@@ -25,6 +27,7 @@ class BlockStore {
 struct ApplyJournal {
   Sha256 patch;
   uint32_t next_block = 0;
+  std::optional<uint64_t> last_check{};  // of the block before, where the patch has none: BSDIFF40
 };
 auto encode(ApplyJournal const& journal) -> Bytes;
 /// `corrupt` when its check does not hold.
@@ -35,38 +38,51 @@ struct Resumed {
   uint64_t bytes = 0;  // that were there already
 };
 
-/// One application, block by block: for who has other things to do in between. Memory: what
-/// ContainerReader holds, and one block.
-class RestartableApply {
+/// What applying reads; it must outlive it. `patch_sha256` tells the journals of patches apart: any
+/// hash that names this patch.
+struct ApplySources {
+  ByteSource& old_file;
+  uint64_t old_bytes;
+  ByteSource& patch;
+  uint64_t patch_bytes;
+  Sha256 patch_sha256;
+  bool old_is_checked = false;  // by the caller: it is the file that the patch was made for
+};
+
+/// One application, block by block: for who has other things to do in between.
+class BlockwiseApply {
  public:
-  /// What it reads and writes must outlive it. `patch_sha256` tells the journals of patches apart:
-  /// any hash that names this patch.
-  struct Sources {
-    ByteSource& old_file;
-    uint64_t old_bytes;
-    ByteSource& patch;
-    uint64_t patch_bytes;
-    Sha256 patch_sha256;
-    bool old_is_checked = false;  // by the caller: it is the file that the patch was made for
-  };
+  virtual ~BlockwiseApply() = default;
+  virtual auto new_bytes() const -> uint64_t = 0;
+  /// Of the new file, that are there.
+  virtual auto bytes() const -> uint64_t = 0;
+  virtual auto resumed() const -> Resumed const& = 0;
+  auto done() const -> bool { return bytes() == new_bytes(); }
+  /// Makes the next block. Only before it is done.
+  virtual auto step() -> Result<> = 0;
+  /// Reads the new file back: `corrupt` when it is not the one that was to be made.
+  virtual auto finish() -> Result<> = 0;
+};
+
+/// Of a container. Memory: what ContainerReader holds, and one block.
+class RestartableApply final : public BlockwiseApply {
+ public:
+  using Sources = ApplySources;
   /// Finds out where to go on. `conflict` for another old file, `corrupt` for a damaged patch.
   static auto begin(Sources const& sources, PatchLimits const& limits, BlockStore& store)
       -> Result<RestartableApply>;
 
   auto container() const -> Container const& { return reader_.container(); }
-  auto resumed() const -> Resumed const& { return resumed_; }
-  auto done() const -> bool { return journal_.next_block == container().blocks.size(); }
-  /// Of the new file, that are there.
-  auto bytes() const -> uint64_t;
+  auto resumed() const -> Resumed const& override { return resumed_; }
+  auto new_bytes() const -> uint64_t override { return container().new_bytes; }
+  auto bytes() const -> uint64_t override;
   auto next_block() const -> uint32_t { return journal_.next_block; }
-  /// Makes the next block. Only before it is done.
-  auto step() -> Result<>;
+  auto step() -> Result<> override;
   /// Takes the next block from who made it and held it to its check.
   auto take(ByteView made) -> Result<>;
-  /// Reads the new file back: `corrupt` when it is not the one that the patch names.
-  auto finish() -> Result<>;
+  auto finish() -> Result<> override;
 
-  ~RestartableApply() { cleanse(made_); }
+  ~RestartableApply() override { cleanse(made_); }
   RestartableApply(RestartableApply&&) = default;
   auto operator=(RestartableApply&&) -> RestartableApply& = delete;  // of the references in it
 

@@ -146,7 +146,8 @@ auto make_roads() -> std::vector<Road> {
       {"first_install", first_install(), succeeded, 0, "", "1.0.0", "1.0.0", states_to(succeeded),
        "full"},
       update("full", update_to({}), succeeded, 0, states_to(succeeded), "full"),
-      update("delta", update_to({}, Delta::good), succeeded, 0, states_to(succeeded), "delta"),
+      by_blocks(
+          update("delta", update_to({}, Delta::good), succeeded, 0, states_to(succeeded), "delta")),
       update("delta_damaged", update_to({}, Delta::damaged), succeeded, 0,
              {downloading, verifying, downloading, verifying, installing, trial, succeeded},
              "full"),

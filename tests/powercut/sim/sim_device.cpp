@@ -39,7 +39,8 @@ auto SimDevice::start() -> Result<> {
                 .facts = {"cam-v2", "x86_64", 1, 8u << 20, 4u << 20},
                 .image_root = world_.server.image_root(),
                 .director_root = world_.server.director_root(),
-                .trial_ms_max = 60'000};
+                .trial_ms_max = 60'000,
+                .bsdiff_block_bytes = kSimBlockBytes};
   updater_.emplace(std::move(config),
                    Ports{memory_, world_.files, models_, world_.server, world_.server, world_.clock,
                          keys_, *this, *this, *slots_});

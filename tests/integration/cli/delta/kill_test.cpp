@@ -79,6 +79,9 @@ class KillTest : public testing::Test {
     ::_exit(127);
   }
 
+  /// Kills runs at random points, again and again, until so many were killed.
+  void kill_until_made() const;
+
   /// Bytes that the next run must make again although they are there.
   auto bytes_redone() const -> uint64_t {
     std::error_code none;
@@ -96,7 +99,7 @@ class KillTest : public testing::Test {
   std::vector<uint64_t> offsets_;  // of the blocks, and the end
 };
 
-TEST_F(KillTest, ApplyingGoesOnWhereverItWasKilled) {
+void KillTest::kill_until_made() const {
   uint64_t const wanted = number_from("GODWIT_KILLS", 100);
   uint64_t const seed = number_from("GODWIT_SEED", std::random_device()());
   std::printf("%llu kills, GODWIT_SEED=%llu\n", static_cast<unsigned long long>(wanted),
@@ -146,6 +149,22 @@ TEST_F(KillTest, ApplyingGoesOnWhereverItWasKilled) {
   }
   std::printf("%llu files made in spite of %llu kills\n", static_cast<unsigned long long>(finished),
               static_cast<unsigned long long>(kills));
+}
+
+TEST_F(KillTest, ApplyingGoesOnWhereverItWasKilled) {
+  kill_until_made();
+}
+
+TEST_F(KillTest, Bsdiff40GoesOnWhereverItWasKilled) {
+  auto const patch =
+      delta::make_patch(read(folder_ / "old"), new_file_, proto::PatchFormat::bsdiff);
+  ASSERT_TRUE(patch) << patch.error().what;
+  write("patch", *patch);
+  offsets_.clear();
+  for (uint64_t offset = 0; offset < new_file_.size(); offset += proto::kBlockBytesMax)
+    offsets_.push_back(offset);
+  offsets_.push_back(new_file_.size());
+  kill_until_made();
 }
 
 TEST_F(KillTest, AFileThatIsRewrittenInPlaceIsFinishedWhereverItWasKilled) {
