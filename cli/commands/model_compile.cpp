@@ -84,18 +84,30 @@ auto score_percent(ByteView inputs, ByteView labels, uint64_t windows_per_clip, 
   return 100 * result.accuracy();
 }
 
-auto read_base(std::string const& path, Bytes const& file) -> Result<compiler::TfliteModel> {
-  if (auto const compiled = proto::parse_model(file)) {
-    auto const source = compiled->source();
-    return invalid(path +
-                   " is a compiled model, which has lost what the compiler took out: give the "
-                   "int8 .tflite file that it was compiled from" +
-                   (source ? " (sha256 " + source->hex() + ")" : ""));
+/// The deployed model: the int8 file that it was compiled from, or the compiled one itself.
+struct Base {
+  std::optional<compiler::CompiledBase> compiled;
+  compiler::TfliteModel graph;  // of the file
+  Bytes made;                   // compiled of it
+
+  auto deployed(ByteView file) const -> compiler::Deployed {
+    if (compiled) return {compiled->graph(), file, &*compiled};
+    return {graph, made};
   }
-  TRY(auto graph, compiler::read_tflite(file).within(path));
-  compiler::move_to_int8(graph);
-  compiler::narrow_places(graph);
-  return graph;
+};
+
+auto read_base(Arguments const& args, Bytes const& file) -> Result<Base> {
+  Base base;
+  if (proto::parse_model(file)) {
+    TRY(base.compiled, compiler::CompiledBase::read(file).within(args.base));
+    return base;
+  }
+  TRY(base.graph, compiler::read_tflite(file).within(args.base));
+  compiler::move_to_int8(base.graph);
+  compiler::narrow_places(base.graph);
+  TRY(auto compiled, compiler::compile_tflite(file, args.options).within(args.base));
+  base.made = std::move(compiled.model);
+  return base;
 }
 
 auto point_json(compiler::CurvePoint const& point) -> Json {
@@ -170,8 +182,7 @@ auto compile_near(Context& context, Arguments const& args) -> Result<> {
   TRY_VOID(check_arguments(args));
   TRY(Bytes const file, read_file(args.model, limits::kModelBytesMax));
   TRY(Bytes const base_file, read_file(args.base, limits::kModelBytesMax));
-  TRY(auto const base, read_base(args.base, base_file));
-  TRY(auto const deployed, compiler::compile_tflite(base_file, args.options).within(args.base));
+  TRY(auto const base, read_base(args, base_file));
   TRY(auto const weights, read_float_weights(file).within(args.model));
   Bytes inputs;
   Bytes labels;
@@ -192,7 +203,7 @@ auto compile_near(Context& context, Arguments const& args) -> Result<> {
       .drop_points_max = args.drop_points_max, .compile = args.options, .rows = inputs};
   if (args.tau_lsb > 0) options.tau_lsb = args.tau_lsb;
   TRY(auto const search,
-      search_tau({base, deployed.model}, weights, proto::small_sha256(file), options, measures)
+      search_tau(base.deployed(base_file), weights, proto::small_sha256(file), options, measures)
           .within(args.model));
   progress.reset();
   TRY_VOID(write_file(args.compiled, search.compiled.model));
@@ -230,8 +241,8 @@ void add_model_compile_commands(CLI::App& app, Context& context) {
          {"twice", "once"});
   auto* const base = make->add_option(
       "--base", args->base,
-      "the int8 .tflite file of the deployed model: its structure and scales stay, and each code "
-      "from which the new weight has not moved far");
+      "the deployed model, compiled, or the int8 .tflite file that it was compiled from: its "
+      "structure and scales stay, and each code from which the new weight has not moved far");
   make->add_option("--input,--inputs", args->input, "raw little-endian tensors, row after row")
       ->needs(base);
   make->add_option("--labels", args->labels, "one byte a row: the right class")->needs(base);

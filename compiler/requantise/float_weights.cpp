@@ -117,7 +117,7 @@ class Matching {
           found_.values[i] = std::move(candidate->values);
         }
     for (size_t i = 0; i < network_.size(); ++i)
-      if (found_.values[i].empty()) return missing(network_[i]);
+      if (found_.values[i].empty() && !stays_zero(i)) return missing(network_[i]);
     for (size_t k = 0; k < weights_.size(); ++k)
       if (!used_[k]) found_.unused.push_back(weights_[k].name);
     return std::move(found_);
@@ -168,6 +168,18 @@ class Matching {
           network_[k].values == network_[i].values)
         return Candidate{.index = matched_[k], .values = found_.values[k]};
     return std::nullopt;
+  }
+
+  /// A bias of zeros that the file has not, nor any tensor that it might be: compiled models have
+  /// one for every matrix.
+  auto stays_zero(size_t i) -> bool {
+    auto const& tensor = network_[i];
+    bool const zero = std::all_of(tensor.values.begin(), tensor.values.end(),
+                                  [](float value) { return value == 0; });
+    for (size_t k = 0; k < weights_.size(); ++k)
+      if (!used_[k] && without_ones(weights_[k].shape) == without_ones(tensor.shape)) return false;
+    if (zero) found_.values[i] = tensor.values;
+    return zero;
   }
 
   static auto missing(FloatTensor const& tensor) -> Error {

@@ -23,7 +23,7 @@ struct MatchedWeights {
 
 /// Finds each tensor of `network` (what it means as deployed) among `weights`: by its name; else
 /// the one that holds nearly the same; else the only one of its shape; of tensors that are equal as
-/// deployed, one is enough. Shapes may differ in ones,
+/// deployed, one is enough, and zeros may be absent. Shapes may differ in ones,
 /// and in the order of axes that PyTorch, ONNX or TensorFlow keep filters and matrices in.
 /// `invalid` names the first tensor that is not there.
 auto match_weights(std::vector<FloatTensor> const& network, std::vector<FloatTensor> const& weights)

@@ -19,20 +19,19 @@ void add_values(ByteView bytes, engine::TensorInfo const& info, std::vector<doub
 
 }  // namespace
 
-auto measure_means(TfliteModel const& model, std::vector<MeanRequest> const& requests,
-                   ByteView rows) -> Result<Means> {
-  // The same network, whose outputs are what is asked for.
-  TfliteModel asked = model;
-  asked.outputs.clear();
+auto asked_tensors(std::vector<MeanRequest> const& requests) -> std::vector<int32_t> {
+  std::vector<int32_t> asked;
   for (auto const& request : requests) {
     auto const tensor = static_cast<int32_t>(request.tensor);
-    bool const listed =
-        std::find(asked.outputs.begin(), asked.outputs.end(), tensor) != asked.outputs.end();
-    if (!listed) asked.outputs.push_back(tensor);
+    if (std::find(asked.begin(), asked.end(), tensor) == asked.end()) asked.push_back(tensor);
   }
-  TRY(auto const compiled,
-      compile_graph(asked, {}, {.golden_rows = 0, .keep_constant_channels = true}));
-  TRY(auto engine, engine::Engine::load(compiled.model));
+  return asked;
+}
+
+auto means_of(ByteView compiled, TfliteModel const& graph, std::vector<MeanRequest> const& requests,
+              ByteView rows) -> Result<Means> {
+  TRY(auto engine, engine::Engine::load(compiled));
+  auto const asked = asked_tensors(requests);
   size_t const row_bytes = engine.input_bytes();
   if (rows.empty() || rows.size() % row_bytes)
     return invalid("the inputs have " + std::to_string(rows.size()) +
@@ -46,20 +45,30 @@ auto measure_means(TfliteModel const& model, std::vector<MeanRequest> const& req
     engine.reset_state();
     engine.run(rows.subspan(row * row_bytes, row_bytes), output);
     ByteView left = output;
-    for (size_t i = 0; i < asked.outputs.size(); ++i) {
+    for (size_t i = 0; i < asked.size(); ++i) {
       auto const& info = engine.outputs()[i];
       for (auto& [request, sums] : means)
-        if (static_cast<int32_t>(request.tensor) == asked.outputs[i])
+        if (static_cast<int32_t>(request.tensor) == asked[i])
           add_values(left.first(info.size_bytes), info, sums);
       left = left.subspan(info.size_bytes);
     }
   }
   for (auto& [request, sums] : means) {
-    auto const& tensor = model.tensors[request.tensor];
+    auto const& tensor = graph.tensors[request.tensor];
     auto const times = static_cast<double>(count * (tensor.elements / request.period));
     for (double& sum : sums) sum /= times;
   }
   return means;
+}
+
+auto measure_means(TfliteModel const& model, std::vector<MeanRequest> const& requests,
+                   ByteView rows) -> Result<Means> {
+  // The same network, whose outputs are what is asked for.
+  TfliteModel asked = model;
+  asked.outputs = asked_tensors(requests);
+  TRY(auto const compiled,
+      compile_graph(asked, {}, {.golden_rows = 0, .keep_constant_channels = true}));
+  return means_of(compiled.model, model, requests, rows);
 }
 
 }  // namespace godwit::compiler

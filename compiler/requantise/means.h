@@ -23,4 +23,10 @@ using Means = std::map<MeanRequest, std::vector<double>>;
 auto measure_means(TfliteModel const& model, std::vector<MeanRequest> const& requests,
                    ByteView rows) -> Result<Means>;
 
+/// The tensors that are asked for, each once.
+auto asked_tensors(std::vector<MeanRequest> const& requests) -> std::vector<int32_t>;
+/// Of a compiled model whose outputs are asked_tensors(requests); `graph` tells their shapes.
+auto means_of(ByteView compiled, TfliteModel const& graph, std::vector<MeanRequest> const& requests,
+              ByteView rows) -> Result<Means>;
+
 }  // namespace godwit::compiler

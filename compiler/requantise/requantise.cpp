@@ -7,7 +7,7 @@ namespace godwit::compiler {
 
 namespace {
 
-constexpr int64_t kCodeMax = 127;  // and -127 the least, where weights are symmetric
+constexpr int64_t kHalfCodeMax = 7;  // of 4 bits
 
 /// Where an operator with a matrix or filters has its operands.
 struct Operands {
@@ -41,8 +41,26 @@ auto is_constant(TfliteTensor const& tensor) -> bool {
   return !tensor.data.empty() && tensor.elements > 0;
 }
 
+/// Of 4 bits, two in a byte, the first one in its lower half.
+auto is_half(TfliteTensor const& tensor) -> bool {
+  return tensor.type == TfliteType::int4;
+}
+
 auto is_weights(TfliteTensor const& tensor) -> bool {
-  return tensor.type == TfliteType::int8;
+  return tensor.type == TfliteType::int8 || is_half(tensor);
+}
+
+auto half_at(ByteView data, size_t i) -> int8_t {
+  auto const high = static_cast<int8_t>(static_cast<uint8_t>(data[i / 2] >> (i % 2 * 4) << 4));
+  return static_cast<int8_t>(high >> 4);
+}
+
+/// One code a byte to two.
+auto halves(ByteView codes) -> Bytes {
+  Bytes packed((codes.size() + 1) / 2);
+  for (size_t i = 0; i < codes.size(); ++i)
+    packed[i / 2] = static_cast<uint8_t>(packed[i / 2] | (codes[i] & 15) << (i % 2 * 4));
+  return packed;
 }
 
 auto int32_at(ByteView data, size_t i) -> int32_t {
@@ -138,10 +156,10 @@ void Requantiser::note_reads(Slot& matrix, size_t input, size_t channels, bool d
 
 auto Requantiser::add_slot(size_t index, std::vector<double> scales, uint32_t axis) -> Result<> {
   auto const& tensor = base_.tensors[index];
-  if (tensor.type != TfliteType::int8 && tensor.type != TfliteType::int32)
-    return invalid(
-        named(tensor) + " is " + to_string(tensor.type) +
-        ": only int8 weights and int32 biases can be kept near a base; compile without --base");
+  if (!is_weights(tensor) && tensor.type != TfliteType::int32)
+    return invalid(named(tensor) + " is " + to_string(tensor.type) +
+                   ": only weights of 8 and 4 bits and int32 biases can be kept near a base; "
+                   "compile without --base");
   if (std::any_of(scales.begin(), scales.end(),
                   [](double scale) { return !std::isfinite(scale) || scale <= 0; }))
     return invalid(named(tensor) + " has a scale that is not a positive number");
@@ -153,6 +171,7 @@ auto Requantiser::add_slot(size_t index, std::vector<double> scales, uint32_t ax
     for (size_t d = axis + 1; d < tensor.shape.size(); ++d) slot.inner *= tensor.shape[d];
   }
   if (!tensor.zero_points.empty()) slot.zero_point = tensor.zero_points[0];
+  if (is_half(tensor)) slot.code_max = kHalfCodeMax;
   slots_.push_back(std::move(slot));
   return {};
 }
@@ -165,6 +184,7 @@ auto Requantiser::slot_of(size_t tensor) const -> std::optional<size_t> {
 
 auto Requantiser::code(Slot const& slot, size_t i) const -> int64_t {
   auto const& tensor = base_.tensors[slot.tensor];
+  if (is_half(tensor)) return half_at(tensor.data, i);
   return is_weights(tensor) ? static_cast<int8_t>(tensor.data[i]) : int32_at(tensor.data, i);
 }
 
@@ -181,19 +201,25 @@ auto Requantiser::deployed() const -> std::vector<FloatTensor> {
   return network;
 }
 
-auto Requantiser::calibrate(ByteView rows) -> Result<> {
+auto Requantiser::calibrate(Measure const& measure) -> Result<> {
   std::vector<MeanRequest> requests;
   for (auto const& slot : slots_)
     if (slot.reads) requests.push_back(slot.reads->mean);
   if (requests.empty()) return {};
-  TRY(means_, measure_means(within(0.5).model, requests, rows));
+  TRY(means_, measure(within(0.5), requests));
   return {};
+}
+
+auto Requantiser::calibrate(ByteView rows) -> Result<> {
+  return calibrate([&](Requantised const& made, std::vector<MeanRequest> const& requests) {
+    return measure_means(made.model, requests, rows);
+  });
 }
 
 auto Requantiser::new_code(Slot const& slot, size_t i, double missing, double tau_lsb) const
     -> int64_t {
   bool const weights = is_weights(base_.tensors[slot.tensor]);
-  auto const high = static_cast<double>(weights ? kCodeMax : INT32_MAX);
+  auto const high = static_cast<double>(weights ? slot.code_max : INT32_MAX);
   double const low = slot.zero_point == 0 ? -high : -high - 1;
   double const exact =
       (static_cast<double>(slot.values[i]) + missing) / slot.scales[slot.channel(i)] +
@@ -222,10 +248,10 @@ auto Requantiser::missing_means(Slot const& matrix, ByteView codes) const -> std
 
 auto Requantiser::write(std::vector<Slot> const& slots, double tau_lsb) const -> Requantised {
   Requantised out{.model = base_, .data = {}};
-  std::vector<Bytes const*> written;
+  std::deque<Bytes> written;        // one code a byte
   for (auto const& slot : slots) {  // each matrix before its bias
     auto& tensor = out.model.tensors[slot.tensor];
-    auto const missing = slot.weights ? missing_means(slots[*slot.weights], *written[*slot.weights])
+    auto const missing = slot.weights ? missing_means(slots[*slot.weights], written[*slot.weights])
                                       : std::vector<double>();
     Writer bytes;
     for (size_t i = 0; i < tensor.elements; ++i) {
@@ -242,8 +268,8 @@ auto Requantiser::write(std::vector<Slot> const& slots, double tau_lsb) const ->
       out.clipped += std::abs(static_cast<double>(slot.values[i]) - meant) >
                      std::max(tau_lsb, 0.501) * slot.scales[slot.channel(i)];
     }
-    out.data.push_back(std::move(bytes).take());
-    written.push_back(&out.data.back());
+    written.push_back(std::move(bytes).take());
+    out.data.push_back(is_half(tensor) ? halves(written.back()) : written.back());
     tensor.data = out.data.back();
   }
   return out;
@@ -264,7 +290,7 @@ auto Requantiser::with_own_scales() const -> Requantised {
     }
     for (size_t c = 0; c < largest.size(); ++c) {
       // As a float32, which is what a file would hold. A channel of zeros keeps its scale.
-      auto const own = static_cast<float>(largest[c] / static_cast<double>(kCodeMax));
+      auto const own = static_cast<float>(largest[c] / static_cast<double>(matrix.code_max));
       if (own > 0) matrix.scales[c] = static_cast<double>(own);
     }
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 
 #include "compiler/read/tflite.h"
 #include "compiler/requantise/float_weights.h"
@@ -14,7 +15,7 @@ namespace godwit::compiler {
 struct Requantised {
   TfliteModel model;       // borrows from the base, and from `data`
   std::deque<Bytes> data;  // what was made anew
-  uint64_t codes = 0;      // int8 weights
+  uint64_t codes = 0;      // weights of 8 and of 4 bits
   uint64_t moved = 0;      // of these, which are not the base's
   uint64_t clipped = 0;    // whose weight lies more than half a step outside of what codes can say
 };
@@ -26,8 +27,13 @@ class Requantiser {
   static auto make(TfliteModel const& base, std::vector<FloatTensor> const& weights)
       -> Result<Requantiser>;
 
-  /// Measures on rows of the network what its layers read in the mean. From then on biases make up
-  /// for what the codes that stay behind their weights move the mean of a layer's output by.
+  /// What layers read in the mean, as measured on the network with these codes.
+  using Measure = std::function<Result<Means>(Requantised const& made,
+                                              std::vector<MeanRequest> const& requests)>;
+  /// From then on biases make up for what the codes that stay behind their weights move the mean of
+  /// a layer's output by.
+  auto calibrate(Measure const& measure) -> Result<>;
+  /// The same, measured on rows of the network.
   auto calibrate(ByteView rows) -> Result<>;
 
   /// A code is kept if the new weight lies within `tau_lsb` steps of it, and is else the nearest.
@@ -53,6 +59,7 @@ class Requantiser {
     std::vector<double> scales{};  // one, or one for each index of the axis
     size_t inner = 1;              // values for which the index of the axis stays
     int64_t zero_point = 0;
+    int64_t code_max = 127;           // and its negative the least, where weights are symmetric
     bool matrix = false;              // weights whose scales may be others
     std::optional<Reads> reads{};     // of a matrix with a bias
     std::optional<size_t> weights{};  // of a bias: the slot of its matrix, whose scales it follows

@@ -20,7 +20,7 @@ auto fixed(double value) -> std::string {
 
 class Curve {
  public:
-  Curve(Requantiser const& requantiser, ByteView deployed, Sha256 const& source,
+  Curve(Requantiser const& requantiser, Deployed const& deployed, Sha256 const& source,
         SearchOptions const& options, Measures const& measures)
       : requantiser_(requantiser),
         deployed_(deployed),
@@ -46,9 +46,11 @@ class Curve {
  private:
   auto add(std::optional<double> tau_lsb) -> Result<> {
     auto const made = tau_lsb ? requantiser_.within(*tau_lsb) : requantiser_.with_own_scales();
-    TRY(auto compiled, compile_graph(made.model, source_, options_.compile));
+    auto const* const base = deployed_.compiled;
+    TRY(auto compiled,
+        base ? base->with(made, source_) : compile_graph(made.model, source_, options_.compile));
     CurvePoint point{.tau_lsb = tau_lsb, .moved = made.moved, .clipped = made.clipped};
-    TRY(point.delta_bytes, measures_.delta_bytes(deployed_, compiled.model));
+    TRY(point.delta_bytes, measures_.delta_bytes(deployed_.model, compiled.model));
     if (measures_.score_percent) {
       TRY(point.score_percent, measures_.score_percent(compiled.model));
     }
@@ -87,7 +89,7 @@ class Curve {
   }
 
   Requantiser const& requantiser_;
-  ByteView deployed_;
+  Deployed const& deployed_;
   Sha256 const& source_;
   SearchOptions const& options_;
   Measures const& measures_;
@@ -100,9 +102,21 @@ class Curve {
 auto search_tau(Deployed const& deployed, std::vector<FloatTensor> const& weights,
                 Sha256 const& source, SearchOptions const& options, Measures const& measures)
     -> Result<Search> {
-  TRY(auto requantiser, Requantiser::make(deployed.graph, weights));
-  if (!options.rows.empty()) TRY_VOID(requantiser.calibrate(options.rows));
-  TRY(auto search, Curve(requantiser, deployed.model, source, options, measures).draw());
+  auto reads = Requantiser::make(deployed.graph, weights);
+  if (!reads && deployed.compiled)
+    return Error{reads.error().code,
+                 reads.error().what +
+                     " (channels that no input could change are gone from a compiled model: the "
+                     "int8 .tflite file that it was compiled from has them)"};
+  TRY(auto requantiser, std::move(reads));
+  if (!options.rows.empty() && deployed.compiled) {
+    TRY_VOID(requantiser.calibrate([&](auto const& made, auto const& requests) {
+      return deployed.compiled->measure(made, requests, options.rows);
+    }));
+  } else if (!options.rows.empty()) {
+    TRY_VOID(requantiser.calibrate(options.rows));
+  }
+  TRY(auto search, Curve(requantiser, deployed, source, options, measures).draw());
   search.unused = requantiser.unused();
   if (measures.score_percent) {
     TRY(search.deployed_percent, measures.score_percent(deployed.model));

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "compiler/compile.h"
-#include "compiler/requantise/requantise.h"
+#include "compiler/requantise/compiled_base.h"
 
 namespace godwit::compiler {
 
@@ -44,10 +44,11 @@ struct Search {
   std::vector<std::string> unused;  // tensors among the weights that the base has no use for
 };
 
-/// The graph of a deployed model, and what was compiled of it.
+/// The graph of a deployed model, and what was compiled of it; or that alone.
 struct Deployed {
   TfliteModel const& graph;
   ByteView model;
+  CompiledBase const* compiled = nullptr;  // whose graph it is
 };
 
 /// `source` is the hash of the file with the new weights. `conflict` when nothing is accurate

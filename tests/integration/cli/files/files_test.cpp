@@ -82,10 +82,17 @@ TEST_F(Files, NewWeightsStayNearADeployedModel) {
       "godwit model compile $DATA/models/ic-2.tflite --base $DATA/models/ic-1.tflite --input "
       "$DATA/golden/ic.in.bin --labels $DATA/golden/ic.labels.u8 -o near.gwm >curve");
   good("grep -P '^0.500\\t[0-9]+\\t87.15 %\\t0\\t0\\t\\*$' curve");
+  // The compiled model in its place gives the same curve.
+  good(
+      "godwit model compile $DATA/models/ic-1.tflite -o ic.gwm && godwit model compile "
+      "$DATA/models/ic-2.tflite --base ic.gwm --input $DATA/golden/ic.in.bin --labels "
+      "$DATA/golden/ic.labels.u8 -o near2.gwm >curve2 && cmp near.gwm near2.gwm && cmp curve "
+      "curve2");
 }
 
 TEST_F(Files, CompilingNearABaseRefusesWithoutWritingAnything) {
   good("godwit model compile $DATA/models/ic-1.tflite -o ic.gwm; cp $DATA/models/*.tflite .");
+  good("godwit model compile $DATA/models/vww-1.tflite -o vww.gwm");
   good("head -c 248 $DATA/golden/ic.labels.u8 >short");
   struct Case {
     char const* arguments;
@@ -97,7 +104,7 @@ TEST_F(Files, CompilingNearABaseRefusesWithoutWritingAnything) {
            Case{"ic-2.tflite --base ic-1.tflite --input short", 1, "belong together"},
            Case{"ic-2.tflite --base ic-1.tflite --input $DATA/golden/ic.in.bin --labels short", 1,
                 "248 labels for 249 rows"},
-           Case{"ic-2.tflite --base ic.gwm --tau 1", 1, "give the int8 .tflite file"},
+           Case{"vww-2.tflite --base vww.gwm --tau 1", 1, "gone from a compiled model"},
            Case{"ic.gwm --base ic-1.tflite --tau 1", 1, "give a .tflite, .onnx or .safetensors"},
            Case{"ic-3.tflite --base ic-1.tflite --tau 1", 1, "no tensor for 'model/conv2d"},
            Case{"ic-2.tflite --tau 1", 2, "--tau requires --base"},

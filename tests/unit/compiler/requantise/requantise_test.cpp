@@ -152,8 +152,8 @@ TEST(Requantise, SaysWhatABaseLacks) {
   base.tensors[3].scales.clear();
   EXPECT_NE(refusal(base, weights).find("the base must be the int8 model"), std::string::npos);
   base = network.model;
-  base.tensors[5].type = TfliteType::int4;
-  EXPECT_NE(refusal(base, weights).find("'second' of the base is int4: only int8"),
+  base.tensors[5].type = TfliteType::int16;
+  EXPECT_NE(refusal(base, weights).find("'second' of the base is int16: only weights of 8 and 4"),
             std::string::npos);
   base = network.model;
   base.tensors[3].scales.pop_back();
