@@ -15,7 +15,7 @@
 namespace godwit::engine {
 
 /// The highest compiled-model format version that this engine runs: DeviceFacts::engine_version.
-constexpr uint32_t kEngineVersion = 4;
+constexpr uint32_t kEngineVersion = 5;
 
 struct TensorInfo {
   std::string name;

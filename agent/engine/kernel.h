@@ -194,6 +194,7 @@ void pad(Step const& step, void* scratch);
 void mean(Step const& step, void* scratch);
 void reshape(Step const& step, void* scratch);
 void softmax(Step const& step, void* scratch);
+void log_softmax(Step const& step, void* scratch);
 void lookup(Step const& step, void* scratch);
 void requantize(Step const& step, void* scratch);
 void svdf(Step const& step, void* scratch);

@@ -71,6 +71,7 @@ constexpr Kernel kKernels[] = {
     {Opcode::cast, cast},
     {Opcode::resize_bilinear_real, resize_bilinear_real},
     {Opcode::pair_lookup, pair_lookup},
+    {Opcode::log_softmax, log_softmax},
     {Opcode::fully_connected_4, fully_connected_4, fully_connected_4_scratch,
      fully_connected_4_packed_bytes, fully_connected_4_pack},
 };

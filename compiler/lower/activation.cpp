@@ -89,6 +89,7 @@ auto lower_relu_n1_to_1(Lowering& lowering) -> Result<> {
 /// TFLite Micro bounds the values without bringing them to another scale, TensorFlow Lite's uint8
 /// kernels bring them there.
 auto lower_relu6(Lowering& lowering) -> Result<> {
+  if (lowering.input_type(0) == TfliteType::int16) return lower_wide_relu6(lowering);
   TRY(auto const unary, read_unary(lowering));
   if (unary.input->moved)
     return lower_rescaled(

@@ -137,15 +137,14 @@ auto lower_div(Lowering& lowering) -> Result<> {
 }
 
 auto lower_squared_difference(Lowering& lowering) -> Result<> {
-  TRY(auto const binary, read_binary(lowering, {TfliteType::int8}));
-  constexpr int32_t kLeftShift = 7;
+  TRY(auto const binary, read_binary(lowering, whole_types()));
+  int32_t const left_shift = binary.output->type == TfliteType::int16 ? 0 : 7;
   double const common = 2 * std::max(real_scale(*binary.a), real_scale(*binary.b));
   proto::AddParams const params{
-      kLeftShift,
-      quantise_multiplier(real_scale(*binary.a) / common),
+      left_shift, quantise_multiplier(real_scale(*binary.a) / common),
       quantise_multiplier(real_scale(*binary.b) / common),
-      quantise_multiplier(common * common / ((1 << 2 * kLeftShift) * real_scale(*binary.output))),
-      {-128, 127}};
+      quantise_multiplier(common * common / ((1 << 2 * left_shift) * real_scale(*binary.output))),
+      whole_range(binary.output->type)};
   return lowering.finish(
       {proto::Opcode::squared_difference, binary.values, {}, proto::param_words(params)});
 }

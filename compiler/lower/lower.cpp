@@ -42,6 +42,7 @@ constexpr Row kRows[] = {
     {TfliteCode::squeeze, lower_reshape},
     {TfliteCode::expand_dims, lower_reshape},
     {TfliteCode::softmax, lower_softmax},
+    {TfliteCode::log_softmax, lower_log_softmax},
     {TfliteCode::quantize, lower_quantize},
     {TfliteCode::dequantize, lower_dequantize},
     {TfliteCode::cast, lower_cast},

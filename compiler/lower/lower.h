@@ -180,6 +180,7 @@ auto lower_arg_max(Lowering& lowering) -> Result<>;
 auto lower_arg_min(Lowering& lowering) -> Result<>;
 auto lower_reshape(Lowering& lowering) -> Result<>;
 auto lower_softmax(Lowering& lowering) -> Result<>;
+auto lower_log_softmax(Lowering& lowering) -> Result<>;
 auto lower_quantize(Lowering& lowering) -> Result<>;
 auto lower_dequantize(Lowering& lowering) -> Result<>;
 auto lower_cast(Lowering& lowering) -> Result<>;

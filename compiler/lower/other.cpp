@@ -92,4 +92,19 @@ auto lower_softmax(Lowering& lowering) -> Result<> {
        proto::param_words(proto::SoftmaxParams{scaling.multiplier, scaling.diff_min})});
 }
 
+auto lower_log_softmax(Lowering& lowering) -> Result<> {
+  TRY_VOID(lowering.check_count(1, 1));
+  TRY(auto const* input, lowering.activation(0));
+  TRY(auto const* output, lowering.output());
+  if (output->scales[0] != 1.0f / 16 || zero_point(*output) != 127)
+    return invalid("has an output of a scale other than 1/16, or of a zero point other than 127");
+  auto const scaling = softmax_scaling(1.0, real_scale(*input), lowering.rounding());
+  TRY(auto const value, lowering.value(0));
+  return lowering.finish(
+      {proto::Opcode::log_softmax,
+       {value},
+       {},
+       proto::param_words(proto::SoftmaxParams{scaling.multiplier, scaling.diff_min})});
+}
+
 }  // namespace godwit::compiler

@@ -88,6 +88,17 @@ auto lower_wide_relu(Lowering& lowering) -> Result<> {
   return finish_slopes(lowering, {m, m, {std::max(-32768, zero_point(*wide.output)), 32767}});
 }
 
+/// As for int8: values are bounded, and not brought to another scale.
+auto lower_wide_relu6(Lowering& lowering) -> Result<> {
+  TRY(auto const wide, read_wide(lowering));
+  int32_t const zero = zero_point(*wide.input);
+  if (zero != zero_point(*wide.output)) return invalid("moves its zero point");
+  constexpr proto::Multiplier kOne{1 << 30, 1};
+  float const six = std::min(std::round(6.0f / wide.input->scales[0]), 65535.0f);
+  return finish_slopes(lowering,
+                       {kOne, kOne, {zero, std::min(32767, zero + static_cast<int32_t>(six))}});
+}
+
 auto lower_wide_leaky_relu(Lowering& lowering, float alpha) -> Result<> {
   TRY(auto const wide, read_wide(lowering));
   if (!(alpha >= 0)) return invalid("has a negative slope, which int16 values cannot have");

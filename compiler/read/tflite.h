@@ -78,6 +78,7 @@ enum class TfliteCode : int32_t {
   strided_slice = 45,
   exp = 47,
   split = 49,
+  log_softmax = 50,
   cast = 53,
   prelu = 54,
   maximum = 55,

@@ -14,7 +14,7 @@ namespace godwit::proto {
 
 /// Rises when a model needs an engine that older ones are not; an engine refuses a higher one. A
 /// model is written with the lowest version that it needs (format_version in model_write.h).
-constexpr uint16_t kModelFormatVersion = 4;
+constexpr uint16_t kModelFormatVersion = 5;
 
 constexpr size_t kTensorRankMax = 6;
 constexpr uint32_t kTensorsMax = 1u << 16;
@@ -88,6 +88,7 @@ enum class Opcode : uint16_t {
   resize_bilinear_real = 43,
   pair_lookup = 44,
   fully_connected_4 = 45,
+  log_softmax = 46,
 };
 /// The TensorFlow Lite name, "CONV_2D".
 auto to_string(Opcode code) -> std::string_view;

@@ -112,6 +112,7 @@ constexpr Rule kRules[] = {
      {5, 1, word_count<FullyConnectedParams>()},
      check_fully_connected,
      4},
+    {Opcode::log_softmax, "LOG_SOFTMAX", {1, 1, word_count<SoftmaxParams>()}, check_softmax, 5},
 };
 
 auto find_rule(Opcode code) -> Rule const* {

@@ -61,7 +61,7 @@ struct MeanParams {
   Multiplier multiplier;  // with 1/count in it
 };
 
-struct SoftmaxParams {
+struct SoftmaxParams {  // and LOG_SOFTMAX
   Multiplier multiplier;
   int32_t diff_min;
 };

@@ -56,6 +56,7 @@ auto check_softmax(ModelView const& model, Operator const& op) -> Fault {
   auto const p = op.params<SoftmaxParams>();
   auto const input = input_of(model, op, 0);
   auto const output = output_of(model, op);
+  if (op.code() == Opcode::log_softmax && output.type != TensorType::int8) return kNotInt8;
   if (input.type != TensorType::int8 ||
       (output.type != TensorType::int8 && output.type != TensorType::int16))
     return "activations are not int8, or int16 at the output";

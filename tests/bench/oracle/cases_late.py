@@ -132,3 +132,17 @@ def detector(seed):
 
 
 case("uint8_detector")(detector)
+
+
+def log_softmax(shape, s_in):
+    def build(seed):
+        g = Graph(seed)
+        x = g.input(shape, s_in, -5, "int8")
+        g.op("LOG_SOFTMAX", [x], [g.output(shape, 1 / 16, 127)], "LogSoftmax")
+        return g
+    return build
+
+
+case("log_softmax")(log_softmax((3, 11), 0.1))
+case("log_softmax_near")(log_softmax((2, 3, 40), 0.01))
+case("log_softmax_far")(log_softmax((1, 300), 0.7))

@@ -73,10 +73,11 @@ def binary(op, shapes, same=False, activation=NONE, constant=False):
         s_b = s_a if same else scale(g.rng, UNIT, 9 * UNIT)
         x = g.input(a, s_a, 0, "int16")
         y = g.weights(b, s_b, "int16", bound=32767) if constant else g.input(b, s_b, 0, "int16")
-        s_out = s_a * s_b * 20000 if op == "MUL" else s_a + s_b
+        s_out = s_a * s_b * 20000 if op in ("MUL", "SQUARED_DIFFERENCE") else s_a + s_b
         o = g.output(np.broadcast_shapes(a, b), s_a if same else s_out, 0, "int16")
-        options = "MaximumMinimum" if same else op.title()
-        g.op(op, [x, y], [o], options, **({} if same else {"fusedActivationFunction": activation}))
+        options = "MaximumMinimum" if same else op.title().replace("_", "")
+        fused = {"fusedActivationFunction": activation} if op in ("ADD", "SUB", "MUL") else {}
+        g.op(op, [x, y], [o], options, **fused)
         return g
     return build
 
@@ -85,6 +86,8 @@ for op in ("ADD", "SUB", "MUL"):
     case(f"int16_{op.lower()}_same")(binary(op, "same", activation=RELU))
     case(f"int16_{op.lower()}_channel")(binary(op, "channel"))
     case(f"int16_{op.lower()}_constant")(binary(op, "channel", constant=True))
+case("int16_squared_difference")(binary("SQUARED_DIFFERENCE", "same"))
+case("int16_squared_difference_channel")(binary("SQUARED_DIFFERENCE", "channel"))
 case("int16_maximum")(binary("MAXIMUM", "same", same=True))
 case("int16_minimum")(binary("MINIMUM", "channel", same=True))
 
@@ -116,6 +119,7 @@ def unary(op, options=None, shape=(2, 3, 17), s_in=8 * UNIT, s_out=6 * UNIT, **f
 
 
 case("int16_relu")(unary("RELU"))
+case("int16_relu6")(unary("RELU6", s_in=12 * UNIT, s_out=12 * UNIT))
 case("int16_leaky_relu")(unary("LEAKY_RELU", "LeakyRelu", alpha=0.3))
 case("int16_softmax")(unary("SOFTMAX", "Softmax", shape=(3, 21), s_in=10 * UNIT, s_out=UNIT, beta=1.0))
 case("int16_softmax_beta")(unary("SOFTMAX", "Softmax", shape=(1, 2, 3, 9), s_in=3 * UNIT, s_out=UNIT, beta=2.5))
