@@ -8,6 +8,7 @@
 #include "agent/engine/x86/lstm.h"
 #include "agent/engine/x86/nibbles.h"
 #include "agent/engine/x86/svdf.h"
+#include "agent/engine/x86/tiles.h"
 
 namespace godwit::engine {
 
@@ -114,6 +115,8 @@ constexpr Kernel kAvxVnniKernels[] = {
 constexpr Path kAvxVnni = {"avxvnni", has_avxvnni, kAvxVnniKernels, true, true};
 
 constexpr Kernel kAvx2Kernels[] = {
+    {Opcode::conv_2d, [](Step const& step, void* scratch) { tiles_run(step, scratch, {}); },
+     tiles_scratch_bytes, tiles_packed_bytes, tiles_pack, tiles_fit, kPacksWeights, tiles_run},
     kConv<kAvx2Layout, multiply_rows_avx2>,
     as_depthwise(kConv<kAvx2Layout, multiply_rows_avx2>),
     kDepthwise<kAvx2Layout, depthwise_strip_avx2>,

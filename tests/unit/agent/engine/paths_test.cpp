@@ -60,6 +60,7 @@ TEST_P(EveryPath, GivesTheBytesOfThePortableOne) {
 
 auto const kOneOperator = testing::Values(
     std::pair{"conv", MakeModel([](RandomStep& r) { return r.conv(false); })},
+    std::pair{"conv_3x3", MakeModel([](RandomStep& r) { return r.conv_3x3(); })},
     std::pair{"depthwise", MakeModel([](RandomStep& r) { return r.conv(true); })},
     std::pair{"fully_connected", MakeModel([](RandomStep& r) { return r.fully_connected(); })},
     std::pair{"fully_connected_4", MakeModel([](RandomStep& r) { return r.fully_connected_4(); })},

@@ -134,40 +134,57 @@ auto RandomStep::conv(bool depthwise) -> Bytes {
   p.dilation_width = dilated ? between(1, 3) : 1;
   p.window.stride_height = between(1, 2);
   p.window.stride_width = one_in(4) ? between(1, 3) : p.window.stride_height;
-  int32_t const reach_height = (kernel_height - 1) * p.dilation_height + 1;
-  int32_t const reach_width = (kernel_width - 1) * p.dilation_width + 1;
   bool const padded = one_in(2);
-  p.window.pad_top = padded ? between(0, reach_height - 1) : 0;
-  p.window.pad_left = padded ? between(0, reach_width - 1) : 0;
   int32_t const out_height = between(1, 11);
   int32_t const out_width = between(1, 19);
+  return conv({p, kernel_height, kernel_width, padded, out_height, out_width, channels()},
+              depthwise);
+}
+
+auto RandomStep::conv_3x3() -> Bytes {
+  proto::ConvParams p{};
+  p.window = {.stride_height = 1, .stride_width = 1, .pad_top = 0, .pad_left = 0};
+  p.dilation_height = p.dilation_width = 1;
+  bool const padded = one_in(2);
+  int32_t const out_height = between(1, 34);
+  int32_t const out_width = between(1, 34);
+  int32_t const in_channels = one_in(8) ? between(100, 180) : between(3, 50);
+  return conv({p, 3, 3, padded, out_height, out_width, in_channels}, false);
+}
+
+auto RandomStep::conv(Conv const& c, bool depthwise) -> Bytes {
+  auto p = c.params;
+  int32_t const reach_height = (c.kernel_height - 1) * p.dilation_height + 1;
+  int32_t const reach_width = (c.kernel_width - 1) * p.dilation_width + 1;
+  p.window.pad_top = c.padded ? between(0, reach_height - 1) : 0;
+  p.window.pad_left = c.padded ? between(0, reach_width - 1) : 0;
   // Windows may end inside the input, at its edge or beyond it.
-  int32_t const slack = padded ? -between(0, 2) : between(0, 1);
+  int32_t const slack = c.padded ? -between(0, 2) : between(0, 1);
   int32_t const height = std::max(
-      (out_height - 1) * p.window.stride_height + reach_height - p.window.pad_top + slack, 1);
+      (c.out_height - 1) * p.window.stride_height + reach_height - p.window.pad_top + slack, 1);
   int32_t const width = std::max(
-      (out_width - 1) * p.window.stride_width + reach_width - p.window.pad_left + slack, 1);
-  int32_t const in_channels = channels();
+      (c.out_width - 1) * p.window.stride_width + reach_width - p.window.pad_left + slack, 1);
   int32_t const out_channels =
-      depthwise ? in_channels * (one_in(4) ? between(1, 8) : 1) : channels();
+      depthwise ? c.in_channels * (one_in(4) ? between(1, 8) : 1) : channels();
   int32_t const batch = one_in(4) ? 2 : 1;
   int32_t const out_zero = zero_point();
   p.clamp = clamp(out_zero);
   proto::ModelSpec spec;
   spec.input_count = 1;
   spec.tensors = {{.name = "in",
-                   .shape = extents(batch, height, width, in_channels),
+                   .shape = extents(batch, height, width, c.in_channels),
                    .scales = {1},
                    .zero_point = zero_point()},
                   {.name = "out",
-                   .shape = extents(batch, out_height, out_width, out_channels),
+                   .shape = extents(batch, c.out_height, c.out_width, out_channels),
                    .scales = {1},
                    .zero_point = out_zero}};
-  int32_t const taps = kernel_height * kernel_width;
-  auto const weights = depthwise ? extents(1, kernel_height, kernel_width, out_channels)
-                                 : extents(out_channels, kernel_height, kernel_width, in_channels);
+  int32_t const taps = c.kernel_height * c.kernel_width;
+  auto const weights = depthwise
+                           ? extents(1, c.kernel_height, c.kernel_width, out_channels)
+                           : extents(out_channels, c.kernel_height, c.kernel_width, c.in_channels);
   add_constants(spec, weights, static_cast<uint32_t>(out_channels),
-                depthwise ? taps : taps * in_channels);
+                depthwise ? taps : taps * c.in_channels);
   return finish(spec, depthwise ? proto::Opcode::depthwise_conv_2d : proto::Opcode::conv_2d,
                 proto::param_words(p));
 }

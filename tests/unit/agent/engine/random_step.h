@@ -28,6 +28,7 @@ class RandomStep {
       : engine_(seed), form_(form), wild_(one_in(6)) {}
 
   auto conv(bool depthwise) -> Bytes;
+  auto conv_3x3() -> Bytes;  // of stride 1, large enough for tiles
   auto fully_connected() -> Bytes;
   auto fully_connected_4() -> Bytes;
   auto add() -> Bytes { return sum(proto::Opcode::add); }
@@ -75,6 +76,13 @@ class RandomStep {
       -> std::vector<proto::TensorSpec>;
 
  private:
+  struct Conv {
+    proto::ConvParams params;  // but for the padding
+    int32_t kernel_height, kernel_width;
+    bool padded;
+    int32_t out_height, out_width, in_channels;
+  };
+  auto conv(Conv const& c, bool depthwise) -> Bytes;
   auto symmetric(size_t count) -> Bytes;  // no -128
   auto shape4(int32_t most, int32_t channels) -> std::vector<uint32_t>;
   void add_constants(proto::ModelSpec& spec, std::vector<uint32_t> weights_shape, uint32_t channels,
