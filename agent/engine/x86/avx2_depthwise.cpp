@@ -1,59 +1,102 @@
 // Depthwise convolutions by pmaddwd: two taps of sixteen channels are interleaved and multiplied.
-#include "agent/engine/x86/avx2.h"
 #include "agent/engine/x86/depthwise.h"
+#include "agent/engine/x86/ymm_matrix.h"
 
 namespace godwit::engine::x86 {
 
 namespace {
 
-/// One column of sixteen channels.
-GODWIT_INLINE auto window_sums(Depthwise const& d, Block const& block, int16_t const* weights,
-                               int16_t const* at) -> Halves {
-  Halves sums{load256(block.bias), load256(block.bias + 8)};
-  auto const* tap = d.taps();
-  for (int32_t g = 0; g < d.tap_groups; ++g, tap += 2, weights += 2 * kLanes) {
-    auto const a = load256(at + tap[0]);
-    auto const b = load256(at + tap[1]);
-    auto const low = _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), load256(weights));
-    auto const high = _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), load256(weights + kLanes));
-    sums = {_mm256_add_epi32(sums.low, low), _mm256_add_epi32(sums.high, high)};
-  }
-  return sums;
+/// Loaded once: g++ would load operands again where they are used, and loads are what this waits
+/// for.
+GODWIT_INLINE auto load_once(void const* from) -> __m256i {
+  auto value = load256(from);
+  asm("" : "+x"(value));
+  return value;
 }
 
-template <Scaling kScaling>
-void all_columns(Depthwise const& d, Convolution const& conv, int32_t b, int16_t const* copy,
-                 int32_t lines, int8_t* output) {
-  ptrdiff_t const column = ptrdiff_t{conv.p.window.stride_width} * d.channels;
-  int32_t const width = conv.out[2];
-  int32_t const channel = b * kLanes;
-  int32_t const lanes = d.channels - channel < kLanes ? d.channels - channel : kLanes;
-  auto const& block = d.block(b);
+/// Of `count` vectors, some at a time. Sixteen lanes are one column of as many channels, or several
+/// of fewer; the next vector is `next` values further.
+template <int kVectors>
+[[gnu::noinline]] void sum_windows(Depthwise const& d, int32_t b, int16_t const* at, ptrdiff_t next,
+                                   int32_t count, int32_t* sums) {
   auto const* const weights = reinterpret_cast<int16_t const*>(d.weights(b));
-  Avx2Finish<kScaling> const finish(block, d.finish);
-  for (int32_t y = 0; y < lines; ++y) {
-    int8_t* out = output + ptrdiff_t{y} * width * d.channels + channel;
-    auto const* at = copy + y * conv.p.window.stride_height * d.pitch + channel;
-    for (int32_t x = 0; x < width; x += 2, at += 2 * column, out += 2 * d.channels) {
-      auto const first = window_sums(d, block, weights, at);
-      bool const both = x + 1 < width;
-      auto const second = both ? window_sums(d, block, weights, at + column) : first;
-      auto const bytes = finish.bytes(first, second);
-      store_lanes(out, _mm256_castsi256_si128(bytes), lanes);
-      if (both) store_lanes(out + d.channels, _mm256_extracti128_si256(bytes, 1), lanes);
+  auto const* const taps = d.taps();
+  auto const groups = ptrdiff_t{d.tap_groups};
+  auto const bias_low = load256(d.block(b).bias);
+  auto const bias_high = load256(d.block(b).bias + 8);
+  for (; count > 0; count -= kVectors, at += kVectors * next, sums += kVectors * kLanes) {
+    __m256i low[kVectors];
+    __m256i high[kVectors];
+#pragma GCC unroll 2
+    for (int i = 0; i < kVectors; ++i) {
+      low[i] = bias_low;
+      high[i] = bias_high;
+    }
+    for (ptrdiff_t g = 0; g < groups; ++g) {
+      auto const w_low = load_once(weights + g * 2 * kLanes);
+      auto const w_high = load_once(weights + g * 2 * kLanes + kLanes);
+      ptrdiff_t const tap[2] = {taps[2 * g], taps[2 * g + 1]};
+#pragma GCC unroll 2
+      for (int i = 0; i < kVectors; ++i) {
+        auto const a = load_once(at + i * next + tap[0]);
+        auto const c = load_once(at + i * next + tap[1]);
+        low[i] = _mm256_add_epi32(low[i], _mm256_madd_epi16(_mm256_unpacklo_epi16(a, c), w_low));
+        high[i] = _mm256_add_epi32(high[i], _mm256_madd_epi16(_mm256_unpackhi_epi16(a, c), w_high));
+      }
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < kVectors; ++i) {
+      store256(sums + i * kLanes, low[i]);
+      store256(sums + i * kLanes + kLanes / 2, high[i]);
     }
   }
+}
+
+constexpr int32_t kTogether = 64;  // vectors of sums that are requantised together
+
+/// One block's outputs. Lines follow each other as columns do, unless the last of a line's vectors
+/// is not full.
+void block_outputs(Depthwise const& d, Convolution const& conv, int32_t b, int16_t const* words,
+                   int32_t lines, int8_t* output) {
+  ptrdiff_t const next = ptrdiff_t{d.columns} * conv.p.window.stride_width * d.channels;
+  ptrdiff_t const next_output = ptrdiff_t{d.columns} * d.channels;
+  int32_t const lanes = d.channels - b * kLanes < kLanes ? d.channels - b * kLanes : kLanes;
+  alignas(kMemoryAlignment) int32_t sums[kTogether * kLanes];
+  int32_t count = 0;
+  auto const flush = [&](int32_t rest) {  // columns of a last vector that is not full
+    int32_t const whole = count - (rest != 0);
+    finish_block_avx2(d.block(b), d.finish, sums, whole, lanes * d.columns, output, next_output);
+    output += whole * next_output;
+    if (rest)
+      finish_block_avx2(d.block(b), d.finish, sums + whole * kLanes, 1, rest * d.channels, output,
+                        0);
+    output += rest * d.channels;
+    count = 0;
+  };
+  int32_t const rest = conv.out[2] % d.columns;
+  for (int32_t y = 0; y < lines; ++y) {
+    auto const* at = words + y * conv.p.window.stride_height * d.pitch;
+    for (int32_t left = conv.out[2] / d.columns + (rest != 0); left > 0;) {
+      if (count + left > kTogether && count > 0) flush(0);
+      int32_t const here = left < kTogether ? left : kTogether;
+      sum_windows<2>(d, b, at, next, here / 2 * 2, sums + count * kLanes);
+      at += here * next;
+      count += here;
+      if (here % 2) sum_windows<1>(d, b, at - next, next, 1, sums + (count - 1) * kLanes);
+      left -= here;
+    }
+    if (rest) flush(rest);
+  }
+  flush(0);
 }
 
 }  // namespace
 
 void depthwise_strip_avx2(Depthwise const& d, Convolution const& conv, void const* copy,
                           int32_t lines, int8_t* output) {
-  auto const* const words = static_cast<int16_t const*>(copy);
-  constexpr decltype(&all_columns<Scaling::whole>) kColumns[] = {
-      all_columns<Scaling::whole>, all_columns<Scaling::line>, all_columns<Scaling::lines>};
   for (int32_t b = 0; b < d.blocks; ++b)
-    kColumns[static_cast<size_t>(d.block(b).scaling)](d, conv, b, words, lines, output);
+    block_outputs(d, conv, b, static_cast<int16_t const*>(copy) + b * kLanes, lines,
+                  output + b * kLanes);
 }
 
 }  // namespace godwit::engine::x86

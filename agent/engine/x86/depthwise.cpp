@@ -24,9 +24,9 @@ auto is_three_by_three(Convolution const& conv, Layout const& layout) -> bool {
 /// Columns in a vector, of which each has all channels.
 auto columns_of(Convolution const& conv, Layout const& layout) -> int32_t {
   int32_t const channels = conv.out[3];
-  return is_three_by_three(conv, layout) && channels < kLanes && kLanes % channels == 0
-             ? kLanes / channels
-             : 1;
+  bool const together =
+      layout.words ? conv.p.window.stride_width == 1 : is_three_by_three(conv, layout);
+  return together && channels < kLanes && kLanes % channels == 0 ? kLanes / channels : 1;
 }
 
 /// Taps of the window, once for each part of the weights.
@@ -86,7 +86,8 @@ auto place_of(Depthwise const& d, Layout const& layout, int32_t lane, int32_t t,
 }
 
 auto channel_of(Depthwise const& d, Layout const& layout, int32_t b, int32_t lane) -> int32_t {
-  return d.columns > 1 ? lane % d.channels : b * kLanes + layout.channel(lane);
+  int32_t const place = layout.channel(lane);
+  return d.columns > 1 ? place % d.channels : b * kLanes + place;
 }
 
 void pack_block(Convolution const& conv, Layout const& layout, Depthwise const& d, int32_t b,
@@ -111,8 +112,9 @@ void pack_block(Convolution const& conv, Layout const& layout, Depthwise const& 
 }
 
 /// All channels again for each further column that a vector holds.
-void repeat_lanes(Block& block, int32_t channels) {
-  for (int32_t lane = channels; lane < kLanes; ++lane) copy_lane(block, lane % channels, lane);
+void repeat_lanes(Layout const& layout, Block& block, int32_t channels) {
+  for (int32_t place = channels; place < kLanes; ++place)
+    copy_lane(block, layout.channel(place % channels), layout.channel(place));
 }
 
 /// Which byte of a load becomes tap `t` of a lane.
@@ -168,7 +170,7 @@ void depthwise_pack(Step const& step, Layout const& layout, uint8_t* packed) {
     WeightSum sums[kLanes] = {};
     pack_block(conv, layout, d, b, const_cast<int8_t*>(d.weights(b)), sums);
     set_lanes(step, layout, b, sums, blocks[b]);
-    if (d.columns > 1) repeat_lanes(blocks[b], d.channels);
+    if (d.columns > 1) repeat_lanes(layout, blocks[b], d.channels);
     Reaches reaches{};
     for (int32_t lane = 0; lane < kLanes; ++lane)
       if (auto const i = channel_of(d, layout, b, lane); i < d.channels)
