@@ -8,6 +8,7 @@ namespace {
 struct MultiplyWords {
   using Value = int16_t;
   static constexpr int kDepth = 2;
+  static constexpr bool kHalves = true;
 
   static GODWIT_INLINE auto weights(int8_t const* from) -> __m256i {
     return _mm256_cvtepi8_epi16(_mm_load_si128(reinterpret_cast<__m128i const*>(from)));

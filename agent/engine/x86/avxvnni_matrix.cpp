@@ -8,6 +8,7 @@ namespace {
 struct MultiplyBytes {
   using Value = int8_t;
   static constexpr int kDepth = 4;
+  static constexpr bool kHalves = false;
 
   static GODWIT_INLINE auto weights(int8_t const* from) -> __m256i { return load256(from); }
   static GODWIT_INLINE auto activations(__m256i values) -> __m256i {

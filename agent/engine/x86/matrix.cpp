@@ -67,15 +67,19 @@ class StepWeights {
   int32_t values_, channels_, part_, zero_point_;
 };
 
-/// A group of whole blocks from block `first` on.
+/// A group of whole blocks from block `first` on; or one whose channels all lie in its first
+/// vector.
 void pack_group(Step const& step, Layout const& layout, Runs const& runs, int32_t first,
-                int32_t width, int8_t* out, WeightSum (*sums)[kLanes]) {
+                int32_t width, bool first_vector, int8_t* out, WeightSum (*sums)[kLanes]) {
   for (int32_t s = 0; s < runs.steps(); ++s) {
     StepWeights const weights(step, runs, s);
     for (int32_t j = 0; j < width; ++j, out += kLanes * kDepth)
-      for (int32_t lane = 0; lane < kLanes; ++lane)
-        weights.put((first + j) * kLanes + layout.channel(lane), out,
-                    [&](int32_t i) { return layout.place(lane, i); }, sums[j][lane]);
+      for (int32_t lane = 0; lane < kLanes; ++lane) {
+        int32_t const channel = layout.channel(lane);
+        int32_t const to = first_vector ? channel : lane;
+        weights.put((first + j) * kLanes + channel, out,
+                    [&](int32_t i) { return layout.place(to, i); }, sums[j][lane]);
+      }
   }
 }
 
@@ -243,8 +247,9 @@ void pack_matrix(Step const& step, Layout const& layout, Finish const& finish, R
                  int32_t const* run_offsets, int32_t rows, uint8_t* packed) {
   auto const channels = static_cast<int32_t>(step.channels().size());
   auto& matrix = begin_matrix(channels, runs, packed);
-  matrix.half = runs.even;
-  matrix.width = width_for(layout, matrix.blocks, rows, matrix.half);
+  matrix.width = width_for(layout, matrix.blocks, rows, runs.even);
+  bool const one_vector = layout.words && rows > 1 && (channels - 1) % kLanes < kLanes / 2;
+  matrix.half = runs.even || one_vector;
   matrix.finish = finish;
 
   auto* const offsets = reinterpret_cast<int32_t*>(packed + matrix.offsets_at);
@@ -255,13 +260,14 @@ void pack_matrix(Step const& step, Layout const& layout, Finish const& finish, R
   auto* const weights = reinterpret_cast<int8_t*>(packed + matrix.weights_at);
   for (int32_t first = 0; first < matrix.blocks; first += matrix.width) {
     int32_t const width = std::min(matrix.width, matrix.blocks - first);
-    bool const half = matrix.half && first + width == matrix.blocks;
+    bool const half = runs.even && first + width == matrix.blocks;
     auto* const out = weights + ptrdiff_t{first} * matrix.steps * kLanes * kDepth;
     WeightSum sums[kWidthMax][kLanes] = {};
     if (half)
       pack_half_group(step, runs, first, width, out, sums);
     else
-      pack_group(step, layout, runs, first, width, out, sums);
+      pack_group(step, layout, runs, first, width, one_vector && first + width == matrix.blocks,
+                 out, sums);
     for (int32_t j = 0; j < width; ++j) {
       auto& block = blocks[first + j];
       set_lanes(step, layout, first + j, sums[j], block);

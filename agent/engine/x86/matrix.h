@@ -141,7 +141,8 @@ struct alignas(kMemoryAlignment) Matrix {
   int32_t steps;
   int32_t slide;  // bytes from one pixel to the next where windows of three columns slide by one;
                   // otherwise 0
-  bool half;      // the last block has half its channels, and takes two steps at once
+  bool half;      // the last block has half its channels: of bytes it takes two steps at once, of
+                  // words one vector
   Finish finish;
   uint32_t offsets_at;  // from the head: int32_t[steps], where each step's activations are in a row
   uint32_t blocks_at;   // Block[blocks]

@@ -9,18 +9,43 @@ namespace godwit::engine::x86 {
 constexpr int kTileRows = 6;
 constexpr int kRowBlocks = 4;  // with one row
 
-/// `Multiply` says what a value of activations is, widens weights and adds products to a sum.
-template <typename Multiply, int kRows>
+/// A block's biases; of one vector, those of its first channels.
+template <int kVectors>
+GODWIT_INLINE void load_biases(Block const& block, __m256i* sums) {
+  if constexpr (kVectors == 2) {
+    sums[0] = load256(block.bias);
+    sums[1] = load256(block.bias + 8);
+  } else {
+    auto const half = [&](int lane) __attribute__((always_inline)) {
+      return _mm_load_si128(reinterpret_cast<__m128i const*>(block.bias + lane));
+    };
+    sums[0] = _mm256_inserti128_si256(_mm256_castsi128_si256(half(0)), half(8), 1);
+  }
+}
+
+template <int kVectors>
+GODWIT_INLINE void store_sums(int32_t* to, __m256i const* sums) {
+  if constexpr (kVectors == 2) {
+    store256(to, sums[0]);
+    store256(to + 8, sums[1]);
+  } else {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(sums[0]));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to + 8), _mm256_extracti128_si256(sums[0], 1));
+  }
+}
+
+/// `Multiply` says what a value of activations is, widens weights and adds products to a sum. A
+/// block is two vectors, or one if it has half its channels.
+template <typename Multiply, int kRows, int kVectors = 2>
 void sum_tile(Matrix const& matrix, int32_t block, void const* const* rows, int32_t* sums) {
   using Value = typename Multiply::Value;
   constexpr int kParts = kDepth / Multiply::kDepth;
-  __m256i low[kRows];
-  __m256i high[kRows];
+  constexpr int kPart = kLanes * kDepth / kParts;
+  __m256i sum[kRows][kVectors];
   Value const* row[kRows];
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i) {
-    low[i] = load256(matrix.block(block)->bias);
-    high[i] = load256(matrix.block(block)->bias + 8);
+    load_biases<kVectors>(*matrix.block(block), sum[i]);
     row[i] = static_cast<Value const*>(rows[i]);
   }
   auto const* weights = matrix.weights(block);
@@ -28,24 +53,22 @@ void sum_tile(Matrix const& matrix, int32_t block, void const* const* rows, int3
   for (auto const* offset = matrix.offsets(); offset != end; ++offset) {
     ptrdiff_t const at = *offset;
 #pragma GCC unroll 2
-    for (int part = 0; part < kParts; ++part, weights += kLanes * kDepth / kParts) {
-      auto const w_low = Multiply::weights(weights);
-      auto const w_high = Multiply::weights(weights + kLanes * kDepth / kParts / 2);
+    for (int part = 0; part < kParts; ++part, weights += kPart) {
+      __m256i w[kVectors];
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; ++v) w[v] = Multiply::weights(weights + v * kPart / 2);
 #pragma GCC unroll 8
       for (int i = 0; i < kRows; ++i) {
         int32_t values;
         __builtin_memcpy(&values, row[i] + at + part * Multiply::kDepth, sizeof(values));
         auto const a = Multiply::activations(_mm256_set1_epi32(values));
-        low[i] = Multiply::add(low[i], a, w_low);
-        high[i] = Multiply::add(high[i], a, w_high);
+#pragma GCC unroll 2
+        for (int v = 0; v < kVectors; ++v) sum[i][v] = Multiply::add(sum[i][v], a, w[v]);
       }
     }
   }
 #pragma GCC unroll 8
-  for (int i = 0; i < kRows; ++i) {
-    store256(sums + i * kLanes, low[i]);
-    store256(sums + i * kLanes + 8, high[i]);
-  }
+  for (int i = 0; i < kRows; ++i) store_sums<kVectors>(sums + i * kLanes, sum[i]);
 }
 
 /// One row and four blocks: eight sums, each of which waits for its own only.
@@ -125,14 +148,29 @@ void multiply_row(Matrix const& matrix, void const* row, int8_t* output, int32_t
   }
 }
 
+/// Of a last block in one vector.
+template <typename Multiply>
+void sum_half(Matrix const& matrix, int32_t block, void const* const* rows, int32_t count,
+              int32_t* sums) {
+  if constexpr (Multiply::kHalves) {
+    if (count == kTileRows) return sum_tile<Multiply, kTileRows, 1>(matrix, block, rows, sums);
+    for (int32_t i = 0; i < count; ++i)
+      sum_tile<Multiply, 1, 1>(matrix, block, rows + i, sums + i * kLanes);
+  }
+}
+
 template <typename Multiply>
 void multiply_blocks(Matrix const& matrix, void const* const* rows, int32_t count, int8_t* output,
                      ptrdiff_t stride, int32_t* sums) {
-  if (count == 1) return multiply_row<Multiply>(matrix, rows[0], output, sums);
+  bool const half = Multiply::kHalves && matrix.half;
+  if (count == 1 && !half) return multiply_row<Multiply>(matrix, rows[0], output, sums);
   for (int32_t block = 0; block < matrix.blocks; ++block)
     for (int32_t row = 0; row < count; row += kTileRows) {
       int32_t const here = count - row < kTileRows ? count - row : kTileRows;
-      kSumTile<Multiply>[here - 1](matrix, block, rows + row, sums);
+      if (half && block == matrix.blocks - 1)
+        sum_half<Multiply>(matrix, block, rows + row, here, sums);
+      else
+        kSumTile<Multiply>[here - 1](matrix, block, rows + row, sums);
       finish_block_avx2(*matrix.block(block), matrix.finish, sums, here, lanes_of(matrix, block),
                         output + row * stride + block * kLanes, stride);
     }
