@@ -55,10 +55,14 @@ template <int kVectors>
 constexpr int32_t kTogether = 64;  // vectors of sums that are requantised together
 
 /// One block's outputs. Lines follow each other as columns do, unless the last of a line's vectors
-/// is not full.
+/// is not full; lines of one column are one line.
 void block_outputs(Depthwise const& d, Convolution const& conv, int32_t b, int16_t const* words,
                    int32_t lines, int8_t* output) {
-  ptrdiff_t const next = ptrdiff_t{d.columns} * conv.p.window.stride_width * d.channels;
+  ptrdiff_t const next_line = conv.p.window.stride_height * d.pitch;
+  bool const upright = conv.out[2] == 1 && d.columns == 1;
+  ptrdiff_t const next =
+      upright ? next_line : ptrdiff_t{d.columns} * conv.p.window.stride_width * d.channels;
+  int32_t const width = upright ? lines : conv.out[2];
   ptrdiff_t const next_output = ptrdiff_t{d.columns} * d.channels;
   int32_t const lanes = d.channels - b * kLanes < kLanes ? d.channels - b * kLanes : kLanes;
   alignas(kMemoryAlignment) int32_t sums[kTogether * kLanes];
@@ -73,10 +77,10 @@ void block_outputs(Depthwise const& d, Convolution const& conv, int32_t b, int16
     output += rest * d.channels;
     count = 0;
   };
-  int32_t const rest = conv.out[2] % d.columns;
-  for (int32_t y = 0; y < lines; ++y) {
-    auto const* at = words + y * conv.p.window.stride_height * d.pitch;
-    for (int32_t left = conv.out[2] / d.columns + (rest != 0); left > 0;) {
+  int32_t const rest = width % d.columns;
+  for (int32_t y = 0; y < (upright ? 1 : lines); ++y) {
+    auto const* at = words + y * next_line;
+    for (int32_t left = width / d.columns + (rest != 0); left > 0;) {
       if (count + left > kTogether && count > 0) flush(0);
       int32_t const here = left < kTogether ? left : kTogether;
       sum_windows<2>(d, b, at, next, here / 2 * 2, sums + count * kLanes);

@@ -1,12 +1,16 @@
-// ADD and LOOKUP, 32 values at a time.
-#include "agent/engine/x86/avx2.h"
+// ADD and LOOKUP, 32 values at a time, averages of sixteen channels.
 #include "agent/engine/x86/elementwise.h"
+#include "agent/engine/x86/ymm_matrix.h"
 
 namespace godwit::engine::x86 {
 
 namespace {
 
 constexpr int32_t kTogether = 2 * kLanes;
+
+GODWIT_INLINE auto widen(int8_t const* from) -> __m256i {
+  return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<__m128i const*>(from)));
+}
 
 /// Values are looked up one by one: gathers are no faster.
 class LookedUp {
@@ -118,6 +122,37 @@ class Half {
   __m128i differences_[kTables];
 };
 
+GODWIT_INLINE auto lanes_from(int32_t channel, int32_t channels) -> int32_t {
+  return channels - channel < kLanes ? channels - channel : kLanes;
+}
+
+/// Sums of sixteen channels over an area of an image, two pixels at a time.
+auto sum_area(Input const& input, int32_t batch, int32_t channel, Area const& area) -> Halves {
+  auto const& in = input.shape;
+  auto const* const image = input.int8() + ptrdiff_t{batch} * in[1] * in[2] * in[3] + channel;
+  auto const ones = _mm256_set1_epi16(1);
+  Halves sums{_mm256_setzero_si256(), _mm256_setzero_si256()};
+  for (int32_t y = area.top; y < area.bottom; ++y) {
+    auto const* pixel = image + (ptrdiff_t{y} * in[2] + area.left) * in[3];
+    for (int32_t x = area.left; x < area.right; ++x, pixel += in[3]) {
+      auto const a = widen(pixel);
+      auto b = _mm256_setzero_si256();
+      if (++x < area.right) b = widen(pixel += in[3]);
+      sums.low = _mm256_add_epi32(sums.low, _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), ones));
+      sums.high = _mm256_add_epi32(sums.high, _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), ones));
+    }
+  }
+  return sums;
+}
+
+/// To nearest, halves away from zero. As for AVX-512.
+GODWIT_INLINE auto divided(__m256i sum, int32_t count) -> __m256i {
+  auto const half = _mm256_sign_epi32(_mm256_set1_epi32(count / 2), sum);
+  auto const divisor = _mm256_set1_ps(static_cast<float>(count));
+  return _mm256_cvttps_epi32(
+      _mm256_div_ps(_mm256_cvtepi32_ps(_mm256_add_epi32(sum, half)), divisor));
+}
+
 }  // namespace
 
 void lookup_avx2(Step const& step, void*) {
@@ -139,6 +174,44 @@ void lookup_avx2(Step const& step, void*) {
 void add_avx2(Step const& step, void*) {
   auto const& add = *reinterpret_cast<Add const*>(step.packed);
   add.linear.exact ? add_all<Linear>(step) : add_all<LookedUp>(step);
+}
+
+void average_pool_avx2(Step const& step, void*) {
+  auto const p = step.op.params<proto::PoolParams>();
+  auto const& in = step.inputs[0].shape;
+  auto const& out = step.output().shape;
+  int8_t* output = step.output().int8();
+  auto const low = _mm_set1_epi8(static_cast<int8_t>(p.clamp.low));
+  auto const high = _mm_set1_epi8(static_cast<int8_t>(p.clamp.high));
+  for (int32_t batch = 0; batch < out[0]; ++batch)
+    for (int32_t y = 0; y < out[1]; ++y)
+      for (int32_t x = 0; x < out[2]; ++x, output += out[3]) {
+        auto const area = window_area(p, in, y, x);
+        for (int32_t c = 0; c < out[3]; c += kLanes) {
+          auto const sums = sum_area(step.inputs[0], batch, c, area);
+          auto const words =
+              _mm256_packs_epi32(divided(sums.low, area.count()), divided(sums.high, area.count()));
+          auto const bytes =
+              _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+          store_lanes(output + c, _mm_min_epi8(_mm_max_epi8(bytes, low), high),
+                      lanes_from(c, out[3]));
+        }
+      }
+}
+
+void mean_avx2(Step const& step, void*) {
+  auto const& mean = *reinterpret_cast<Mean const*>(step.packed);
+  auto const& in = step.inputs[0].shape;
+  auto const bias = load256(mean.block.bias);
+  int8_t* output = step.output().int8();
+  for (int32_t batch = 0; batch < in[0]; ++batch, output += in[3])
+    for (int32_t c = 0; c < in[3]; c += kLanes) {
+      auto const area = sum_area(step.inputs[0], batch, c, {0, in[1], 0, in[2]});
+      int32_t sums[kLanes];
+      store256(sums, _mm256_add_epi32(area.low, bias));
+      store256(sums + kLanes / 2, _mm256_add_epi32(area.high, bias));
+      finish_block_avx2(mean.block, mean.finish, sums, 1, lanes_from(c, in[3]), output + c, 0);
+    }
 }
 
 }  // namespace godwit::engine::x86

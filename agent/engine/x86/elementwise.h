@@ -57,5 +57,7 @@ void add_avx512(Step const& step, void* scratch);
 void average_pool_avx512(Step const& step, void* scratch);
 void max_pool_avx512(Step const& step, void* scratch);
 void mean_avx512(Step const& step, void* scratch);
+void average_pool_avx2(Step const& step, void* scratch);
+void mean_avx2(Step const& step, void* scratch);
 
 }  // namespace godwit::engine::x86

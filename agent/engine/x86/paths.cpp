@@ -114,6 +114,11 @@ constexpr Kernel kAvxVnniKernels[] = {
 };
 constexpr Path kAvxVnni = {"avxvnni", has_avxvnni, kAvxVnniKernels, true, true};
 
+/// What AVX2 averages may be read past its last pixel.
+auto reads_arena(Step const& step) -> bool {
+  return step.inputs[0].place == proto::Place::arena;
+}
+
 constexpr Kernel kAvx2Kernels[] = {
     {Opcode::conv_2d, [](Step const& step, void* scratch) { tiles_run(step, scratch, {}); },
      tiles_scratch_bytes, tiles_packed_bytes, tiles_pack, tiles_fit, kPacksWeights, tiles_run},
@@ -123,6 +128,10 @@ constexpr Kernel kAvx2Kernels[] = {
     kFullyConnected<kAvx2Layout, multiply_rows_avx2>,
     kFullyConnected4<nibble_sum_avx2>,
     {Opcode::add, add_avx2, nullptr, add_packed_bytes, add_pack, add_fits},
+    {Opcode::average_pool_2d, average_pool_avx2, nullptr, nullptr, nullptr,
+     [](Step const& step) { return reads_arena(step) && average_pool_fits(step); }},
+    {Opcode::mean, mean_avx2, nullptr, mean_packed_bytes, mean_pack,
+     [](Step const& step) { return reads_arena(step) && mean_fits(step); }},
     {Opcode::lookup, lookup_avx2, nullptr, nullptr, nullptr, lookup_fits},
     kLstm<kAvx2Layout, lstm_avx2, sum_group_avx2>,
     {Opcode::svdf, svdf_avx2, svdf_scratch_bytes, svdf_packed_bytes, svdf_pack, svdf_fits,
