@@ -112,16 +112,21 @@ class Bench:
         ours = [runner for runner in self.ours(compiled, self.paths()) if runner.facts is not None]
         rivals = [runner for runner in (self.litert(model), *self.onnxruntime(model)) if runner]
         reference = self.reference(model)
-        limit = self.runner("limit", [self.programs / "bench_limit"])
+        limits = {ours[0].name: self.runner("limit", [self.programs / "bench_limit"])}
+        if any(runner.name == "avx2" for runner in ours[1:]):
+            limits["avx2"] = self.runner("limit of avx2", [self.programs / "bench_limit", "--avx2"])
         together = self.together(model.stem, compiled, ours[0].name)
-        take_turns([*ours, *together, *rivals, *([reference] if reference else []), limit], self.options.rounds)
+        take_turns([*ours, *together, *rivals, *([reference] if reference else []), *limits.values()],
+                   self.options.rounds)
         for runner in [*rivals, *([reference] if reference else [])]:
             if runner.median is None:
                 print(f"bench: {model.name}: {runner.name}: {runner.reason}", file=sys.stderr)
         self.rows(model.stem, ours, rivals, reference)
         for runner in together:
             self.report.beside(f"{model.stem}, {runner.name}", runner.median, "us", "our one thread", ours[0].median)
-        self.share(model.stem, compiled, ours[0].median, limit)
+        for runner in ours:
+            if runner.name in limits:
+                self.share(f"{model.stem}, {runner.name}", compiled, runner.median, limits[runner.name])
         self.resident(model.stem, compiled, ours[0], rivals)
 
     def rows(self, name: str, ours: list[Runner], rivals: list[Runner], reference: Runner | None):
@@ -157,7 +162,8 @@ class Bench:
         return runner.median
 
     def share(self, name: str, compiled: pathlib.Path, us: float, limit: Runner):
-        """How much of what the processor's int8 products could do in that time the model's own products are."""
+        """How much of what the processor's int8 products could do in that time the model's own products are: on AVX2 more than
+        all of it, where tiles need fewer."""
         text = subprocess.run([self.programs / "godwit", "model", "inspect", compiled], capture_output=True, text=True,
                               check=True).stdout
         work = re.search(r"^work\t(\d+) multiply-adds", text, re.M)
