@@ -67,7 +67,8 @@ void block_outputs(Depthwise const& d, Convolution const& conv, int32_t b, int16
   int32_t const lanes = d.channels - b * kLanes < kLanes ? d.channels - b * kLanes : kLanes;
   alignas(kMemoryAlignment) int32_t sums[kTogether * kLanes];
   int32_t count = 0;
-  auto const flush = [&](int32_t rest) {  // columns of a last vector that is not full
+  auto const flush = [&](int32_t rest) __attribute__((noinline)) {
+    // `rest`: columns of a last vector that is not full
     int32_t const whole = count - (rest != 0);
     finish_block_avx2(d.block(b), d.finish, sums, whole, lanes * d.columns, output, next_output);
     output += whole * next_output;

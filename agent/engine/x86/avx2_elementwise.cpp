@@ -15,7 +15,7 @@ GODWIT_INLINE auto widen(int8_t const* from) -> __m256i {
 /// Values are looked up one by one: gathers are no faster.
 class LookedUp {
  public:
-  GODWIT_INLINE explicit LookedUp(Add const& add) : add_(add), finish_(add.output, add.finish) {}
+  GODWIT_INLINE explicit LookedUp(Add const& add) : add_(add) {}
 
   /// Sums of 32 values.
   GODWIT_INLINE void store(int8_t const* a, int8_t const* b, int8_t* out) const {
@@ -26,13 +26,11 @@ class LookedUp {
       sums[i] = add_.first.values[static_cast<uint8_t>(a[from])] +
                 add_.second.values[static_cast<uint8_t>(b[from])];
     }
-    store256(out, finish_.bytes({load256(sums), load256(sums + 8)},
-                                {load256(sums + 16), load256(sums + 24)}));
+    finish_block_avx2(add_.output, add_.finish, sums, 2, kLanes, out, kLanes);
   }
 
  private:
   Add const& add_;
-  Avx2Finish<Scaling::whole> finish_;
 };
 
 /// Sums as a linear function of the values.

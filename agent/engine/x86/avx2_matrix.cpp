@@ -30,15 +30,11 @@ void finish_rows(Block const& block, Finish const& finish, int32_t const* sums, 
   auto const row = [&](int32_t i) __attribute__((always_inline))->Halves {
     return {load256(sums + i * kLanes), load256(sums + i * kLanes + kLanes / 2)};
   };
-  if (rows == 1) {
-    auto const one = row(0);
-    store_lanes(output, _mm256_castsi256_si128(f.bytes(one, one)), lanes);
-    return;
-  }
   for (int32_t i = 0; i < rows; i += 2, output += 2 * stride) {
-    auto const bytes = f.bytes(row(i), row(i + 1));
+    bool const both = i + 1 < rows;
+    auto const bytes = f.bytes(row(i), row(both ? i + 1 : i));
     store_lanes(output, _mm256_castsi256_si128(bytes), lanes);
-    if (i + 1 < rows) store_lanes(output + stride, _mm256_extracti128_si256(bytes, 1), lanes);
+    if (both) store_lanes(output + stride, _mm256_extracti128_si256(bytes, 1), lanes);
   }
 }
 
