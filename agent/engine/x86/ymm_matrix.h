@@ -7,7 +7,8 @@
 namespace godwit::engine::x86 {
 
 constexpr int kTileRows = 6;
-constexpr int kRowBlocks = 4;  // with one row
+constexpr int kRowBlocks = 4;                 // with one row
+constexpr int kRowsTogether = 8 * kTileRows;  // requantised together
 
 /// A block's biases; of one vector, those of its first channels.
 template <int kVectors>
@@ -165,14 +166,18 @@ void multiply_blocks(Matrix const& matrix, void const* const* rows, int32_t coun
   bool const half = Multiply::kHalves && matrix.half;
   if (count == 1 && !half) return multiply_row<Multiply>(matrix, rows[0], output, sums);
   for (int32_t block = 0; block < matrix.blocks; ++block)
-    for (int32_t row = 0; row < count; row += kTileRows) {
-      int32_t const here = count - row < kTileRows ? count - row : kTileRows;
-      if (half && block == matrix.blocks - 1)
-        sum_half<Multiply>(matrix, block, rows + row, here, sums);
-      else
-        kSumTile<Multiply>[here - 1](matrix, block, rows + row, sums);
-      finish_block_avx2(*matrix.block(block), matrix.finish, sums, here, lanes_of(matrix, block),
-                        output + row * stride + block * kLanes, stride);
+    for (int32_t first = 0; first < count; first += kRowsTogether) {
+      int32_t const some = count - first < kRowsTogether ? count - first : kRowsTogether;
+      for (int32_t row = 0; row < some; row += kTileRows) {
+        int32_t const here = some - row < kTileRows ? some - row : kTileRows;
+        auto const* const from = rows + first + row;
+        if (half && block == matrix.blocks - 1)
+          sum_half<Multiply>(matrix, block, from, here, sums + row * kLanes);
+        else
+          kSumTile<Multiply>[here - 1](matrix, block, from, sums + row * kLanes);
+      }
+      finish_block_avx2(*matrix.block(block), matrix.finish, sums, some, lanes_of(matrix, block),
+                        output + first * stride + block * kLanes, stride);
     }
 }
 
