@@ -89,6 +89,13 @@ constexpr Kernel kLstm = {
     lstm_fits,
     1u << 1 | 1u << 2};  // weights of the input and of the hidden state
 
+template <int32_t kPercentMost>
+constexpr Kernel kTiles = {
+    Opcode::conv_2d,     [](Step const& step, void* scratch) { tiles_run(step, scratch, {}); },
+    tiles_scratch_bytes, tiles_packed_bytes,
+    tiles_pack,          [](Step const& step) { return tiles_fit(step, kPercentMost); },
+    kPacksWeights,       tiles_run};
+
 // The first kernel of an operator that fits a step is taken.
 constexpr Kernel kAvx512Kernels[] = {
     kConv<kAvx512Layout, multiply_rows_avx512>,
@@ -107,6 +114,7 @@ constexpr Path kAvx512 = {"avx512", has_avx512, kAvx512Kernels, true, true};
 
 // What it does not have is taken from AVX2.
 constexpr Kernel kAvxVnniKernels[] = {
+    kTiles<34>,
     kConv<kAvxVnniLayout, multiply_rows_avxvnni>,
     as_depthwise(kConv<kAvxVnniLayout, multiply_rows_avxvnni>),
     kFullyConnected<kAvxVnniLayout, multiply_rows_avxvnni>,
@@ -120,8 +128,7 @@ auto reads_arena(Step const& step) -> bool {
 }
 
 constexpr Kernel kAvx2Kernels[] = {
-    {Opcode::conv_2d, [](Step const& step, void* scratch) { tiles_run(step, scratch, {}); },
-     tiles_scratch_bytes, tiles_packed_bytes, tiles_pack, tiles_fit, kPacksWeights, tiles_run},
+    kTiles<80>,
     kConv<kAvx2Layout, multiply_rows_avx2>,
     as_depthwise(kConv<kAvx2Layout, multiply_rows_avx2>),
     kDepthwise<kAvx2Layout, depthwise_strip_avx2>,

@@ -19,15 +19,15 @@ auto round_up(uint64_t bytes) -> uint64_t {
   return (bytes + kMemoryAlignment - 1) / kMemoryAlignment * kMemoryAlignment;
 }
 
-/// Whether tiles take at most four fifths of the time. Both sides in quarters of the time that two
-/// vectors take to be multiplied and added, on a Zen 5.
-auto pays(Tiles const& tiles, Convolution const& conv) -> bool {
+/// What share of the time that AVX2 takes the direct way tiles take, in percent. By what a Zen 5
+/// takes to multiply and add, to change filters, and inputs and outputs.
+auto share_of(Tiles const& tiles, Convolution const& conv) -> int64_t {
   int64_t const strips = div_up(div_up(conv.out[1], kTile), tiles.lines);
   int64_t const filters = int64_t{tiles.pairs()} * tiles.units;
   int64_t const products = filters * strips * (36 * 4 * tiles.count + 480);
   int64_t const changes = strips * tiles.count * 40 * (tiles.width + tiles.units * kUnit);
   int64_t const direct = filters * conv.out[1] * conv.out[2] * kTaps * 4;
-  return (products + changes) * 5 < direct * 4;
+  return (products + changes) * 100 / direct;
 }
 
 /// Puts a block's weights and those of its channels; false where sums could be too large.
@@ -83,7 +83,7 @@ Tiles::Tiles(Convolution const& conv)
   scratch_bytes = end;
 }
 
-auto tiles_fit(Step const& step) -> bool {
+auto tiles_fit(Step const& step, int32_t percent_most) -> bool {
   Convolution const conv(step);
   auto const& w = conv.p.window;
   if (conv.kernel_height != 3 || conv.kernel_width != 3 || w.stride_height != 1 ||
@@ -92,7 +92,8 @@ auto tiles_fit(Step const& step) -> bool {
   // Vectors read past the last pixel.
   if (step.inputs[0].place != proto::Place::arena || step.inputs[1].zero_point != 0) return false;
   Tiles const tiles(conv);
-  return tiles.scratch_bytes <= kCopyBytesMax && conv_fits(step, kAvx2Layout) && pays(tiles, conv);
+  return tiles.scratch_bytes <= kCopyBytesMax && conv_fits(step, kAvx2Layout) &&
+         share_of(tiles, conv) <= percent_most;
 }
 
 auto tiles_packed_bytes(Step const& step) -> uint64_t {

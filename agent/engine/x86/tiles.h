@@ -45,7 +45,8 @@ struct alignas(kMemoryAlignment) TileWeights {
   }
 };
 
-auto tiles_fit(Step const& step) -> bool;
+/// Only where they take at most that share of the time that AVX2 takes the direct way.
+auto tiles_fit(Step const& step, int32_t percent_most) -> bool;
 auto tiles_packed_bytes(Step const& step) -> uint64_t;
 void tiles_pack(Step const& step, uint8_t* packed);
 auto tiles_scratch_bytes(Step const& step) -> uint64_t;
