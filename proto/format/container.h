@@ -14,7 +14,8 @@
 namespace godwit::proto {
 
 constexpr std::string_view kContainerMagic = "GODWITDP";
-constexpr uint16_t kContainerVersion = 1;
+constexpr uint16_t kContainerVersion = 2;       // that is written
+constexpr uint16_t kContainerVersionFirst = 1;  // that is read, and all between
 constexpr size_t kContainerHeaderBytes = 104;
 constexpr uint32_t kBlockBytesMax = 256u << 10;
 

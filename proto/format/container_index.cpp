@@ -56,7 +56,7 @@ auto read_header(Reader& reader, PatchLimits const& limits) -> Result<ContainerH
   TRY(auto magic, reader.bytes(kContainerMagic.size()));
   if (as_text(magic) != kContainerMagic) return corrupt("not a Godwit patch");
   TRY(uint16_t const version, reader.u16());
-  if (version != kContainerVersion)
+  if (version < kContainerVersionFirst || version > kContainerVersion)
     return corrupt("patch format version " + std::to_string(version) + " is not known here");
   TRY(uint16_t const profile, reader.u16());
   if (!is_known(static_cast<Profile>(profile)))

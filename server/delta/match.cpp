@@ -5,9 +5,6 @@
 namespace godwit::delta {
 namespace {
 
-/// A match must beat what the current alignment gives by more than this, for it costs an
-/// instruction.
-constexpr size_t kGainMin = 8;
 constexpr size_t kToldBytes = 64u << 10;
 
 /// Where an exact match was found: new_file[scan...] is old_file[offset...].
@@ -18,8 +15,13 @@ struct Anchor {
 
 class Matcher {
  public:
-  Matcher(ByteView old_file, ByteView new_file, std::function<void(uint64_t)> const& on_bytes)
-      : old_(old_file), new_(new_file), index_(old_file), on_bytes_(on_bytes) {}
+  Matcher(ByteView old_file, ByteView new_file, std::function<void(uint64_t)> const& on_bytes,
+          size_t gain_min)
+      : old_(old_file),
+        new_(new_file),
+        index_(old_file),
+        on_bytes_(on_bytes),
+        gain_min_(gain_min) {}
 
   auto run() -> std::vector<Match> {
     size_t length = 0;
@@ -57,7 +59,7 @@ class Matcher {
       next.offset = found.offset;
       for (; scored < next.scan + length; ++scored) score += same(scored, aligned(scored));
       if (length == score && length > 0) return false;
-      if (length > score + kGainMin) return true;
+      if (length > score + gain_min_) return true;
       if (scored > next.scan)
         score -= same(next.scan, aligned(next.scan));
       else
@@ -128,14 +130,16 @@ class Matcher {
   Anchor from_;  // where the current alignment starts
   std::vector<Match> matches_;
   std::function<void(uint64_t)> const& on_bytes_;
+  size_t gain_min_;
   size_t told_ = 0;
 };
 
 }  // namespace
 
 auto find_matches(ByteView old_file, ByteView new_file,
-                  std::function<void(uint64_t)> const& on_bytes) -> std::vector<Match> {
-  return Matcher(old_file, new_file, on_bytes).run();
+                  std::function<void(uint64_t)> const& on_bytes, size_t gain_min)
+    -> std::vector<Match> {
+  return Matcher(old_file, new_file, on_bytes, gain_min).run();
 }
 
 }  // namespace godwit::delta

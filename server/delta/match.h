@@ -18,9 +18,15 @@ struct Match {
   uint64_t literal = 0;
 };
 
+/// A match must beat what goes on where the one before ended by more than so many bytes, for it
+/// costs an instruction: in BSDIFF40, and where instructions are coded by what was seen.
+constexpr size_t kClassicGainMin = 8;
+constexpr size_t kLearntGainMin = 6;
+
 /// Covers the new file exactly. Both files are at most limits::kModelBytesMax. `on_bytes` is told
 /// now and then how far in the new file the search is.
 auto find_matches(ByteView old_file, ByteView new_file,
-                  std::function<void(uint64_t)> const& on_bytes = {}) -> std::vector<Match>;
+                  std::function<void(uint64_t)> const& on_bytes = {},
+                  size_t gain_min = kClassicGainMin) -> std::vector<Match>;
 
 }  // namespace godwit::delta

@@ -81,6 +81,14 @@ class SizedDecoder final : public Decoder {
     if (segment.kind == SegmentKind::tensor) {
       TRY(factors, factors_of(segment, task, patch));
     }
+    if (segment.codebook == 0) return decode_coded(segment, task, factors, payload, io);
+    Segment rest = segment;
+    TRY(factors.codebook, read_codebook(rest, payload));
+    return decode_coded(rest, task, factors, payload, io);
+  }
+
+  auto decode_coded(Segment const& segment, BlockTask const& task, Factors const& factors,
+                    BufferedReader& payload, DecodingIo& io) -> Result<> {
     if constexpr (kTabled) {
       if (segment.tabled) return decode_tabled(segment, task, factors, payload, io);
     }
@@ -92,6 +100,25 @@ class SizedDecoder final : public Decoder {
       }
     }
     return corrupt("a way of coding that the profile of the patch has not");
+  }
+
+  /// Reads the values before the coded bytes, of which it takes them.
+  auto read_codebook(Segment& segment, BufferedReader& payload)
+      -> Result<std::span<uint32_t const>> {
+    FloatForm const form = form_of(segment.element);
+    auto const values = memory_.arena.template take<uint32_t>(segment.codebook);
+    uint32_t const bytes = segment.codebook * form.bits / 8;
+    if (values.empty() || bytes > segment.coded_bytes) return corrupt("a codebook of a wrong size");
+    memory_.arena.keep();
+    segment.coded_bytes -= bytes;
+    for (size_t i = 0; i < values.size(); ++i) {
+      uint32_t value = 0;
+      for (uint32_t shift = 0; shift < form.bits; shift += 8)
+        value |= uint32_t{payload.next()} << shift;
+      values[i] = in_order(form, value);
+      if (i > 0 && values[i] <= values[i - 1]) return corrupt("a codebook that is not in order");
+    }
+    return std::span<uint32_t const>(values);
   }
 
   auto decode_tabled(Segment const& segment, BlockTask const& task, Factors const& factors,

@@ -68,7 +68,7 @@ struct Models {
   /// Before each segment: of the large models, those that a block does not use stay as they are.
   void begin(Segment const& segment) {
     bool const tensor = segment.kind == SegmentKind::tensor;
-    bool const narrow = tensor && is_narrow(segment.element);
+    bool const narrow = tensor && segment.has_codes();
     bool& learning = learning_[narrow ? 0 : tensor ? 1 : 2];
     if (learning) return;
     learning = true;

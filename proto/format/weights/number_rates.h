@@ -22,11 +22,14 @@ struct OrderedPair {
   uint32_t from;
   uint32_t to;
 };
+inline auto in_order(FloatForm const& form, uint32_t number) -> uint32_t {
+  return form.mantissa_bits > 0 ? to_ordered(number, form.bits) : number ^ 1u << (form.bits - 1);
+}
+inline auto out_of_order(FloatForm const& form, uint32_t place) -> uint32_t {
+  return form.mantissa_bits > 0 ? from_ordered(place, form.bits) : place ^ 1u << (form.bits - 1);
+}
 inline auto order(FloatForm const& form, uint32_t predicted, uint32_t number) -> OrderedPair {
-  if (form.mantissa_bits > 0)
-    return {.from = to_ordered(predicted, form.bits), .to = to_ordered(number, form.bits)};
-  uint32_t const base = 1u << (form.bits - 1);
-  return {.from = predicted ^ base, .to = number ^ base};
+  return {.from = in_order(form, predicted), .to = in_order(form, number)};
 }
 
 struct Difference {
@@ -40,8 +43,7 @@ inline auto difference(OrderedPair const& pair) -> Difference {
 /// The number that lies that far from `from`.
 inline auto differing(FloatForm const& form, uint32_t from, Difference const& d) -> uint32_t {
   uint32_t const mask = form.bits == 32 ? ~0u : (1u << form.bits) - 1;
-  uint32_t const made = (d.negative ? from - d.size : from + d.size) & mask;
-  return form.mantissa_bits == 0 ? made ^ 1u << (form.bits - 1) : from_ordered(made, form.bits);
+  return out_of_order(form, (d.negative ? from - d.size : from + d.size) & mask);
 }
 
 /// How fast a mean of n observations moves, in 1/65536.
@@ -106,7 +108,7 @@ class NumberRates {
     remember(cls, length + level, columns);
   }
   void learn_alone(int32_t exponent, std::span<NumberColumn> columns) {
-    remember(static_cast<uint8_t>(exponent), exponent, columns);
+    remember(static_cast<uint8_t>(std::min(exponent, 255)), exponent, columns);
   }
 
  private:

@@ -60,6 +60,25 @@ class NumberRowModel {
            mantissa;
   }
 
+  /// The number by itself, by its magnitude: zeros and tiny numbers are as short as they should be.
+  template <typename Coder>
+  auto code_by_magnitude(Coder& coder, FloatForm const& form, uint32_t number,
+                         std::span<NumberColumn> columns) -> uint32_t {
+    int32_t const expected = rates_.expected_exponent();
+    select_exponent(expected, columns);
+    auto const made =
+        static_cast<uint32_t>(code_length(coder, static_cast<int32_t>(form.magnitude(number)),
+                                          expected, static_cast<int32_t>(form.magnitude_max())));
+    bool const known = (number & form.sign_bit()) != 0;
+    bool const negative =
+        made == 0 ? lengths_.code(coder, known, kSign, set_, 0) : coder.bit(known, kHalf);
+    select_mantissa_alone(static_cast<int32_t>(made), expected, columns);
+    uint32_t const count = form.bits_below(made);
+    uint32_t const below = code_bits(coder, number & ((1u << count) - 1), count);
+    rates_.learn_alone(static_cast<int32_t>(made), columns);
+    return (negative ? form.sign_bit() : 0) | form.of_magnitude(made, below);
+  }
+
  private:
   static constexpr uint32_t kHalf = 32768;
   static constexpr size_t kNodes = 27;

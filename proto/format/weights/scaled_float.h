@@ -19,6 +19,23 @@ struct FloatForm {
   constexpr auto exponent(uint32_t v) const -> uint32_t {
     return (v >> mantissa_bits) & exponent_max();
   }
+
+  /// How large a number is, in powers of two: 0 for zero, then the lengths of the subnormal ones,
+  /// then the exponents. With it and the bits below the highest a number is all but its sign.
+  constexpr auto magnitude(uint32_t v) const -> uint32_t {
+    uint32_t const mantissa = v & ((1u << mantissa_bits) - 1);
+    if (exponent(v) > 0) return exponent(v) + mantissa_bits;
+    return static_cast<uint32_t>(std::bit_width(mantissa));
+  }
+  constexpr auto magnitude_max() const -> uint32_t { return exponent_max() + mantissa_bits; }
+  /// How many bits are below the highest.
+  constexpr auto bits_below(uint32_t magnitude) const -> uint32_t {
+    return std::min(std::max(magnitude, 1u) - 1, mantissa_bits);
+  }
+  constexpr auto of_magnitude(uint32_t magnitude, uint32_t below) const -> uint32_t {
+    if (magnitude > mantissa_bits) return (magnitude - mantissa_bits) << mantissa_bits | below;
+    return magnitude == 0 ? 0 : 1u << (magnitude - 1) | below;
+  }
 };
 inline constexpr FloatForm kHalfForm{.bits = 16, .mantissa_bits = 10};
 inline constexpr FloatForm kBrainForm{.bits = 16, .mantissa_bits = 7};

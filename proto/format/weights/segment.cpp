@@ -1,8 +1,11 @@
 #include "proto/format/weights/segment.h"
 
+#include <algorithm>
+
 #include "proto/format/container.h"
 #include "proto/format/varint.h"
 #include "proto/format/weights/number_model.h"
+#include "proto/format/weights/tensor_rows.h"
 
 namespace godwit::proto::weights {
 namespace {
@@ -13,7 +16,8 @@ constexpr uint8_t kScaled = 1 << 3;
 constexpr uint8_t kRanked = 1 << 4;
 constexpr uint8_t kWide = 1 << 5;
 constexpr uint8_t kTabled = 1 << 6;
-constexpr uint8_t kUnused = 1 << 7;
+constexpr uint8_t kFurther = 1 << 7;
+constexpr uint8_t kHasCodebook = 255;  // in the place of trailing zeros
 
 auto read_number(BufferedReader& reader) -> Result<uint64_t> {
   uint64_t value = 0;
@@ -29,6 +33,19 @@ auto read_number(BufferedReader& reader) -> Result<uint64_t> {
   return corrupt("a number that is too long");
 }
 
+auto read_further(BufferedReader& reader, Segment& segment) -> Result<> {
+  uint8_t const how = reader.next();
+  if (how == kHasCodebook) {
+    segment.codebook = uint32_t{reader.next()} + 1;
+    if (segment.scaled || segment.ranked) return corrupt("a mode that codes have not");
+    return {};
+  }
+  segment.trailing = how;
+  if (segment.wide || how >= std::max(form_of(segment.element).mantissa_bits, 1u))
+    return corrupt("a mode that this type of element has not");
+  return {};
+}
+
 auto read_tensor(BufferedReader& reader, uint8_t head, uint32_t left, Segment& segment)
     -> Result<> {
   uint8_t const element = reader.next();
@@ -40,8 +57,10 @@ auto read_tensor(BufferedReader& reader, uint8_t head, uint32_t left, Segment& s
   segment.wide = head & kWide;
   if ((segment.scaled || segment.ranked) && !segment.from_old)
     return corrupt("a prediction from nothing");
+  segment.further = head & kFurther;
   bool const integer = segment.element == Element::int16 || segment.element == Element::int32;
-  if ((segment.wide && !is_narrow(segment.element)) ||
+  if ((segment.wide && !segment.further && !is_narrow(segment.element)) ||
+      (segment.further && is_narrow(segment.element)) ||
       ((segment.scaled || segment.ranked) && integer))
     return corrupt("a mode that this type of element has not");
   TRY(uint64_t const rows, read_number(reader));
@@ -53,11 +72,12 @@ auto read_tensor(BufferedReader& reader, uint8_t head, uint32_t left, Segment& s
   segment.rows = static_cast<uint32_t>(rows);
   segment.cols = static_cast<uint32_t>(cols);
   segment.bytes = static_cast<uint32_t>(rows * (cols * bits / 8));
-  if (!segment.ranked) return {};
-  TRY(uint64_t const factor, read_number(reader));
-  if (factor > kBlockBytesMax) return corrupt("factors that the patch does not have");
-  segment.factor = static_cast<uint32_t>(factor);
-  return {};
+  if (segment.ranked) {
+    TRY(uint64_t const factor, read_number(reader));
+    if (factor > kBlockBytesMax) return corrupt("factors that the patch does not have");
+    segment.factor = static_cast<uint32_t>(factor);
+  }
+  return segment.further ? read_further(reader, segment) : Result<>();
 }
 
 }  // namespace
@@ -89,7 +109,7 @@ auto read_segment(BufferedReader& reader, uint64_t expected, uint64_t old_bytes,
     -> Result<Segment> {
   Segment segment;
   uint8_t const head = reader.next();
-  if ((head & kUnused) || (head & kKindMask) > static_cast<uint8_t>(SegmentKind::tensor))
+  if ((head & kKindMask) > static_cast<uint8_t>(SegmentKind::tensor))
     return corrupt("an unknown kind of segment");
   segment.kind = static_cast<SegmentKind>(head & kKindMask);
   segment.tabled = head & kTabled;
@@ -121,13 +141,17 @@ void write_segment(Writer& writer, uint64_t expected, Segment const& segment) {
   auto head = static_cast<uint32_t>(segment.kind);
   if (tensor)
     head |= (segment.from_old ? kFromOld : 0u) | (segment.scaled ? kScaled : 0u) |
-            (segment.ranked ? kRanked : 0u) | (segment.wide ? kWide : 0u);
+            (segment.ranked ? kRanked : 0u) | (segment.wide ? kWide : 0u) |
+            (segment.further ? kFurther : 0u);
   writer.u8(static_cast<uint8_t>(head | (segment.tabled ? kTabled : 0u)));
   if (tensor) {
     writer.u8(static_cast<uint8_t>(segment.element));
     write_varint(writer, segment.rows);
     write_varint(writer, segment.cols);
     if (segment.ranked) write_varint(writer, segment.factor);
+    if (segment.further)
+      writer.u8(segment.codebook ? kHasCodebook : static_cast<uint8_t>(segment.trailing));
+    if (segment.codebook) writer.u8(static_cast<uint8_t>(segment.codebook - 1));
   } else {
     write_varint(writer, segment.bytes);
   }

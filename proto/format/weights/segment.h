@@ -25,7 +25,7 @@ enum class Element : uint8_t {
 };
 constexpr uint8_t kElementLast = 7;
 auto element_bits(Element element) -> uint32_t;
-/// Coded by ResidualModel; all others by NumberRowModel.
+/// Codes themselves, all others are numbers.
 inline auto is_narrow(Element element) -> bool {
   return element <= Element::int4;
 }
@@ -47,7 +47,14 @@ struct Segment {
   uint32_t cols = 0;
   uint32_t factor = 0;  // which of the factors
 
+  // Of a tensor of 16- or 32-bit numbers that is described further, since version 2:
+  bool further = false;   // floats alone are coded by magnitude
+  uint32_t trailing = 0;  // so many of their lowest bits are always zero
+  uint32_t codebook = 0;  // so many values follow the description, of which they are codes; or 0
+
   auto row_bytes() const -> uint32_t { return bytes / rows; }
+  /// Coded by ResidualModel: codes of eight bits at most.
+  auto has_codes() const -> bool { return codebook > 0 || is_narrow(element); }
   auto operator==(Segment const&) const -> bool = default;
 };
 

@@ -26,11 +26,13 @@ class SegmentIo {
   virtual auto step(uint32_t index) -> Step = 0;                        // encoder
 };
 
-/// The factors that a ranked segment uses.
+/// What a tensor uses beside its coded bytes: the factors of a ranked one, or its codebook, whose
+/// values are in order.
 struct Factors {
   uint32_t fraction_bits = 0;
   std::span<uint32_t const> multipliers{};  // one for each component
   std::span<int8_t const> columns{};        // rank * cols, each component by itself
+  std::span<uint32_t const> codebook{};
 };
 
 /// `Models` either learn (models.h) or choose among the tables of the segment (tabled_models.h).
@@ -41,7 +43,7 @@ class SegmentPass {
       : coder_(coder), models_(models), arena_(arena), segment_(segment), io_(io) {}
 
   auto tensor(Factors const& factors) -> Result<> {
-    return is_narrow(segment_.element) ? narrow(factors) : numbers(factors);
+    return segment_.has_codes() ? narrow(factors) : numbers(factors);
   }
 
   auto bytes(uint64_t old_bytes) -> Result<> {
@@ -108,13 +110,13 @@ class SegmentPass {
     for (uint32_t at = 0; at < segment_.cols; at += kPieceElements) {
       auto const count = std::min<size_t>(segment_.cols - at, kPieceElements);
       size_t const bytes = count * element_bits(segment_.element) / 8;
-      std::array<uint8_t, kPieceElements> stored;
+      std::array<uint8_t, kPieceBytes> stored;
       std::array<int8_t, kPieceElements> old;
       std::array<int8_t, kPieceElements> made;
       std::array<int32_t, kPieceElements> moves;
       if (segment_.from_old) {
         TRY_VOID(io_.read_old(old_at, std::span(stored).first(bytes)));
-        unpack(segment_.element, stored, std::span(old).first(count));
+        read_codes(factors.codebook, stored, std::span(old).first(count));
         old_at += bytes;
       } else {
         std::fill_n(old.begin(), count, int8_t{0});
@@ -127,13 +129,27 @@ class SegmentPass {
         row.moves = out;
       }
       io_.fill(std::span(stored).first(bytes));
-      unpack(segment_.element, stored, std::span(made).first(count));
+      read_codes(factors.codebook, stored, std::span(made).first(count));
       code_narrow(coder_, models_.residual, row, std::span(old).first(count),
                   std::span(made).first(count), columns.empty() ? columns : columns.subspan(at));
-      pack(segment_.element, std::span(made).first(count), std::span(stored).first(bytes));
+      write_codes(factors.codebook, std::span(made).first(count), std::span(stored).first(bytes));
       TRY_VOID(io_.take(std::span(stored).first(bytes)));
     }
     return {};
+  }
+
+  void read_codes(std::span<uint32_t const> codebook, ByteView stored, std::span<int8_t> codes) {
+    if (codebook.empty())
+      unpack(segment_.element, stored, codes);
+    else
+      to_codes(form_of(segment_.element), codebook, stored, codes);
+  }
+  void write_codes(std::span<uint32_t const> codebook, std::span<int8_t const> codes,
+                   std::span<uint8_t> stored) {
+    if (codebook.empty())
+      pack(segment_.element, codes, stored);
+    else
+      from_codes(form_of(segment_.element), codebook, codes, stored);
   }
 
   auto numbers(Factors const& factors) -> Result<> {

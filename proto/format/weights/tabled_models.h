@@ -188,12 +188,40 @@ class TabledNumbers {
            static_cast<uint32_t>(exponent) << form.mantissa_bits | (coded & mantissa);
   }
 
+  /// As NumberRowModel's.
+  template <typename Coder>
+  auto code_by_magnitude(Coder& coder, FloatForm const& form, uint32_t number,
+                         std::span<NumberColumn> columns) -> uint32_t {
+    int32_t const expected = std::max((rates_.row_mean() + 16) >> 5, 1);
+    int32_t const left = rates_.left().magnitude;
+    uint32_t const near = left == 0 ? 0 : left < expected ? 1 : left == expected ? 2 : 3;
+    int32_t const column = ((rates_.column_mean(columns) + 16) >> 5) - expected;
+    uint32_t const context =
+        near * kLevels + static_cast<uint32_t>(std::clamp(column + kLevelMiddle, 0, kLevelLast));
+    auto state = coder.state();
+    auto const made = static_cast<uint32_t>(code_near(coder, state, context, expected,
+                                                      static_cast<int32_t>(form.magnitude(number)),
+                                                      form.magnitude_max(), 0, kMagnitudeBits));
+    uint32_t const count = form.bits_below(made);
+    uint32_t const high = 1u << count;  // the sign above the bits below the highest
+    uint64_t const bits = (number & (high - 1)) | (number & form.sign_bit() ? high : 0);
+    auto const coded = static_cast<uint32_t>(code_raw(coder, state, count + 1, bits));
+    coder.keep(state);
+    rates_.learn_alone(static_cast<int32_t>(made), columns);
+    return (coded & high ? form.sign_bit() : 0) | form.of_magnitude(made, coded & (high - 1));
+  }
+
  private:
+  static constexpr int32_t kLevelMiddle = 12;
+  static constexpr int32_t kLevelLast = 23;
+  static constexpr uint32_t kMagnitudeBits = 9;
+
   /// A number of [0, `most`]: symbols 0 (only for 0, if `first` is 0) to 14 are how far it is from
-  /// the expected one; 15 comes with eight bits of it.
+  /// the expected one; 15 comes with the number itself.
   template <typename Coder>
   static auto code_near(Coder& coder, typename Coder::State& state, uint32_t context,
-                        int32_t expected, int32_t number, uint32_t most, int32_t first) -> int32_t {
+                        int32_t expected, int32_t number, uint32_t most, int32_t first,
+                        uint32_t number_bits = 8) -> int32_t {
     constexpr int32_t kFar = kSymbols - 1;
     constexpr int32_t kMiddle = 8;
     int32_t const away = number - expected + kMiddle;
@@ -204,7 +232,7 @@ class TabledNumbers {
     if (symbol == 0 && first == 0) return 0;
     if (symbol < kFar)
       return std::clamp(symbol + expected - kMiddle, 0, static_cast<int32_t>(most));
-    uint32_t const far = coder.raw(state, 8, static_cast<uint32_t>(number));
+    uint32_t const far = coder.raw(state, number_bits, static_cast<uint32_t>(number));
     return static_cast<int32_t>(std::min(far, most));
   }
 

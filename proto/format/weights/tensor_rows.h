@@ -119,23 +119,48 @@ template <typename Coder, typename Model>
 void code_numbers(Coder& coder, Model& model, Segment const& segment,
                   NumberRowPrediction const& row, ByteView old, std::span<uint8_t> made,
                   std::span<NumberColumn> columns) {
-  FloatForm const form = form_of(segment.element);
-  auto const ratio = static_cast<uint32_t>(row.ratio) * (65536 / kRatioOne);
+  FloatForm form = form_of(segment.element);
   size_t const width = form.bits / 8;
+  form.bits -= segment.trailing;
+  if (form.mantissa_bits > 0) form.mantissa_bits -= segment.trailing;
+  auto const ratio = static_cast<uint32_t>(row.ratio) * (65536 / kRatioOne);
   for (size_t j = 0; j * width < made.size(); ++j) {
     auto const here = columns.empty() ? columns : columns.subspan(j);
     auto const out = made.subspan(j * width, width);
-    uint32_t number = load(out);
+    uint32_t number = load(out) >> segment.trailing;
     if (segment.from_old) {
-      NumberPrediction predicted{.bits = load(old.subspan(j * width, width))};
+      NumberPrediction predicted{.bits = load(old.subspan(j * width, width)) >> segment.trailing};
       if (form.mantissa_bits > 0)
         predicted = predict_float(form, predicted.bits, ratio, row.moves.empty() ? 0 : row.moves[j],
                                   row.unit);
       number = model.code(coder, form, predicted, number, here);
+    } else if (segment.further && form.mantissa_bits > 0) {
+      number = model.code_by_magnitude(coder, form, number, here);
     } else {
       number = model.code_alone(coder, form, number, here);
     }
-    store(number, out);
+    store(number << segment.trailing, out);
+  }
+}
+
+/// Numbers as codes of a codebook, whose values are in order and told by their places in it
+/// (in_order): by the nearest one. Codes are moved by 128.
+inline void to_codes(FloatForm const& form, std::span<uint32_t const> codebook, ByteView stored,
+                     std::span<int8_t> codes) {
+  size_t const width = form.bits / 8;
+  for (size_t j = 0; j < codes.size(); ++j) {
+    uint32_t const place = in_order(form, load(stored.subspan(j * width, width)));
+    auto at = std::lower_bound(codebook.begin(), codebook.end(), place);
+    if (at == codebook.end() || (at != codebook.begin() && place - at[-1] < *at - place)) --at;
+    codes[j] = static_cast<int8_t>(at - codebook.begin() - 128);
+  }
+}
+inline void from_codes(FloatForm const& form, std::span<uint32_t const> codebook,
+                       std::span<int8_t const> codes, std::span<uint8_t> stored) {
+  size_t const width = form.bits / 8;
+  for (size_t j = 0; j < codes.size(); ++j) {
+    auto const code = std::min(static_cast<size_t>(codes[j] + 128), codebook.size() - 1);
+    store(out_of_order(form, codebook[code]), stored.subspan(j * width, width));
   }
 }
 

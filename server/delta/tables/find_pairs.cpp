@@ -4,6 +4,7 @@
 #include <map>
 
 #include "server/delta/tables/guess.h"
+#include "server/delta/tables/left_to_search.h"
 #include "server/delta/tables/pairing.h"
 #include "server/delta/tables/readers.h"
 
@@ -22,7 +23,8 @@ auto find_pairs(ByteView old_file, ByteView new_file, std::function<void()> cons
   if (!to.tensors.empty()) {
     // Of an old file of another kind (a .tflite before, compiled now) the weights are the same.
     auto const from = read_tensor_table(old_file);
-    return {std::string(to.kind), pair_tensors({old_file, from, pages}, {new_file, to, pages})};
+    auto pairs = pair_tensors({old_file, from, pages}, {new_file, to, pages});
+    return {std::string(to.kind), without_searched(old_file, new_file, std::move(pairs), pages)};
   }
   auto guessed = guess_pairs(old_file, new_file);
   if (guessed.empty()) return {"bytes", {}};
@@ -35,7 +37,8 @@ auto find_pairs_by_layout(ByteView old_file, std::string_view old_layout, ByteVi
   Pages pages(let_go);
   TRY(auto const from, read_layout(old_layout, old_file).within("layout of the old file"));
   TRY(auto const to, read_layout(new_layout, new_file).within("layout of the new file"));
-  return FoundPairs{"layout", pair_tensors({old_file, from, pages}, {new_file, to, pages})};
+  auto pairs = pair_tensors({old_file, from, pages}, {new_file, to, pages});
+  return FoundPairs{"layout", without_searched(old_file, new_file, std::move(pairs), pages)};
 }
 
 auto searched_bytes(ByteView old_file, ByteView new_file, FoundPairs const& found) -> Searched {

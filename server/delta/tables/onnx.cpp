@@ -23,6 +23,8 @@ constexpr uint32_t kNodeAttribute = 5;
 constexpr uint32_t kAttributeName = 1;
 constexpr uint32_t kAttributeInteger = 3;
 constexpr uint32_t kAttributeTensor = 5;
+constexpr uint32_t kAttributeGraph = 6;
+constexpr uint32_t kAttributeGraphs = 11;
 constexpr uint32_t kTensorDims = 1;
 constexpr uint32_t kTensorType = 2;
 constexpr uint32_t kTensorFloatData = 4;
@@ -31,6 +33,8 @@ constexpr uint32_t kTensorRawData = 9;
 constexpr uint32_t kTensorLocation = 14;
 
 constexpr uint64_t kIrVersionMax = 1000;
+/// Branches and loops hold graphs of their own, each with its weights.
+constexpr int kGraphDepthMax = 8;
 
 auto element_type(uint64_t type) -> std::optional<ElementType> {
   switch (type) {
@@ -93,17 +97,19 @@ class OnnxReader {
       TRY(field, model.next());
     }
     if (!versioned || !graph) return corrupt("no ONNX model");
-    TRY_VOID(read_graph(*graph));
+    TRY_VOID(read_graph(*graph, 0));
     TRY_VOID(add_tensors());
     return std::move(builder_).finish("onnx");
   }
 
  private:
-  auto read_graph(ByteView bytes) -> Result<> {
+  auto read_graph(ByteView bytes, int depth) -> Result<> {
+    if (depth > kGraphDepthMax) return corrupt("graphs within graphs");
     Message graph(bytes);
     TRY(auto field, graph.next());
     while (field) {
-      if (field->number == kGraphNode && field->is_bytes()) TRY_VOID(read_node(field->bytes));
+      if (field->number == kGraphNode && field->is_bytes())
+        TRY_VOID(read_node(field->bytes, depth));
       if (field->number == kGraphInitializer && field->is_bytes())
         TRY_VOID(read_tensor(field->bytes, {}));
       TRY(field, graph.next());
@@ -111,13 +117,18 @@ class OnnxReader {
     return {};
   }
 
-  auto read_node(ByteView bytes) -> Result<> {
+  /// What attributes of a node hold that is of use here.
+  struct Attributes {
+    uint32_t axis = 1;  // the default of DequantizeLinear
+    std::optional<ByteView> constant;
+  };
+
+  auto read_node(ByteView bytes, int depth) -> Result<> {
     Message node(bytes);
     std::vector<std::string_view> inputs;
     std::string_view output;
     std::string_view op;
-    uint32_t axis = 1;  // the default of DequantizeLinear
-    std::optional<ByteView> constant;
+    Attributes attributes;
     TRY(auto field, node.next());
     while (field) {
       if (field->is_bytes()) {
@@ -125,21 +136,21 @@ class OnnxReader {
           inputs.push_back(as_text(field->bytes));
         if (field->number == kNodeOutput) output = as_text(field->bytes);
         if (field->number == kNodeOperator) op = as_text(field->bytes);
-        if (field->number == kNodeAttribute) TRY_VOID(read_attribute(field->bytes, axis, constant));
+        if (field->number == kNodeAttribute)
+          TRY_VOID(read_attribute(field->bytes, attributes, depth));
       }
       TRY(field, node.next());
     }
-    if (op == "Constant" && constant) return read_tensor(*constant, output);
+    if (op == "Constant" && attributes.constant) return read_tensor(*attributes.constant, output);
     if (op == "DequantizeLinear" && inputs.size() >= 2)
-      scaled_[inputs[0]] = {.scales = inputs[1], .axis = axis};
+      scaled_[inputs[0]] = {.scales = inputs[1], .axis = attributes.axis};
     // x, its scale and zero point, then w and its scale: QLinearConv by output channel.
     if (op == "QLinearConv" && inputs.size() >= 5)
       scaled_[inputs[3]] = {.scales = inputs[4], .axis = 0};
     return {};
   }
 
-  static auto read_attribute(ByteView bytes, uint32_t& axis, std::optional<ByteView>& constant)
-      -> Result<> {
+  auto read_attribute(ByteView bytes, Attributes& found, int depth) -> Result<> {
     Message attribute(bytes);
     std::string_view name;
     std::optional<uint64_t> number;
@@ -149,10 +160,12 @@ class OnnxReader {
       if (field->number == kAttributeName && field->is_bytes()) name = as_text(field->bytes);
       if (field->number == kAttributeInteger && field->wire == Wire::varint) number = field->value;
       if (field->number == kAttributeTensor && field->is_bytes()) tensor = field->bytes;
+      bool const graph = field->number == kAttributeGraph || field->number == kAttributeGraphs;
+      if (graph && field->is_bytes()) TRY_VOID(read_graph(field->bytes, depth + 1));
       TRY(field, attribute.next());
     }
-    if (name == "axis" && number) axis = static_cast<uint32_t>(*number);
-    if (name == "value" && tensor) constant = tensor;
+    if (name == "axis" && number) found.axis = static_cast<uint32_t>(*number);
+    if (name == "value" && tensor) found.constant = tensor;
     return {};
   }
 

@@ -15,6 +15,8 @@ auto read_safetensors(ByteView file) -> Result<TensorTable>;
 /// ONNX's ModelProto: initializers and constants with their data in the file; data in other files
 /// is left alone.
 auto read_onnx(ByteView file) -> Result<TensorTable>;
+/// .tflite files inside of another file, stored as they are.
+auto read_bundle(ByteView file) -> Result<TensorTable>;
 
 /// A layout that an operator wrote beside a raw file: {"tensors": [{"name", "dtype", "shape",
 /// "offset", "scale"}]}, where "scale" names the float32 tensor of this one's scales, a row each.

@@ -99,7 +99,8 @@ auto TableBuilder::finish(std::string_view kind) && -> TensorTable {
 
 auto read_tensor_table(ByteView file) -> TensorTable {
   using Read = Result<TensorTable> (*)(ByteView);
-  for (Read const read : {read_compiled_model, read_tflite, read_safetensors, read_onnx}) {
+  for (Read const read :
+       {read_compiled_model, read_tflite, read_safetensors, read_onnx, read_bundle}) {
     auto table = read(file);
     if (table) return *std::move(table);
   }

@@ -67,8 +67,8 @@ class TableBuilder {
   std::vector<FileTensor> tensors_;
 };
 
-/// The table of a .safetensors, .tflite, .onnx or compiled model, recognised by its content; empty
-/// for anything else and for anything damaged.
+/// The table of a .safetensors, .tflite, .onnx or compiled model, or of .tflite models that lie in
+/// another file; recognised by its content. Empty for anything else and for anything damaged.
 auto read_tensor_table(ByteView file) -> TensorTable;
 
 }  // namespace godwit::delta

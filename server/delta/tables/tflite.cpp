@@ -77,14 +77,18 @@ auto add_tensor(TableBuilder& builder, Table const& tensor, std::vector<Table> c
   TRY(auto const code, tensor.number<int8_t>(kTensorType, 0));
   auto const type = element_type(code);
   TRY(auto const sparsity, tensor.table(kTensorSparsity));
-  if (data.empty() || !type || sparsity) return {};
+  if (data.empty() || !type) return {};
   FileTensor found;
   TRY(auto const name, tensor.text(kTensorName));
   found.name = std::string(name.substr(0, kTableNameBytesMax));
   found.type = *type;
-  TRY(found.shape, read_shape(tensor));
   found.offset = builder.offset_of(data);
   found.bytes = data.size();
+  if (sparsity) {  // only what is not zero, one after the other: its rows are of any length
+    found.shape = {static_cast<uint32_t>(data.size() * 8 / element_bits(*type))};
+    return builder.add(std::move(found));
+  }
+  TRY(found.shape, read_shape(tensor));
   TRY(found.scales, read_scales(builder, tensor));
   return builder.add(std::move(found));
 }

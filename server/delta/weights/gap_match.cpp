@@ -45,6 +45,8 @@ class PartCutter {
     }
     return index_ < parts_.size() ? parts_[index_].bytes - used_ : 0;
   }
+  /// Whether nothing was taken of the current part yet.
+  auto at_begin() -> bool { return left() == 0 || used_ == 0; }
   void take(uint64_t bytes) { used_ += bytes; }
 
  private:
@@ -78,9 +80,10 @@ auto match_gaps(ByteView old_file, ByteView new_file, std::span<TensorPair const
   std::vector<Match> cut;
   if (new_parts.empty()) return cut;
   PartCutter gaps(new_parts);
-  auto const matches =
-      pairs.empty() ? find_matches(old_file, new_file, on_bytes)
-                    : find_matches(join(old_file, old_parts), join(new_file, new_parts), on_bytes);
+  auto const matches = pairs.empty()
+                           ? find_matches(old_file, new_file, on_bytes, kLearntGainMin)
+                           : find_matches(join(old_file, old_parts), join(new_file, new_parts),
+                                          on_bytes, kLearntGainMin);
   for (Match const& match : matches) {
     uint64_t at = match.old_offset;
     for (uint64_t add = match.add; add > 0;) {
@@ -93,7 +96,8 @@ auto match_gaps(ByteView old_file, ByteView new_file, std::span<TensorPair const
     }
     for (uint64_t literal = match.literal; literal > 0;) {
       uint64_t const bytes = std::min(literal, gaps.left());
-      bool const fresh = cut.empty() || cut.back().literal > 0 || literal < match.literal;
+      // What precedes it may lie in the part before, with a tensor between.
+      bool const fresh = cut.empty() || cut.back().literal > 0 || gaps.at_begin();
       if (fresh)
         cut.push_back({.old_offset = cut.empty() ? 0 : cut.back().old_offset + cut.back().add,
                        .add = 0,

@@ -15,6 +15,7 @@ struct SegmentSide {
   RankedMove const* move = nullptr;  // whose entries start at `first_row`
   uint32_t first_row = 0;
   std::span<proto::weights::Step const> steps{};
+  std::span<uint32_t const> codebook{};  // in order
 };
 
 class EncodingIo final : public proto::weights::SegmentIo {
@@ -59,6 +60,7 @@ void code_segment(Coder& coder, CodingMemory<kLarge>& memory, Models& models,
     factors = {.fraction_bits = side.move->fraction_bits,
                .multipliers = side.move->multipliers,
                .columns = side.move->columns};
+  factors.codebook = side.codebook;
   if (segment.kind == proto::weights::SegmentKind::tensor)
     CHECK(pass.tensor(factors));
   else if (segment.kind == proto::weights::SegmentKind::bytes)

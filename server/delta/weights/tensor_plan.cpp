@@ -5,14 +5,17 @@
 
 #include "server/delta/weights/element_value.h"
 #include "server/delta/weights/tabled_encoder.h"
+#include "server/delta/weights/tensor_numbers.h"
 
 namespace godwit::delta {
 namespace {
 
 namespace weights = proto::weights;
 
-/// Trials look at this many elements of a tensor, in groups of neighbouring rows.
+/// Trials look at this many elements of a tensor, in groups of neighbouring rows: of numbers at
+/// fewer, for they are larger and what is better shows sooner.
 constexpr uint32_t kTrialElements = 32u << 10;
+constexpr uint32_t kTrialNumbers = 12u << 10;
 constexpr uint32_t kTrialGroups = 4;
 /// Below this many elements a row's factor costs more than it can save.
 constexpr uint32_t kScaledColsMin = 8;
@@ -21,36 +24,6 @@ constexpr uint32_t kScaledColsMin = 8;
 constexpr uint32_t kTabledBytesMin = 256u << 10;
 /// Floats are tried with factors of rows and products at once where the factors save so much.
 constexpr double kScaledFirst = 0.985;
-/// Of so many numbers of a tensor, so few may differ for it to be tried as bytes.
-constexpr uint64_t kSampledValues = 1024;
-constexpr ptrdiff_t kFewValues = 256;
-
-auto element_of(ElementType type) -> weights::Element {
-  switch (type) {
-    case ElementType::int8:
-      return weights::Element::int8;
-    case ElementType::uint8:
-      return weights::Element::uint8;
-    case ElementType::int4:
-      return weights::Element::int4;
-    case ElementType::int16:
-      return weights::Element::int16;
-    case ElementType::int32:
-      return weights::Element::int32;
-    case ElementType::fp16:
-      return weights::Element::fp16;
-    case ElementType::bf16:
-      return weights::Element::bf16;
-    case ElementType::fp32:
-      return weights::Element::fp32;
-  }
-  return weights::Element::int8;
-}
-
-auto row_of(ByteView file, TensorSpan const& tensor, uint32_t row) -> ByteView {
-  auto const bytes = static_cast<size_t>(size_bytes(tensor) / tensor.rows);
-  return file.subspan(static_cast<size_t>(tensor.offset) + row * bytes, bytes);
-}
 
 auto scale(ByteView file, ScaleSpan const& scales, uint32_t row) -> float {
   uint64_t const at = scales.offset + (scales.count > 1 ? uint64_t{4} * row : 0);
@@ -75,25 +48,13 @@ auto fitted_ratio(ByteView from, ByteView to) -> int32_t {
   return squares > 0 ? to_ratio(double(products) / squares) : weights::kRatioOne;
 }
 
-/// Whether a sample of its numbers holds few that differ: weights that share a codebook.
-auto has_few_values(ByteView file, TensorSpan const& tensor) -> bool {
-  uint32_t const width = element_bits(tensor.type) / 8;
-  uint64_t const count = width ? size_bytes(tensor) / width : 0;
-  if (width < 2 || count < kSampledValues) return false;
-  std::vector<uint32_t> values(kSampledValues);
-  for (uint64_t i = 0; i < kSampledValues; ++i)
-    values[i] = weights::load(file.subspan(
-        static_cast<size_t>(tensor.offset + count * i / kSampledValues * width), width));
-  std::sort(values.begin(), values.end());
-  return std::unique(values.begin(), values.end()) - values.begin() <= kFewValues;
-}
-
 struct TrialRows {
   uint32_t groups;
   uint32_t rows;  // of each
 };
 auto trial_rows(TensorSpan const& tensor) -> TrialRows {
-  uint32_t const wanted = std::max(kTrialElements / tensor.cols, 1u);
+  uint32_t const elements = element_bits(tensor.type) > 8 ? kTrialNumbers : kTrialElements;
+  uint32_t const wanted = std::max(elements / tensor.cols, 1u);
   if (tensor.rows <= wanted) return {.groups = 1, .rows = tensor.rows};
   uint32_t const groups = std::min(kTrialGroups, wanted);
   return {.groups = groups, .rows = std::max(wanted / groups, 1u)};
@@ -124,16 +85,53 @@ auto TensorPlanner::plan(TensorPair const& pair) -> TensorPlan {
   TensorPlan best = plan_tensor(pair);
   if (best.copy || !has_few_values(new_, pair.to)) return best;
   // Numbers out of a small codebook say little, however many bits each has.
+  double best_cost = cost(best);
+  try_codes(best, best_cost);
+  if (best.codebook.empty()) try_as_bytes(best, best_cost);
+  return best;
+}
+
+void TensorPlanner::try_codes(TensorPlan& best, double& best_cost) {
+  TensorPair const pair = best.pair;
+  TensorPlan codes{.pair = pair};
+  codes.segment = {.kind = weights::SegmentKind::tensor,
+                   .bytes = best.segment.bytes,
+                   .element = best.segment.element,
+                   .rows = pair.to.rows,
+                   .cols = pair.to.cols,
+                   .further = true};
+  codes.codebook = codebook_of(new_, pair.to, pages_);
+  if (codes.codebook.empty()) return;
+  codes.segment.codebook = static_cast<uint32_t>(codes.codebook.size());
+  auto const try_both = [&](TensorPlan const& plan) {
+    for (bool const tabled : {true, false}) {
+      if (profile_ == (tabled ? proto::Profile::weights_small : proto::Profile::weights_fast))
+        continue;
+      TensorPlan other = plan;
+      other.segment.tabled = tabled;
+      double const other_cost = cost(other);
+      keep_cheaper(best, best_cost, std::move(other), other_cost);
+    }
+  };
+  TensorPlan alone = codes;
+  alone.segment.wide = true;
+  try_both(alone);
+  if (!pair.from) return;
+  codes.segment.from_old = true;
+  codes.segment.old_offset = pair.from->offset;
+  try_both(codes);
+}
+
+void TensorPlanner::try_as_bytes(TensorPlan& best, double& best_cost) {
   TensorPlan bytes = best;
   bytes.bytes = true;
-  double least = bytes_cost(bytes);
-  if (pair.from) {
-    TensorPlan alone = bytes;
-    alone.pair.from.reset();
-    double const alone_cost = bytes_cost(alone);
-    keep_cheaper(bytes, least, std::move(alone), alone_cost);
-  }
-  return least < cost(best) ? bytes : best;
+  TensorPlan alone = bytes;
+  double const bytes_costs = bytes_cost(bytes);
+  keep_cheaper(best, best_cost, std::move(bytes), bytes_costs);
+  if (!alone.pair.from) return;
+  alone.pair.from.reset();
+  double const alone_cost = bytes_cost(alone);
+  keep_cheaper(best, best_cost, std::move(alone), alone_cost);
 }
 
 auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
@@ -146,8 +144,11 @@ auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
                   .cols = to.cols};
   bool const narrow = weights::is_narrow(best.segment.element);
   best.segment.tabled = is_tabled(best.segment);
+  best.segment.trailing = trailing_zeros(new_, to, pages_);
+  best.segment.further = best.segment.trailing > 0;
   TensorPlan alone = best;
   alone.segment.wide = narrow && to.type != ElementType::int4;
+  alone.segment.further = best.segment.trailing > 0 || is_float(to.type);
   if (!pair.from) return alone;
   auto const bytes = static_cast<size_t>(size_bytes(to));
   if (pages_.same(old_.subspan(pair.from->offset, bytes), new_.subspan(to.offset, bytes))) {
@@ -216,6 +217,7 @@ auto TensorPlanner::cost(TensorPlan const& plan) -> double {
   }
   auto const trial = trial_rows(plan.pair.to);
   cost *= static_cast<double>(plan.pair.to.rows) / (trial.groups * trial.rows);
+  cost += plan.segment.codebook * weights::element_bits(plan.segment.element) / 8;
   if (plan.segment.ranked) {
     CostCounter factors;
     weights::EntryModel model;
@@ -270,7 +272,8 @@ void TensorPlanner::try_rows(Coder& coder, Models& models, TensorPlan const& pla
     SegmentSide const side{.ratios = segment.scaled ? std::span(plan.ratios).subspan(first)
                                                     : std::span<int32_t const>(),
                            .move = &plan.move,
-                           .first_row = first};
+                           .first_row = first,
+                           .codebook = plan.codebook};
     code_segment(coder, trial_->memory, models, segment, old_,
                  new_.subspan(static_cast<size_t>(to.offset) + size_t{first} * row_bytes), side);
   }

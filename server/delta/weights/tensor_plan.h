@@ -17,6 +17,7 @@ struct TensorPlan {
   proto::weights::Segment segment{};  // of the whole tensor; its factor is set by the writer
   std::vector<int32_t> ratios{};      // one for each row, when the segment is scaled
   RankedMove move{};                  // when the segment is ranked
+  std::vector<uint32_t> codebook{};   // in order, when the segment has one
 };
 
 /// Chooses for one tensor after another; keeps what choosing needs.
@@ -29,6 +30,8 @@ class TensorPlanner {
  private:
   struct Trial;
   auto plan_tensor(TensorPair const& pair) -> TensorPlan;
+  void try_codes(TensorPlan& best, double& best_cost);
+  void try_as_bytes(TensorPlan& best, double& best_cost);
   auto is_tabled(proto::weights::Segment const& segment) const -> bool;
   auto cost(TensorPlan const& plan) -> double;
   template <typename Coder, typename Models>

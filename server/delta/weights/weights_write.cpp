@@ -12,8 +12,11 @@ namespace {
 
 namespace weights = proto::weights;
 
-/// Equal bytes from here on are worth a segment of their own.
+/// Equal bytes from here on are worth a segment of their own; in small files, where the time does
+/// not matter, only from there on.
 constexpr uint64_t kCopyBytesMin = 1024;
+constexpr uint64_t kCopyBytesMinSmall = 16u << 10;
+constexpr uint64_t kSmallFileBytes = 1u << 20;
 
 /// A segment and what coding it needs, before it is coded.
 struct Planned {
@@ -72,6 +75,9 @@ class BlockPlanner {
     if (used_ == proto::kBlockBytesMax) close();
     return proto::kBlockBytesMax - used_;
   }
+  auto copy_bytes_min() const -> uint64_t {
+    return new_.size() <= kSmallFileBytes ? kCopyBytesMinSmall : kCopyBytesMin;
+  }
   void close() {
     if (!block_.empty()) blocks_.push_back(std::move(block_));
     block_.clear();
@@ -97,7 +103,7 @@ class BlockPlanner {
       used_ += bytes;
       return;
     }
-    if (same && (piece.add >= kCopyBytesMin || piece.add == proto::kBlockBytesMax - used_)) {
+    if (same && (piece.add >= copy_bytes_min() || piece.add == proto::kBlockBytesMax - used_)) {
       append({.segment = {.kind = weights::SegmentKind::copy,
                           .bytes = bytes,
                           .old_offset = piece.old_offset}});
@@ -173,8 +179,10 @@ class BlockCoder {
       if (segment.kind != weights::SegmentKind::copy)
         coded = segment.tabled ? code_by<TabledRecorder>(memory_->tabled, segment, each)
                                : code_by<BinaryEncoder>(memory_->learnt, segment, each);
-      segment.coded_bytes = static_cast<uint32_t>(coded.size());
+      Bytes const codebook = codebook_of(each);
+      segment.coded_bytes = static_cast<uint32_t>(codebook.size() + coded.size());
       weights::write_segment(writer, expected, segment);
+      writer.bytes(codebook);
       writer.bytes(coded);
       expected = weights::old_end(segment);
     }
@@ -198,10 +206,21 @@ class BlockCoder {
   static auto reads_old(weights::Segment const& segment) -> bool {
     return segment.kind != weights::SegmentKind::tensor || segment.from_old;
   }
+  static auto codebook_of(Planned const& each) -> Bytes {
+    Bytes values;
+    if (each.segment.codebook == 0) return values;
+    auto const form = weights::form_of(each.segment.element);
+    for (uint32_t const place : each.plan->codebook) {
+      values.resize(values.size() + form.bits / 8);
+      weights::store(weights::out_of_order(form, place), std::span(values).last(form.bits / 8));
+    }
+    return values;
+  }
   static auto side_of(Planned const& each) -> SegmentSide {
     SegmentSide side{.first_row = each.first_row, .steps = each.steps};
     if (!each.plan) return side;
     side.move = &each.plan->move;
+    side.codebook = each.plan->codebook;
     if (each.segment.scaled) side.ratios = std::span(each.plan->ratios).subspan(each.first_row);
     return side;
   }

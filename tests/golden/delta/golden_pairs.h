@@ -39,6 +39,7 @@ struct Golden {
   int32_t ranked = 0;    // spread of an outer product that is added
   bool scaled = false;   // rows grow by up to a quarter
   bool from_old = true;  // false: coded by itself
+  int32_t step = 1;      // numbers are multiples of it: with a large one they are few
   Profile profile = Profile::weights_large;
   bool (*shows)(proto::weights::Segment const&);  // that the patch uses the mode
 };
@@ -106,6 +107,46 @@ inline constexpr Golden kGolden[] = {
      .type = ElementType::fp32,
      .from_old = false,
      .shows = [](Segment const& s) { return !s.from_old; }},
+    {.name = "fp16_by_magnitude",
+     .type = ElementType::fp16,
+     .from_old = false,
+     .shows = [](Segment const& s) { return s.further && s.codebook == 0 && !s.from_old; }},
+    {.name = "fp16_by_magnitude_small",
+     .type = ElementType::fp16,
+     .from_old = false,
+     .profile = Profile::weights_small,
+     .shows = [](Segment const& s) { return s.further && s.codebook == 0 && !s.from_old; }},
+    {.name = "fp16_by_magnitude_fast",
+     .type = ElementType::fp16,
+     .from_old = false,
+     .profile = Profile::weights_fast,
+     .shows = [](Segment const& s) { return s.tabled && s.further && s.codebook == 0; }},
+    {.name = "fp32_trailing",
+     .type = ElementType::fp32,
+     .scaled = true,
+     .shows = [](Segment const& s) { return s.trailing > 0 && s.scaled; }},
+    {.name = "fp32_codes",
+     .type = ElementType::fp32,
+     .moved = 900,
+     .step = 1000,
+     .shows = [](Segment const& s) { return s.codebook > 0 && s.from_old; }},
+    {.name = "fp16_codes_small",
+     .type = ElementType::fp16,
+     .moved = 900,
+     .step = 1000,
+     .profile = Profile::weights_small,
+     .shows = [](Segment const& s) { return s.codebook > 0 && s.from_old; }},
+    {.name = "int32_codes_fast",
+     .type = ElementType::int32,
+     .moved = 9,
+     .step = 10,
+     .profile = Profile::weights_fast,
+     .shows = [](Segment const& s) { return s.codebook > 0 && s.tabled; }},
+    {.name = "bf16_codes_alone",
+     .type = ElementType::bf16,
+     .from_old = false,
+     .step = 1000,
+     .shows = [](Segment const& s) { return s.codebook > 0 && s.wide; }},
     {.name = "int8_ranked_fast",
      .rows = 128,
      .cols = 128,
@@ -207,9 +248,10 @@ inline auto make_pair_of(Golden const& golden) -> Pair {
     auto const grow = static_cast<int32_t>(golden.scaled ? dice.next() % 64 : 0);
     for (uint32_t j = 0; j < count; ++j) {
       int32_t const old = dice.bell(spread);
-      append(made.old_file, golden.type, old);
-      append(made.new_file, golden.type,
-             old + old * grow / 256 + along * across[j] / 16 + dice.bell(golden.moved));
+      int32_t const moved =
+          old + old * grow / 256 + along * across[j] / 16 + dice.bell(golden.moved);
+      append(made.old_file, golden.type, old / golden.step * golden.step);
+      append(made.new_file, golden.type, moved / golden.step * golden.step);
     }
   }
   return made;

@@ -6,6 +6,7 @@
 
 #include "server/delta/match.h"
 #include "server/delta/suffix_index.h"
+#include "server/delta/weights/gap_match.h"
 #include "tests/unit/server/delta/corpus.h"
 
 namespace godwit::delta {
@@ -109,6 +110,28 @@ TEST(Matches, CoverTheNewFileAndStayInsideTheOldOne) {
     }
     EXPECT_EQ(covered, pair.new_file.size()) << pair.name;
   }
+}
+
+TEST(Matches, OfGapsEndWhereTheirGapsDo) {
+  // Three gaps with tensors between them: the first is in the old file, the others are not.
+  Bytes old_file(400, 1);
+  for (size_t i = 0; i < 60; ++i) old_file[i] = static_cast<uint8_t>(i * 7);
+  Bytes new_file(600, 2);
+  std::copy_n(old_file.begin(), 60, new_file.begin());
+  for (size_t i = 260; i < 300; ++i) new_file[i] = static_cast<uint8_t>(i * 11);
+  std::vector<TensorPair> pairs;
+  for (uint64_t const offset : {60, 300})
+    pairs.push_back({.to = {.name = "w", .offset = offset, .rows = 1, .cols = 200}});
+  std::vector<uint64_t> const ends = {60, 60 + 40, 60 + 40 + 100};
+  uint64_t covered = 0;
+  size_t gap = 0;
+  for (Match const& match : match_gaps(old_file, new_file, pairs)) {
+    ASSERT_LT(gap, ends.size());
+    covered += match.add + match.literal;
+    EXPECT_LE(covered, ends[gap]);
+    gap += covered == ends[gap];
+  }
+  EXPECT_EQ(gap, ends.size());
 }
 
 /// The longest match by looking everywhere.

@@ -269,10 +269,55 @@ TEST(Weights, NumbersOfACodebookCostWhatTheirCodesDo) {
     auto c = codebook_case(type);
     // Half a bit says which code took which; four bits which code there is.
     EXPECT_LT(make(c).size(), size_t{200} * 400 / 8) << to_string(type);
-    expect_comes_back(c, Profile::weights_small);
+    for (Profile const profile : {Profile::weights_small, Profile::weights_fast})
+      expect_comes_back(c, profile);
     c.pairs[0].from.reset();
     c.old_file.clear();
     EXPECT_LT(make(c).size(), size_t{200} * 400 * 6 / 8) << to_string(type);
+  }
+}
+
+TEST(Weights, ZerosAmongFloatsCostLittle) {
+  for (ElementType const type : {ElementType::fp16, ElementType::bf16, ElementType::fp32}) {
+    std::mt19937 random(29);
+    std::normal_distribution<double> normal;
+    Case c;
+    constexpr uint32_t kRows = 200;
+    constexpr uint32_t kCols = 300;
+    uint32_t others = 0;
+    for (uint32_t i = 0; i < kRows * kCols; ++i) {
+      bool const dead = i / kCols % 4 != 0;  // rows that training or pruning left at zero
+      others += !dead;
+      CaseMaker::append(c.new_file, type, dead ? 0 : normal(random) * 0.05);
+    }
+    c.pairs = {{.to = {.name = "w", .type = type, .rows = kRows, .cols = kCols}}};
+    EXPECT_LT(make(c).size(), size_t{others} * element_bits(type) / 8) << to_string(type);
+    for (Profile const profile : {Profile::weights_small, Profile::weights_fast})
+      expect_comes_back(c, profile);
+  }
+}
+
+TEST(Weights, FloatsThatWereShorterOnceCostWhatTheyDidThen) {
+  CaseMaker maker(31);
+  maker.tensor(ElementType::bf16, 100, 300, 0.5, true);
+  auto const narrow = maker.take();
+  Case wide;
+  auto const widen = [](Bytes const& from, Bytes& to) {
+    for (size_t i = 0; i < from.size(); i += 2) {
+      to.insert(to.end(), {0, 0});
+      to.insert(to.end(), {from[i], from[i + 1]});
+    }
+  };
+  widen(narrow.old_file, wide.old_file);
+  widen(narrow.new_file, wide.new_file);
+  TensorSpan const span{.name = "w", .type = ElementType::fp32, .rows = 100, .cols = 300};
+  for (bool const from_old : {true, false}) {
+    auto was = narrow;
+    if (!from_old) was.pairs[0].from.reset();
+    wide.pairs = {{.to = span, .from = from_old ? std::optional(span) : std::nullopt}};
+    EXPECT_LT(make(wide).size(), make(was).size() * 21 / 20) << from_old;
+    for (Profile const profile : {Profile::weights_small, Profile::weights_fast})
+      expect_comes_back(wide, profile);
   }
 }
 

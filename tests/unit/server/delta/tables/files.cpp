@@ -130,6 +130,16 @@ auto onnx(std::vector<MadeTensor> const& tensors, OnnxOptions const& options) ->
     if (options.external) put_field(coded, 14, uint64_t{1});
     put_field(graph, 5, coded);
   }
+  if (options.branch) {
+    Bytes attribute;
+    put_field(attribute, 1, "then_branch");
+    put_field(attribute, 6, graph);
+    Bytes node;
+    put_field(node, 4, "If");
+    put_field(node, 5, attribute);
+    graph.clear();
+    put_field(graph, 1, node);
+  }
   Bytes model;
   put_field(model, 1, uint64_t{8});
   put_field(model, 7, graph);

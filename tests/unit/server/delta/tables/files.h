@@ -27,6 +27,7 @@ auto safetensors(std::vector<MadeTensor> const& tensors) -> Bytes;
 struct OnnxOptions {
   bool packed_dims = true;
   bool external = false;         // the data are said to be in another file
+  bool branch = false;           // all of it is a branch of an If node
   std::string scales_of{};       // a DequantizeLinear node takes this tensor...
   std::string scales{"scales"};  // ... with these scales
 };

@@ -59,6 +59,21 @@ TEST(Pairing, NamesThatMovedToOtherLayersDoNotMislead) {
   EXPECT_EQ(source_of(pairs, "fourth"), "third");
 }
 
+TEST(Pairing, WhatTheOldFileHoldsInOtherPlacesIsLeftToTheSearch) {
+  // A class more, where a row is an input: each row is as it was, and has one weight more.
+  auto wider = kOld[0];
+  wider.shape = {32, 65};
+  wider.bytes.clear();
+  for (size_t row = 0; row < 32; ++row) {
+    auto const from = kOld[0].bytes.begin() + static_cast<ptrdiff_t>(row * 64);
+    wider.bytes.insert(wider.bytes.end(), from, from + 64);
+    wider.bytes.push_back(static_cast<uint8_t>(row * 5));
+  }
+  auto const pairs = pairs_of(kOld, {wider, tuned(kOld[1], "second")});
+  EXPECT_EQ(source_of(pairs, "first"), "?");
+  EXPECT_EQ(source_of(pairs, "second"), "second");
+}
+
 TEST(Pairing, WhatIsNewHasNoSource) {
   auto to = kOld;
   to.push_back(int8_tensor("more", 7, 33, 9));

@@ -71,6 +71,28 @@ TEST(Table, OfOnnx) {
   }
 }
 
+TEST(Table, OfOnnxHoldsWhatBranchesHold) {
+  auto const made = int8_tensor("weights", 8, 16, 1);
+  auto const file = onnx({made}, {.branch = true});
+  expect_holds(file, read_tensor_table(file), made);
+}
+
+TEST(Table, OfModelsInsideOfAFileHoldsThemAll) {
+  auto const first = read("ic-1.tflite");
+  auto const second = read("sww-1.tflite");
+  Bytes file(37, 9);
+  file.insert(file.end(), first.begin(), first.end());
+  file.insert(file.end(), second.begin(), second.end());
+  auto const table = read_tensor_table(file);
+  EXPECT_EQ(table.kind, "bundle");
+  auto const of_first = read_tensor_table(first);
+  auto const of_second = read_tensor_table(second);
+  ASSERT_EQ(table.tensors.size(), of_first.tensors.size() + of_second.tensors.size());
+  auto const& last = table.tensors.back();
+  EXPECT_EQ(last.offset, 37 + first.size() + of_second.tensors.back().offset);
+  EXPECT_EQ(last.name, "2:" + of_second.tensors.back().name);
+}
+
 TEST(Table, OfOnnxLeavesDataInOtherFilesAlone) {
   auto const file = onnx({int8_tensor("weights", 8, 16, 1)}, {.external = true});
   EXPECT_TRUE(read_tensor_table(file).tensors.empty());
