@@ -13,6 +13,12 @@ namespace godwit::delta {
 namespace {
 
 constexpr std::string_view kGuessed = "guessed";
+/// In files up to this size, what moved from one tensor to another is looked for, too.
+constexpr uint64_t kSearchedBytesMax = 512u << 10;
+
+auto is_searched_whole(ByteView old_file, ByteView new_file, FoundPairs const& found) -> bool {
+  return found.kind == kGuessed || std::max(old_file.size(), new_file.size()) <= kSearchedBytesMax;
+}
 
 }  // namespace
 
@@ -43,7 +49,7 @@ auto find_pairs_by_layout(ByteView old_file, std::string_view old_layout, ByteVi
 
 auto searched_bytes(ByteView old_file, ByteView new_file, FoundPairs const& found) -> Searched {
   Searched searched{.old_bytes = old_file.size(), .new_bytes = new_file.size()};
-  if (found.kind == kGuessed) return searched;
+  if (is_searched_whole(old_file, new_file, found)) return searched;
   std::map<uint64_t, uint64_t> old_tensors;  // one may be what several are predicted from
   for (TensorPair const& pair : usable_pairs(found.pairs, old_file.size(), new_file.size())) {
     searched.new_bytes -= size_bytes(pair.to);
@@ -56,7 +62,8 @@ auto searched_bytes(ByteView old_file, ByteView new_file, FoundPairs const& foun
 
 auto make_patch_of(ByteView old_file, ByteView new_file, FoundPairs const& found,
                    PatchOptions options) -> Result<Bytes> {
-  bool const twice = found.kind == kGuessed && options.format != proto::PatchFormat::bsdiff;
+  bool const twice = options.format != proto::PatchFormat::bsdiff && !found.pairs.empty() &&
+                     is_searched_whole(old_file, new_file, found);
   auto const on_percent = options.on_percent;
   auto const half = [&](uint32_t before) -> std::function<void(uint32_t)> {
     if (!twice || !on_percent) return on_percent;

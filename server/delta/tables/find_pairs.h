@@ -32,8 +32,8 @@ struct Searched {
 };
 auto searched_bytes(ByteView old_file, ByteView new_file, FoundPairs const& found) -> Searched;
 
-/// make_patch with these tensors. What was only guessed must pay: the smaller of the patches with
-/// and without it.
+/// make_patch with these tensors. What was only guessed must pay, and in small files all
+/// of them: the smaller of the patches with and without them.
 auto make_patch_of(ByteView old_file, ByteView new_file, FoundPairs const& found,
                    PatchOptions options) -> Result<Bytes>;
 

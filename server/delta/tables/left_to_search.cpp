@@ -50,7 +50,7 @@ class RunFinder {
   }
 
   void search(ByteView file, Pages& pages) {
-    uint64_t hash = 0;
+    uint64_t hash = 0;  // of the last bytes, and nothing before the first
     for (size_t i = 0; i < file.size() && !wanted_.empty(); ++i) {
       hash = hash * kFactor + file[i] + 1;
       if (i >= kRunBytes) hash -= kPower * (file[i - kRunBytes] + uint64_t{1});
@@ -97,11 +97,20 @@ auto without_searched(ByteView old_file, ByteView new_file, std::vector<TensorPa
                       Pages& pages) -> std::vector<TensorPair> {
   std::erase_if(pairs, [](TensorPair const& pair) { return size_bytes(pair.to) < kBytesMin; });
   RunFinder finder(pairs.size());
+  std::vector<TensorSpan> taken;  // of the old file, which stays with what resembles it
   for (size_t i = 0; i < pairs.size(); ++i) {
-    if (is_alike(old_file, new_file, pairs[i])) continue;
-    finder.look_for(i, view_of(new_file, pairs[i].to));
+    if (is_alike(old_file, new_file, pairs[i]))
+      taken.push_back(*pairs[i].from);
+    else
+      finder.look_for(i, view_of(new_file, pairs[i].to));
   }
-  finder.search(old_file, pages);
+  std::ranges::sort(taken, {}, &TensorSpan::offset);
+  uint64_t at = 0;
+  for (TensorSpan const& tensor : taken) {
+    if (tensor.offset > at) finder.search(old_file.subspan(at, tensor.offset - at), pages);
+    at = std::max(at, tensor.offset + size_bytes(tensor));
+  }
+  finder.search(old_file.subspan(at), pages);
   std::vector<TensorPair> left;
   for (size_t i = 0; i < pairs.size(); ++i)
     if (!finder.is_found(i)) left.push_back(std::move(pairs[i]));
