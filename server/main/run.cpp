@@ -3,12 +3,16 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <ctime>
 #include <fstream>
+#include <thread>
 
 #include "server/http/api.h"
 #include "server/http/server.h"
 #include "server/link/mqtt_link.h"
 #include "server/runtime/clock.h"
+#include "server/runtime/cpu_share.h"
 #include "server/runtime/log.h"
 #include "server/runtime/repeating.h"
 #include "server/runtime/signals.h"
@@ -103,17 +107,31 @@ void give_way_to_others() {
     log(LogLevel::warning, "deltas are made at the priority of everything else");
 }
 
-/// After each delta the worker rests so long that its share of a core stays below the configured
-/// one.
-auto delta_step(Jobs& jobs, Metrics& metrics, uint32_t cpu_percent)
-    -> std::function<milliseconds()> {
+/// What the calling thread has used of a core.
+auto thread_cpu() -> CpuShare::Time {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::duration_cast<CpuShare::Time>(std::chrono::seconds(used.tv_sec) +
+                                                    std::chrono::nanoseconds(used.tv_nsec));
+}
+
+/// While it makes a delta, and after it, the worker rests so that it stays within the configured
+/// share of a core; not when the server is to end.
+auto delta_step(Jobs& jobs, Metrics& metrics, uint32_t cpu_percent,
+                std::atomic<bool> const& stopping) -> std::function<milliseconds()> {
   auto& made = metrics.counter("godwit_deltas_total", "Deltas worked on.");
   auto& failed = metrics.counter("godwit_delta_failures_total", "Deltas that could not be made.");
-  return [&jobs, &made, &failed, cpu_percent, nice = false]() mutable {
+  return [&jobs, &made, &failed, &stopping, share = CpuShare(cpu_percent), nice = false]() mutable {
     if (!nice) give_way_to_others();
     nice = true;
     auto const began = std::chrono::steady_clock::now();
-    auto const worked = jobs.make_one_delta();
+    auto const cpu_began = thread_cpu();
+    auto const elapsed = [&] {
+      return std::chrono::duration_cast<CpuShare::Time>(std::chrono::steady_clock::now() - began);
+    };
+    auto const worked = jobs.make_one_delta([&] {
+      if (!stopping) std::this_thread::sleep_for(share.rest(thread_cpu() - cpu_began, elapsed()));
+    });
     if (!worked) {
       failed.add();
       log(LogLevel::error, "making a delta failed: " + worked.error().what);
@@ -121,9 +139,7 @@ auto delta_step(Jobs& jobs, Metrics& metrics, uint32_t cpu_percent)
     }
     if (!*worked) return kDeltaIdle;
     made.add();
-    auto const busy =
-        std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - began);
-    return busy * (100 - cpu_percent) / cpu_percent;
+    return std::chrono::ceil<milliseconds>(share.owed_after(thread_cpu() - cpu_began, elapsed()));
   };
 }
 
@@ -247,13 +263,15 @@ auto run(ServerConfig const& config) -> Result<> {
   http->serve();
   Repeating scheduler(
       tick_step(service->jobs(), *link, metrics, milliseconds(config.scheduler_tick_ms)));
-  Repeating delta_worker(delta_step(service->jobs(), metrics, config.deltas.cpu_percent));
+  std::atomic<bool> stopping = false;
+  Repeating delta_worker(delta_step(service->jobs(), metrics, config.deltas.cpu_percent, stopping));
   Repeating traffic(traffic_step(service->jobs(), metrics));
   Repeating event_pump(event_step(service->events(), *http));
   if (config.ports_file) TRY_VOID(write_ports(*config.ports_file, http->port(0), http->port(1)));
   announce(metrics, *http);
 
   log(LogLevel::info, "stopping", {{"signal", std::to_string(wait_for_signal())}});
+  stopping = true;
   event_pump.stop();
   http->stop();
   scheduler.stop();

@@ -74,12 +74,22 @@ auto searched_for(std::string_view format, Contents const& contents) -> delta::S
   return delta::searched_bytes(old_file, new_file, found);
 }
 
-auto make_checked_patch(Delta const& delta, Pair const& pair, Contents const& contents)
-    -> Result<Bytes> {
+/// Called where others may go on meanwhile.
+using Pace = std::function<void()>;
+
+auto make_checked_patch(Delta const& delta, Pair const& pair, Contents const& contents,
+                        Pace const& pace) -> Result<Bytes> {
   auto const& [old_file, new_file, found] = contents;
-  TRY(auto patch, delta::make_patch_of(old_file, new_file, found, options_for(delta.format)));
+  auto const on_percent = [&pace](uint32_t) {
+    if (pace) pace();
+  };
+  auto options = options_for(delta.format);
+  options.on_percent = on_percent;
+  TRY(auto patch, delta::make_patch_of(old_file, new_file, found, options));
   if (delta.format == "godwit" && searches_all(delta.format, contents)) {
-    TRY(auto other, delta::make_patch(old_file, new_file, {.profile = proto::Profile::bytes}));
+    TRY(auto other,
+        delta::make_patch(old_file, new_file,
+                          {.profile = proto::Profile::bytes, .on_percent = on_percent}));
     if (other.size() < patch.size()) patch = std::move(other);
   }
   // Nothing is published that has not been applied by the code that devices run.
@@ -139,14 +149,14 @@ auto too_large_because(Core const& core, uint64_t bytes) -> std::optional<std::s
 }
 
 /// The patch; nothing when the delta was rejected for the memory that it would take.
-auto make_patch_within_memory(Core& core, Delta& delta, Pair const& pair)
+auto make_patch_within_memory(Core& core, Delta& delta, Pair const& pair, Pace const& pace)
     -> Result<std::optional<Bytes>> {
   auto reason = too_large_because(core, memory_bytes(pair, {}));
   if (!reason) {
     TRY(auto const contents, read_contents(core, pair));
     reason = too_large_because(core, memory_bytes(pair, searched_for(delta.format, contents)));
     if (!reason) {
-      TRY(auto patch, make_checked_patch(delta, pair, contents));
+      TRY(auto patch, make_checked_patch(delta, pair, contents, pace));
       return std::optional(std::move(patch));
     }
   }
@@ -155,8 +165,8 @@ auto make_patch_within_memory(Core& core, Delta& delta, Pair const& pair)
 }
 
 /// Fills in what came of it: ready, or rejected because the full release is hardly larger.
-auto make(Core& core, Delta& delta, Pair const& pair) -> Result<> {
-  TRY(auto const made, make_patch_within_memory(core, delta, pair));
+auto make(Core& core, Delta& delta, Pair const& pair, Pace const& pace) -> Result<> {
+  TRY(auto const made, make_patch_within_memory(core, delta, pair, pace));
   if (!made) return {};
   auto const& patch = *made;
   TRY_VOID(describe(delta, patch));
@@ -174,13 +184,13 @@ auto make(Core& core, Delta& delta, Pair const& pair) -> Result<> {
   return {};
 }
 
-auto make_of_pair(Core& core, Delta& delta) -> Result<> {
+auto make_of_pair(Core& core, Delta& delta, Pace const& pace) -> Result<> {
   TRY(auto const pair, core.database->transact([&](Tx& tx) -> Result<Pair> {
     TRY(auto from, require_release(tx, delta.model, delta.from));
     TRY(auto to, require_release(tx, delta.model, delta.to));
     return Pair{std::move(from), std::move(to)};
   }));
-  return make(core, delta, pair);
+  return make(core, delta, pair, pace);
 }
 
 /// Old files give way to the new one.
@@ -252,13 +262,13 @@ auto DeltaWorker::renew_lease() -> Result<> {
   });
 }
 
-auto DeltaWorker::make_one() -> Result<bool> {
+auto DeltaWorker::make_one(Pace const& pace) -> Result<bool> {
   TRY(auto taken, take());
   if (!taken) return false;
   auto& delta = *taken;
   delta.reason.clear();  // of a try before
   auto const begin_ms = core_.clock.monotonic_ms();
-  auto const made = make_of_pair(core_, delta);
+  auto const made = make_of_pair(core_, delta, pace);
   delta.seconds = static_cast<double>(core_.clock.monotonic_ms() - begin_ms) / 1000;
   if (!made) note_failure(delta, made.error(), core_.now_ms());
   auto const finished = finish(core_, delta);

@@ -1,6 +1,7 @@
 // Makes deltas, one at a time; rows of the table delta are the queue.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <optional>
 
@@ -16,8 +17,8 @@ class DeltaWorker {
   explicit DeltaWorker(Core& core) : core_(core) {}
 
   /// Takes one waiting delta and finishes it: ready, rejected with the reason, or failed after some
-  /// tries. False when none is waiting. By one thread.
-  auto make_one() -> Result<bool>;
+  /// tries. False when none is waiting. By one thread, which calls `pace` now and then.
+  auto make_one(std::function<void()> const& pace) -> Result<bool>;
   /// Keeps other servers from what is being made; to be called several times in kLeaseMs, by
   /// another thread. What a server that ended was making falls to others when its lease is over.
   auto renew_lease() -> Result<>;

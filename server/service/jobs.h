@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <map>
 
 #include "server/service/delta_worker.h"
@@ -18,8 +19,11 @@ class Jobs {
   /// is not locked by another server; then due hints are sent, after their commit. The lease of a
   /// delta that is being made is renewed.
   auto tick(DeviceNotifier& notifier) -> Result<>;
-  /// Takes one delta, makes, checks and publishes it. False when none is waiting.
-  auto make_one_delta() -> Result<bool> { return deltas_.make_one(); }
+  /// Takes one delta, makes, checks and publishes it; `pace` is called now and then, and may sleep.
+  /// False when none is waiting.
+  auto make_one_delta(std::function<void()> const& pace = {}) -> Result<bool> {
+    return deltas_.make_one(pace);
+  }
   /// What the metrics tell: how releases came to devices, and where deltas stand.
   struct Figures {
     std::vector<Traffic> traffic;

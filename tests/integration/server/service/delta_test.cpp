@@ -156,6 +156,14 @@ TEST_F(DeltaTest, OneThatNobodyExpectedIsMadeWhileTheFullReleaseIsTheAnswer) {
   EXPECT_EQ(offered(device), "bsdiff");
 }
 
+TEST_F(DeltaTest, WhoMakesOneMayRestInBetween) {
+  publish(0);
+  publish(1, 0);
+  int rests = 0;
+  ASSERT_TRUE(*world.service().jobs().make_one_delta([&] { ++rests; }));
+  EXPECT_GT(rests, 3);
+}
+
 TEST_F(DeltaTest, ThatTakesTooMuchMemoryIsNotMade) {
   world.configure([](Config& config) { config.delta_memory_bytes_max = 100'000; });
   publish(0);
