@@ -10,6 +10,7 @@
 #include "compiler/pass/constant_channels.h"
 #include "compiler/pass/fold.h"
 #include "compiler/read/narrow.h"
+#include "compiler/read/open_shapes.h"
 #include "compiler/read/uint8.h"
 #include "proto/format/small_digest.h"
 
@@ -59,6 +60,7 @@ auto choose_seed(engine::Engine& engine, uint32_t rows) -> uint64_t {
 
 auto compile_tflite(ByteView file, CompileOptions const& options) -> Result<Compiled> {
   TRY(auto graph, read_tflite(file).within("model file"));
+  settle_shapes(graph);
   move_to_int8(graph);
   narrow_places(graph);
   return compile_graph(graph, proto::small_sha256(file), options);

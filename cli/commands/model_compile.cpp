@@ -11,6 +11,7 @@
 #include "compiler/anomaly.h"
 #include "compiler/evaluate.h"
 #include "compiler/read/narrow.h"
+#include "compiler/read/open_shapes.h"
 #include "compiler/read/uint8.h"
 #include "compiler/requantise/search.h"
 #include "proto/base/limits.h"
@@ -103,6 +104,7 @@ auto read_base(Arguments const& args, Bytes const& file) -> Result<Base> {
     return base;
   }
   TRY(base.graph, compiler::read_tflite(file).within(args.base));
+  compiler::settle_shapes(base.graph);
   compiler::move_to_int8(base.graph);
   compiler::narrow_places(base.graph);
   TRY(auto compiled, compiler::compile_tflite(file, args.options).within(args.base));

@@ -19,7 +19,7 @@ constexpr uint32_t kTensors = 0, kInputs = 1, kOutputs = 2, kOperators = 3;
 }
 namespace tensor_field {
 constexpr uint32_t kShape = 0, kType = 1, kBuffer = 2, kName = 3, kQuantization = 4,
-                   kIsVariable = 5, kSparsity = 6;
+                   kIsVariable = 5, kSparsity = 6, kSignature = 7;
 }
 namespace quantization_field {
 constexpr uint32_t kScale = 2, kZeroPoint = 3, kAxis = 6;
@@ -66,6 +66,11 @@ auto read_shape(Table const& table, TfliteTensor& tensor) -> Result<> {
     tensor.shape.push_back(static_cast<uint32_t>(std::max(extent, 0)));
   }
   tensor.elements = static_cast<uint32_t>(elements);
+  TRY(auto const signature, table.numbers<int32_t>(tensor_field::kSignature));
+  bool const open = signature.size() == shape.size() &&
+                    std::find(signature.begin(), signature.end(), -1) != signature.end();
+  if (open)
+    for (int32_t extent : signature) tensor.open.push_back(extent == -1);
   return {};
 }
 

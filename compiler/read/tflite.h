@@ -31,7 +31,8 @@ struct TfliteTensor {
   std::string name;  // printable ASCII; other characters became '?'
   TfliteType type{};
   std::vector<uint32_t> shape;
-  uint32_t elements = 0;  // 0: a shape that cannot be compiled
+  uint32_t elements = 0;     // 0: a shape that cannot be compiled
+  std::vector<bool> open{};  // axes whose extent the file leaves open; empty where it leaves none
   std::vector<float> scales;
   std::vector<int64_t> zero_points;
   uint32_t scale_axis = 0;  // of the scales, where there are several; the file's word
@@ -102,8 +103,10 @@ enum class TfliteCode : int32_t {
   sum = 74,
   sqrt = 75,
   rsqrt = 76,
+  shape = 77,
   pow = 78,
   arg_min = 79,
+  reduce_prod = 81,
   reduce_max = 82,
   pack = 83,
   logical_or = 84,
@@ -113,6 +116,7 @@ enum class TfliteCode : int32_t {
   reduce_min = 89,
   floor_div = 90,
   square = 92,
+  fill = 94,
   floor_mod = 95,
   resize_nearest_neighbor = 97,
   leaky_relu = 98,

@@ -1,5 +1,5 @@
 """Graphs with islands of float32 between DEQUANTIZE and QUANTIZE, as converters leave them, and of
-comparisons and SELECT of int8; imported for its effect."""
+comparisons and SELECT of int8; graphs whose batch the file leaves open. Imported for its effect."""
 
 import numpy as np
 
@@ -202,4 +202,63 @@ def leaky_relu_int16(seed):
     hits = np.array([23703, -14330, 12239, 18668, 23006], np.int16)
     g.rows = lambda rows: [np.concatenate([hits, g.rng.integers(-32768, 32768, 220).astype(np.int16)]).tobytes()
                            for _ in range(rows)]
+    return g
+
+
+@case("open_batch_blocks")
+def open_batch_blocks(seed):
+    """A dilated convolution, as converters write it where the batch is open."""
+    g = Graph(seed)
+    g.oracle = "litert"
+    x = g.input((0, 8, 8, 3), 0.05, 3, open=True)
+    apart, made = g.tensor((0, 6, 6, 3), 0.05, 3, open=True), g.tensor((0, 4, 4, 4), 0.2, 4, open=True)
+    block, around, none = g.ints([2, 2]), g.ints([[2, 2], [2, 2]]), g.ints([[0, 0], [0, 0]])
+    g.op("SPACE_TO_BATCH_ND", [x, block, around], [apart])
+    g.op("CONV_2D", [apart, g.weights((4, 3, 3, 3), 0.01), g.tensor((4,), 0.0005, dtype="int32",
+                                                                    data=g.rng.integers(-900, 900, 4))],
+         [made], "Conv2D", padding=1, strideH=1, strideW=1)
+    g.op("BATCH_TO_SPACE_ND", [made, block, none], [g.output((0, 8, 8, 4), 0.2, 4, open=True)])
+    return g
+
+
+@case("open_batch_flattened")
+def open_batch_flattened(seed):
+    """As converters multiply more than two axes by a matrix: the shapes are computed."""
+    g = Graph(seed)
+    g.oracle = "litert"
+    x = g.input((0, 5, 3, 4), 0.05, 3, open=True)
+    shape, kept, count = g.tensor((4,), dtype="int32"), g.tensor((3,), dtype="int32"), g.tensor((), dtype="int32")
+    last, size, flat = g.tensor((1,), dtype="int32"), g.tensor((), dtype="int32"), g.tensor((2,), dtype="int32")
+    g.op("SHAPE", [x], [shape], "Shape", outType=2)
+    g.op("GATHER", [shape, g.ints([0, 1, 2])], [kept], "Gather")
+    g.op("REDUCE_PROD", [kept, g.ints([0])], [count], "Reducer")
+    g.op("GATHER", [shape, g.ints([3])], [last], "Gather")
+    g.op("REDUCE_PROD", [last, g.ints([0])], [size], "Reducer")
+    g.op("PACK", [count, size], [flat], "Pack", valuesCount=2)
+    rows, turned = g.tensor((0, 0), 0.05, 3, open=True), g.tensor((4, 0), 0.05, 3, open=True)
+    g.op("RESHAPE", [x, flat], [rows], "Reshape")
+    g.op("TRANSPOSE", [rows, g.ints([1, 0])], [turned], "Transpose")
+    back, again = g.tensor((0, 4), 0.05, 3, open=True), g.tensor((4,), dtype="int32")
+    g.op("TRANSPOSE", [turned, g.ints([1, 0])], [back], "Transpose")
+    g.op("CONCATENATION", [kept, g.ints([4])], [again], "Concatenation")
+    whole = g.tensor((0, 0, 0, 4), 0.05, 3, open=True)
+    g.op("RESHAPE", [back, again], [whole], "Reshape")
+    g.op("MUL", [whole, x], [g.output((0, 5, 3, 4), 0.1, -9, open=True)], "Mul")
+    return g
+
+
+@case("open_batch_first_state")
+def open_batch_first_state(seed):
+    """An unrolled recurrent layer begins with a state that is filled for the batch."""
+    g = Graph(seed)
+    g.oracle = "litert"
+    x = g.input((0, 6), 0.05, 3, open=True)
+    shape, batch, extents = g.tensor((2,), dtype="int32"), g.tensor((), dtype="int32"), g.tensor((2,), dtype="int32")
+    g.op("SHAPE", [x], [shape], "Shape", outType=2)
+    one = g.ints([1])
+    g.op("STRIDED_SLICE", [shape, g.ints([0]), one, one], [batch], "StridedSlice", shrinkAxisMask=1)
+    g.op("PACK", [batch, g.ints(6)], [extents], "Pack", valuesCount=2)
+    state = g.tensor((0, 6), 0.04, -7, open=True)
+    g.op("FILL", [extents, g.tensor((), 0.04, -7, data=np.int8(20))], [state])
+    g.op("ADD", [x, state], [g.output((0, 6), 0.06, 2, open=True)], "Add")
     return g

@@ -38,12 +38,14 @@ class Graph:
         return graph
 
     def tensor(self, shape, scale=None, zero=0, dtype="int8", data=None, axis=0, variable=False,
-               graph=None):
+               graph=None, open=False):
         """A tensor, a constant where it has data. `scale` may be a list: one for each index of
-        `axis`."""
+        `axis`. `open`: the file leaves open what `shape` has 0 for, and says 1 as converters do."""
         graph = graph or self.main
         tensor = schema.TensorT()
-        tensor.shape = list(shape)
+        tensor.shape = [extent or 1 for extent in shape]
+        if open:
+            tensor.shapeSignature = [extent or -1 for extent in shape]
         tensor.type = DTYPES[dtype][1]
         tensor.name = f"t{len(graph.tensors)}".encode()
         tensor.isVariable = variable
