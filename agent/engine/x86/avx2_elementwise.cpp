@@ -1,4 +1,4 @@
-// ADD and LOOKUP, 32 values at a time, averages of sixteen channels.
+// ADD, MUL, choices, QUANTIZE and LOOKUP, 32 values at a time, averages of sixteen channels.
 #include "agent/engine/x86/elementwise.h"
 #include "agent/engine/x86/ymm_matrix.h"
 
@@ -15,7 +15,8 @@ GODWIT_INLINE auto widen(int8_t const* from) -> __m256i {
 /// Values are looked up one by one: gathers are no faster.
 class LookedUp {
  public:
-  GODWIT_INLINE explicit LookedUp(Add const& add) : add_(add) {}
+  GODWIT_INLINE explicit LookedUp(Step const& step)
+      : add_(*reinterpret_cast<Add const*>(step.packed)) {}
 
   /// Sums of 32 values.
   GODWIT_INLINE void store(int8_t const* a, int8_t const* b, int8_t* out) const {
@@ -36,6 +37,9 @@ class LookedUp {
 /// Sums as a linear function of the values.
 class Linear {
  public:
+  GODWIT_INLINE explicit Linear(Step const& step)
+      : Linear(*reinterpret_cast<Add const*>(step.packed)) {}
+
   GODWIT_INLINE explicit Linear(Add const& add)
       : low_(_mm256_set1_epi32(add.linear.low)),
         high_(_mm256_set1_epi32(add.linear.high)),
@@ -70,21 +74,78 @@ class Linear {
   __m256i least_, most_;
 };
 
-template <typename Sum>
-void add_all(Step const& step) {
-  Sum const sum(*reinterpret_cast<Add const*>(step.packed));
-  auto const* a = step.inputs[0].int8();
-  auto const* b = step.inputs[1].int8();
-  auto* out = step.output().int8();
-  int32_t const count = step.output().shape.elements;
+/// Products of the values.
+class Product {
+ public:
+  GODWIT_INLINE explicit Product(Step const& step)
+      : scalable_(*reinterpret_cast<Scalable const*>(step.packed)),
+        zero_a_(_mm256_set1_epi16(static_cast<int16_t>(step.inputs[0].zero_point))),
+        zero_b_(_mm256_set1_epi16(static_cast<int16_t>(step.inputs[1].zero_point))) {}
+
+  GODWIT_INLINE void store(int8_t const* a, int8_t const* b, int8_t* out) const {
+    alignas(kMemoryAlignment) int32_t products[kTogether];
+    multiply(a, b, products);
+    multiply(a + kLanes, b + kLanes, products + kLanes);
+    finish_block_avx2(scalable_.block, scalable_.finish, products, 2, kLanes, out, kLanes);
+  }
+
+ private:
+  /// Sixteen, in the order of halves.
+  GODWIT_INLINE void multiply(int8_t const* a, int8_t const* b, int32_t* products) const {
+    auto const first = _mm256_sub_epi16(widen(a), zero_a_);
+    auto const second = _mm256_sub_epi16(widen(b), zero_b_);
+    auto const low = _mm256_mullo_epi16(first, second);
+    auto const high = _mm256_mulhi_epi16(first, second);
+    store256(products, _mm256_unpacklo_epi16(low, high));
+    store256(products + kLanes / 2, _mm256_unpackhi_epi16(low, high));
+  }
+
+  Scalable const& scalable_;
+  __m256i zero_a_, zero_b_;
+};
+
+/// The greater of the values, or the lesser.
+class Choice {
+ public:
+  GODWIT_INLINE explicit Choice(Step const& step)
+      : greater_(_mm256_set1_epi8(step.op.code() == proto::Opcode::maximum ? -1 : 0)) {}
+
+  GODWIT_INLINE void store(int8_t const* a, int8_t const* b, int8_t* out) const {
+    auto const left = load256(a);
+    auto const right = load256(b);
+    store256(out, _mm256_blendv_epi8(_mm256_min_epi8(left, right), _mm256_max_epi8(left, right),
+                                     greater_));
+  }
+
+ private:
+  __m256i greater_;
+};
+
+/// Eight of float32 as steps of the scale, to nearest, halves away from zero; what is no number as
+/// the lowest.
+GODWIT_INLINE auto rounded(uint8_t const* values, __m256 scale) -> __m256i {
+  auto const steps = _mm256_div_ps(_mm256_loadu_ps(reinterpret_cast<float const*>(values)), scale);
+  auto const near =
+      _mm256_min_ps(_mm256_max_ps(steps, _mm256_set1_ps(-(1 << 22))), _mm256_set1_ps(1 << 22));
+  auto const sign = _mm256_set1_ps(-0.0f);
+  auto const whole = _mm256_round_ps(near, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+  auto const rest = _mm256_andnot_ps(sign, _mm256_sub_ps(near, whole));
+  auto const one = _mm256_or_ps(_mm256_and_ps(near, sign), _mm256_set1_ps(1));
+  auto const up = _mm256_cmp_ps(rest, _mm256_set1_ps(0.5f), _CMP_GE_OQ);
+  return _mm256_cvttps_epi32(_mm256_add_ps(whole, _mm256_and_ps(up, one)));
+}
+
+template <typename Combine>
+void combine_run(Step const& step, int8_t const* a, int8_t const* b, int8_t* out, int32_t count) {
+  Combine const combine(step);
   int32_t i = 0;
-  for (; i + kTogether <= count; i += kTogether) sum.store(a + i, b + i, out + i);
+  for (; i + kTogether <= count; i += kTogether) combine.store(a + i, b + i, out + i);
   if (i == count) return;
   int8_t last[3][kTogether] = {};
   auto const rest = static_cast<size_t>(count - i);
   __builtin_memcpy(last[0], a + i, rest);
   __builtin_memcpy(last[1], b + i, rest);
-  sum.store(last[0], last[1], last[2]);
+  combine.store(last[0], last[1], last[2]);
   __builtin_memcpy(out + i, last[2], rest);
 }
 
@@ -153,6 +214,32 @@ GODWIT_INLINE auto divided(__m256i sum, int32_t count) -> __m256i {
 
 }  // namespace
 
+void choose_avx2(Step const& step, void*) {
+  for_each_run(step, combine_run<Choice>);
+}
+
+void quantize_avx2(Step const& step, void*) {
+  constexpr int32_t kGroup = 8;
+  auto const& output = step.output();
+  // uint8 is int8 moved by 128.
+  int32_t const offset = output.type == proto::TensorType::uint8 ? 128 : 0;
+  auto const scale =
+      _mm256_castsi256_ps(_mm256_set1_epi32(step.op.params<proto::ScaleParams>().scale_bits));
+  auto const zero = _mm256_set1_epi32(output.zero_point - offset);
+  auto const flip = _mm_set1_epi8(static_cast<int8_t>(offset));
+  auto const* const in = step.inputs[0].data;
+  int32_t const count = output.shape.elements;
+  for (int32_t i = 0; i < count; i += kGroup) {
+    alignas(kMemoryAlignment) uint8_t last[4 * kGroup] = {};
+    int32_t const lanes = count - i < kGroup ? count - i : kGroup;
+    if (lanes < kGroup) __builtin_memcpy(last, in + 4 * i, static_cast<size_t>(4 * lanes));
+    auto const steps = _mm256_add_epi32(rounded(lanes < kGroup ? last : in + 4 * i, scale), zero);
+    auto const words =
+        _mm_packs_epi32(_mm256_castsi256_si128(steps), _mm256_extracti128_si256(steps, 1));
+    store_lanes(output.int8() + i, _mm_xor_si128(_mm_packs_epi16(words, words), flip), lanes);
+  }
+}
+
 void lookup_avx2(Step const& step, void*) {
   auto const* const table = step.inputs[1].data;
   Half const low(table);
@@ -171,7 +258,11 @@ void lookup_avx2(Step const& step, void*) {
 
 void add_avx2(Step const& step, void*) {
   auto const& add = *reinterpret_cast<Add const*>(step.packed);
-  add.linear.exact ? add_all<Linear>(step) : add_all<LookedUp>(step);
+  for_each_run(step, add.linear.exact ? combine_run<Linear> : combine_run<LookedUp>);
+}
+
+void mul_avx2(Step const& step, void*) {
+  for_each_run(step, combine_run<Product>);
 }
 
 void average_pool_avx2(Step const& step, void*) {
@@ -198,7 +289,7 @@ void average_pool_avx2(Step const& step, void*) {
 }
 
 void mean_avx2(Step const& step, void*) {
-  auto const& mean = *reinterpret_cast<Mean const*>(step.packed);
+  auto const& mean = *reinterpret_cast<Scalable const*>(step.packed);
   auto const& in = step.inputs[0].shape;
   auto const bias = load256(mean.block.bias);
   int8_t* output = step.output().int8();

@@ -1,4 +1,4 @@
-// ADD, pools, MEAN and LOOKUP, sixteen values at a time.
+// ADD, MUL, pools, MEAN and LOOKUP, sixteen values or more at a time.
 #include "agent/engine/x86/avx512.h"
 #include "agent/engine/x86/elementwise.h"
 
@@ -38,8 +38,10 @@ GODWIT_INLINE auto look_up(Scaled const& scaled, __m512i values) -> Wide {
 /// Sums of 64 values, looked up.
 class LookedUp {
  public:
-  GODWIT_INLINE explicit LookedUp(Add const& add)
-      : add_(add), requantise_(add.output, add.finish), outputs_(add.finish) {}
+  GODWIT_INLINE explicit LookedUp(Step const& step)
+      : add_(*reinterpret_cast<Add const*>(step.packed)),
+        requantise_(add_.output, add_.finish),
+        outputs_(add_.finish) {}
 
   GODWIT_INLINE auto operator()(__m512i a, __m512i b) const -> __m512i {
     auto const first = look_up(add_.first, a);
@@ -60,6 +62,9 @@ class LookedUp {
 /// Sums of 64 values as a linear function of them.
 class Linear {
  public:
+  GODWIT_INLINE explicit Linear(Step const& step)
+      : Linear(*reinterpret_cast<Add const*>(step.packed)) {}
+
   GODWIT_INLINE explicit Linear(Add const& add)
       : low_(_mm512_set1_epi32(add.linear.low)),
         high_(_mm512_set1_epi32(add.linear.high)),
@@ -93,17 +98,63 @@ class Linear {
   __m512i least_, most_;
 };
 
-template <typename Sum>
-void add_all(Step const& step) {
-  Sum const sum(*reinterpret_cast<Add const*>(step.packed));
-  auto const* const a = step.inputs[0].int8();
-  auto const* const b = step.inputs[1].int8();
-  auto* const out = step.output().int8();
-  int32_t const count = step.output().shape.elements;
+/// Products of 64 values.
+class Product {
+ public:
+  GODWIT_INLINE explicit Product(Step const& step)
+      : Product(step, *reinterpret_cast<Scalable const*>(step.packed)) {}
+
+  GODWIT_INLINE auto operator()(__m512i a, __m512i b) const -> __m512i {
+    auto const zero = _mm512_setzero_si512();
+    __m512i products[4];
+    multiply(_mm512_unpacklo_epi8(zero, a), _mm512_unpacklo_epi8(zero, b), products);
+    multiply(_mm512_unpackhi_epi8(zero, a), _mm512_unpackhi_epi8(zero, b), products + 2);
+    return outputs_.interleaved(products[0], products[1], products[2], products[3]);
+  }
+
+ private:
+  GODWIT_INLINE Product(Step const& step, Scalable const& scalable)
+      : zero_a_(_mm512_set1_epi16(static_cast<int16_t>(step.inputs[0].zero_point))),
+        zero_b_(_mm512_set1_epi16(static_cast<int16_t>(step.inputs[1].zero_point))),
+        requantise_(scalable.block, scalable.finish),
+        outputs_(scalable.finish) {}
+
+  /// Of values that are moved up by 8 bits.
+  GODWIT_INLINE void multiply(__m512i a, __m512i b, __m512i* products) const {
+    auto const first = _mm512_sub_epi16(_mm512_srai_epi16(a, 8), zero_a_);
+    auto const second = _mm512_sub_epi16(_mm512_srai_epi16(b, 8), zero_b_);
+    auto const low = _mm512_mullo_epi16(first, second);
+    auto const high = _mm512_mulhi_epi16(first, second);
+    products[0] = requantise_(_mm512_unpacklo_epi16(low, high));
+    products[1] = requantise_(_mm512_unpackhi_epi16(low, high));
+  }
+
+  __m512i zero_a_, zero_b_;
+  Avx512Requantise<Scaling::whole> requantise_;
+  Avx512Outputs outputs_;
+};
+
+/// The greater of 64 values each, or the lesser.
+class Choice {
+ public:
+  GODWIT_INLINE explicit Choice(Step const& step)
+      : greater_(step.op.code() == proto::Opcode::maximum ? ~uint64_t{0} : 0) {}
+
+  GODWIT_INLINE auto operator()(__m512i a, __m512i b) const -> __m512i {
+    return _mm512_mask_max_epi8(_mm512_min_epi8(a, b), greater_, a, b);
+  }
+
+ private:
+  __mmask64 greater_;
+};
+
+template <typename Combine>
+void combine_run(Step const& step, int8_t const* a, int8_t const* b, int8_t* out, int32_t count) {
+  Combine const combine(step);
   for (int32_t i = 0; i < count; i += kBytes) {
     auto const mask = low_mask(count - i);
     auto const bytes =
-        sum(_mm512_maskz_loadu_epi8(mask, a + i), _mm512_maskz_loadu_epi8(mask, b + i));
+        combine(_mm512_maskz_loadu_epi8(mask, a + i), _mm512_maskz_loadu_epi8(mask, b + i));
     if (count - i >= kBytes)
       _mm512_storeu_si512(out + i, bytes);
     else
@@ -153,7 +204,43 @@ GODWIT_INLINE auto lanes_from(int32_t channel, int32_t channels) -> int32_t {
 
 void add_avx512(Step const& step, void*) {
   auto const& add = *reinterpret_cast<Add const*>(step.packed);
-  add.linear.exact ? add_all<Linear>(step) : add_all<LookedUp>(step);
+  for_each_run(step, add.linear.exact ? combine_run<Linear> : combine_run<LookedUp>);
+}
+
+void mul_avx512(Step const& step, void*) {
+  for_each_run(step, combine_run<Product>);
+}
+
+void choose_avx512(Step const& step, void*) {
+  for_each_run(step, combine_run<Choice>);
+}
+
+void quantize_avx512(Step const& step, void*) {
+  auto const& output = step.output();
+  bool const is_signed = output.type == proto::TensorType::int8;
+  auto const scale =
+      _mm512_castsi512_ps(_mm512_set1_epi32(step.op.params<proto::ScaleParams>().scale_bits));
+  auto const zero = _mm512_set1_epi32(output.zero_point);
+  auto const low = _mm512_set1_epi32(is_signed ? -128 : 0);
+  auto const high = _mm512_set1_epi32(is_signed ? 127 : 255);
+  auto const far = _mm512_set1_ps(1 << 22);
+  auto const* const in = step.inputs[0].data;
+  int32_t const count = output.shape.elements;
+  for (int32_t i = 0; i < count; i += kLanes) {
+    int32_t const lanes = lanes_from(i, count);
+    auto const given = _mm512_maskz_loadu_ps(static_cast<__mmask16>(low_mask(lanes)), in + 4 * i);
+    auto const steps = _mm512_div_ps(given, scale);
+    // What is no number comes out of the maximum as its second operand.
+    auto const near = _mm512_min_ps(_mm512_max_ps(steps, _mm512_set1_ps(-(1 << 22))), far);
+    auto const whole = _mm512_roundscale_ps(near, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC);
+    auto const rest = _mm512_sub_ps(near, whole);
+    auto const one = _mm512_or_ps(_mm512_and_ps(near, _mm512_set1_ps(-0.0f)), _mm512_set1_ps(1));
+    auto const up = _mm512_cmp_ps_mask(_mm512_abs_ps(rest), _mm512_set1_ps(0.5f), _CMP_GE_OQ);
+    auto const rounded = _mm512_cvttps_epi32(_mm512_mask_add_ps(whole, up, whole, one));
+    auto const moved = _mm512_add_epi32(rounded, zero);
+    auto const bytes = _mm512_cvtepi32_epi8(_mm512_min_epi32(_mm512_max_epi32(moved, low), high));
+    store_lanes(output.int8() + i, bytes, lanes);
+  }
 }
 
 void lookup_avx512(Step const& step, void*) {
@@ -213,7 +300,7 @@ void max_pool_avx512(Step const& step, void*) {
 }
 
 void mean_avx512(Step const& step, void*) {
-  auto const& mean = *reinterpret_cast<Mean const*>(step.packed);
+  auto const& mean = *reinterpret_cast<Scalable const*>(step.packed);
   auto const& in = step.inputs[0].shape;
   Avx512Requantise<Scaling::whole> const requantise(mean.block, mean.finish);
   Avx512Outputs const outputs(mean.finish);

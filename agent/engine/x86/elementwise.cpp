@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "agent/engine/broadcast.h"
 #include "agent/engine/fixed_point.h"
 #include "agent/engine/x86/walk.h"
 
@@ -20,10 +21,11 @@ void fill_block(Block& block, Channel const& channel, proto::Rounding rounding) 
 }
 
 void fill_scaled(Scaled& scaled, int32_t zero_point, int32_t left_shift, proto::Multiplier m,
-                 proto::Rounding rounding) {
+                 proto::Rounding rounding, bool negative = false) {
   for (int32_t value = -128; value <= 127; ++value) {
     auto const i = static_cast<uint8_t>(value);
-    scaled.values[i] = scale(wrap_shift_left(value - zero_point, left_shift), m, rounding);
+    int32_t const steps = scale(wrap_shift_left(value - zero_point, left_shift), m, rounding);
+    scaled.values[i] = negative ? -steps : steps;
     for (int32_t plane = 0; plane < kPlanes; ++plane)
       scaled.planes[plane][i] =
           static_cast<uint8_t>(static_cast<uint32_t>(scaled.values[i]) >> (8 * plane));
@@ -41,19 +43,81 @@ auto summands_of(Add const& add) -> Summands {
 
 /// The other input is read where the output has not been written yet.
 auto lies_apart(Input const& in, Output const& out) -> bool {
-  return in.place != out.place || in.data == out.data || in.data + in.size_bytes <= out.data ||
+  bool const together = in.data == out.data && in.size_bytes == out.size_bytes;
+  return in.place != out.place || together || in.data + in.size_bytes <= out.data ||
          out.data + out.size_bytes <= in.data;
 }
 
 }  // namespace
 
+namespace {
+
+/// How an input goes on within a run: element by element, or with one value.
+struct Source {
+  int8_t const* at;
+  Strides strides;
+  bool spread;
+
+  Source(Input const& input, Shape const& output)
+      : at(input.int8()), strides(broadcast_strides(input.shape, output)), spread(false) {}
+};
+
+void run_spread(Step const& step, Source const& a, Source const& b, int8_t* out, int32_t count,
+                Run run) {
+  constexpr int32_t kSpread = 256;
+  if (!a.spread && !b.spread) return run(step, a.at, b.at, out, count);
+  alignas(kMemoryAlignment) int8_t values[kSpread];
+  std::memset(values, a.spread ? *a.at : *b.at, kSpread);
+  for (int32_t i = 0; i < count; i += kSpread)
+    run(step, a.spread ? values : a.at + i, b.spread ? values : b.at + i, out + i,
+        std::min(kSpread, count - i));
+}
+
+auto are_bytes_apart(Step const& step) -> bool {
+  for (auto const& in : step.inputs)
+    if (in.type != proto::TensorType::int8 || !lies_apart(in, step.output())) return false;
+  return true;
+}
+
+}  // namespace
+
+void for_each_run(Step const& step, Run run) {
+  auto const& shape = step.output().shape;
+  Source a(step.inputs[0], shape);
+  Source b(step.inputs[1], shape);
+  // The innermost axes on which each input goes on in one way are one run.
+  int32_t length = 1;
+  auto axes = static_cast<size_t>(shape.rank);
+  for (; axes > 0; --axes) {
+    int32_t const extent = shape[axes - 1];
+    if (extent == 1) continue;
+    bool const spread_a = a.strides[axes - 1] == 0;
+    bool const spread_b = b.strides[axes - 1] == 0;
+    if (length == 1) {
+      a.spread = spread_a;
+      b.spread = spread_b;
+    }
+    if (spread_a != a.spread || spread_b != b.spread || (spread_a && spread_b)) break;
+    length *= extent;
+  }
+  std::array<int32_t, proto::kTensorRankMax> index{};
+  auto* out = step.output().int8();
+  for (int32_t done = 0; done < shape.elements; done += length, out += length) {
+    run_spread(step, a, b, out, length, run);
+    for (auto d = axes; d-- > 0;) {
+      a.at += a.strides[d];
+      b.at += b.strides[d];
+      if (++index[d] < shape[d]) break;
+      a.at -= a.strides[d] * shape[d];
+      b.at -= b.strides[d] * shape[d];
+      index[d] = 0;
+    }
+  }
+}
+
 auto add_fits(Step const& step) -> bool {
   auto const p = step.op.params<proto::AddParams>();
-  auto const& out = step.output();
-  for (auto const& in : step.inputs)
-    if (in.shape.elements != out.shape.elements || in.type != proto::TensorType::int8 ||
-        !lies_apart(in, out))
-      return false;
+  if (!are_bytes_apart(step)) return false;
   int64_t const largest = INT64_C(510) << p.left_shift;
   return fits_factor(p.output, largest, step.op.rounding());
 }
@@ -68,7 +132,8 @@ void add_pack(Step const& step, uint8_t* packed) {
   auto& add = *reinterpret_cast<Add*>(packed);
   auto const rounding = step.op.rounding();
   fill_scaled(add.first, step.inputs[0].zero_point, p.left_shift, p.first, rounding);
-  fill_scaled(add.second, step.inputs[1].zero_point, p.left_shift, p.second, rounding);
+  fill_scaled(add.second, step.inputs[1].zero_point, p.left_shift, p.second, rounding,
+              step.op.code() == proto::Opcode::sub);
   add.finish = {step.output().zero_point, p.clamp};
   add.linear = find_linear_sum(summands_of(add), {p.output, rounding}, add.finish);
   fill_block(add.output, {0, p.output}, rounding);
@@ -105,18 +170,47 @@ auto lookup_fits(Step const& step) -> bool {
   return out.size_bytes == step.inputs[0].size_bytes && lies_apart(step.inputs[0], out);
 }
 
-auto mean_packed_bytes(Step const&) -> uint64_t {
-  return sizeof(Mean);
+auto scalable_bytes(Step const&) -> uint64_t {
+  return sizeof(Scalable);
+}
+
+auto mul_fits(Step const& step) -> bool {
+  constexpr int64_t kProductMax = 255 * 255;
+  auto const p = step.op.params<proto::MulParams>();
+  return are_bytes_apart(step) && fits_factor(p.multiplier, kProductMax, step.op.rounding());
+}
+
+auto choice_fits(Step const& step) -> bool {
+  return are_bytes_apart(step);
+}
+
+auto quantize_fits(Step const& step) -> bool {
+  auto const& in = step.inputs[0];
+  return in.type == proto::TensorType::float32 && proto::element_bytes(step.output().type) == 1 &&
+         lies_apart(in, step.output());
+}
+
+namespace {
+
+void pack_scalable(Step const& step, Channel const& channel, proto::Clamp clamp, uint8_t* packed) {
+  std::memset(packed, 0, sizeof(Scalable));
+  auto& scalable = *reinterpret_cast<Scalable*>(packed);
+  fill_block(scalable.block, channel, step.op.rounding());
+  scalable.finish = {step.output().zero_point, clamp};
+}
+
+}  // namespace
+
+void mul_pack(Step const& step, uint8_t* packed) {
+  auto const p = step.op.params<proto::MulParams>();
+  pack_scalable(step, {0, p.multiplier}, p.clamp, packed);
 }
 
 void mean_pack(Step const& step, uint8_t* packed) {
   auto const p = step.op.params<proto::MeanParams>();
   auto const& in = step.inputs[0];
-  std::memset(packed, 0, sizeof(Mean));
-  auto& mean = *reinterpret_cast<Mean*>(packed);
-  fill_block(mean.block, {-in.zero_point * in.shape[1] * in.shape[2], p.multiplier},
-             step.op.rounding());
-  mean.finish = {step.output().zero_point, {.low = -128, .high = 127}};
+  pack_scalable(step, {-in.zero_point * in.shape[1] * in.shape[2], p.multiplier},
+                {.low = -128, .high = 127}, packed);
 }
 
 }  // namespace godwit::engine::x86

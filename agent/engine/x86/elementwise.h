@@ -1,5 +1,5 @@
-// ADD, pools, MEAN and LOOKUP: what the instruction sets share. Factors are packed as blocks whose
-// lanes are all alike.
+// ADD, SUB, MUL, MAXIMUM, MINIMUM, QUANTIZE, pools, MEAN and LOOKUP: what the instruction sets
+// share. Factors are packed as blocks whose lanes are all alike.
 #pragma once
 
 #include "agent/engine/x86/linear_sum.h"
@@ -22,7 +22,13 @@ struct Add {
   Finish finish;
 };
 
-/// Inputs of the output's shape; an output may lie where an input is, exactly.
+/// Calls `run` for elements that lie one after another in the output and in both inputs. What is
+/// one value of an input for many of the output is spread out before.
+using Run = void (*)(Step const& step, int8_t const* a, int8_t const* b, int8_t* out,
+                     int32_t count);
+void for_each_run(Step const& step, Run run);
+
+/// Of SUB too. An output may lie where an input of its shape is, exactly.
 auto add_fits(Step const& step) -> bool;
 auto add_packed_bytes(Step const& step) -> uint64_t;
 void add_pack(Step const& step, uint8_t* packed);
@@ -38,14 +44,25 @@ auto window_area(proto::PoolParams const& p, Shape const& input, int32_t y, int3
 auto average_pool_fits(Step const& step) -> bool;
 auto max_pool_fits(Step const& step) -> bool;
 
-struct Mean {
+/// What is computed before it is scaled.
+struct Scalable {
   Block block;
   Finish finish;
 };
+
+auto mul_fits(Step const& step) -> bool;
+auto scalable_bytes(Step const& step) -> uint64_t;
+void mul_pack(Step const& step, uint8_t* packed);
+
 /// Over height and width.
 auto mean_fits(Step const& step) -> bool;
-auto mean_packed_bytes(Step const& step) -> uint64_t;
 void mean_pack(Step const& step, uint8_t* packed);
+
+/// MAXIMUM and MINIMUM.
+auto choice_fits(Step const& step) -> bool;
+
+/// From float32 to bytes.
+auto quantize_fits(Step const& step) -> bool;
 
 /// Tables of bytes.
 auto lookup_fits(Step const& step) -> bool;
@@ -54,6 +71,12 @@ void lookup_avx2(Step const& step, void* scratch);
 void lookup_avx512(Step const& step, void* scratch);
 void add_avx2(Step const& step, void* scratch);
 void add_avx512(Step const& step, void* scratch);
+void mul_avx2(Step const& step, void* scratch);
+void mul_avx512(Step const& step, void* scratch);
+void choose_avx2(Step const& step, void* scratch);
+void choose_avx512(Step const& step, void* scratch);
+void quantize_avx2(Step const& step, void* scratch);
+void quantize_avx512(Step const& step, void* scratch);
 void average_pool_avx512(Step const& step, void* scratch);
 void max_pool_avx512(Step const& step, void* scratch);
 void mean_avx512(Step const& step, void* scratch);
