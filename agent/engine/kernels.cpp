@@ -72,6 +72,7 @@ constexpr Kernel kKernels[] = {
     {Opcode::resize_bilinear_real, resize_bilinear_real},
     {Opcode::pair_lookup, pair_lookup},
     {Opcode::log_softmax, log_softmax},
+    {Opcode::lstm_4, lstm_4, lstm_4_scratch, lstm_4_packed_bytes, lstm_4_pack},
     {Opcode::fully_connected_4, fully_connected_4, fully_connected_4_scratch,
      fully_connected_4_packed_bytes, fully_connected_4_pack},
 };

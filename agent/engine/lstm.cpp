@@ -1,12 +1,13 @@
-// UNIDIRECTIONAL_SEQUENCE_LSTM with int8 weights, int8 or int16 activations and an int16 cell
-// state, as TFLite Micro computes it (docs/engine.md, "LSTM"). Gates come in the order input,
-// forget, cell, output.
+// UNIDIRECTIONAL_SEQUENCE_LSTM with weights of int8 or of four bits, int8 or int16 activations and
+// an int16 cell state, as TFLite Micro computes it (docs/engine.md, "LSTM"). Gates come in the
+// order input, forget, cell, output.
 #include <algorithm>
 #include <cstring>
 #include <limits>
 
 #include "agent/engine/fixed_point.h"
 #include "agent/engine/matrix.h"
+#include "agent/engine/nibbles.h"
 #include "agent/engine/sigmoid.h"
 #include "agent/engine/wide.h"
 
@@ -29,12 +30,15 @@ struct Side {
   int32_t zero_point;
   std::array<proto::Multiplier, kGates> const& multipliers;
   Input const* bias;
+  uint32_t const* offsets;  // of weights of four bits: the bias is in them
 };
 
 class Lstm {
  public:
-  Lstm(Step const& step, void* scratch)
+  /// `sum` is of weights of four bits, otherwise nullptr.
+  Lstm(Step const& step, NibbleSum sum, void* scratch)
       : step_(step),
+        sum_(sum),
         p_(step.op.params<proto::LstmParams>()),
         rounding_(step.op.rounding()),
         units_(step.output().shape[2]),
@@ -46,10 +50,11 @@ class Lstm {
   template <typename T>
   void advance(T const* input, T* hidden, int16_t* cell, T* output) const {
     std::fill_n(gates_, kGates * units_, 0);
+    auto const* const offsets = reinterpret_cast<uint32_t const*>(step_.packed);
     see(input, {step_.inputs[1].int8(), step_.inputs[0].shape[2], step_.inputs[0].zero_point,
-                p_.input, &step_.inputs[3]});
-    see(hidden,
-        {step_.inputs[2].int8(), units_, step_.inputs[4].zero_point, p_.recurrent, nullptr});
+                p_.input, sum_ ? nullptr : &step_.inputs[3], offsets});
+    see(hidden, {step_.inputs[2].int8(), units_, step_.inputs[4].zero_point, p_.recurrent, nullptr,
+                 offsets + (sum_ ? kGates * units_ : 0)});
     for (int32_t g = 0; g < kGates; ++g) open(g);
     unite(cell);
     for (int32_t u = 0; u < units_; ++u)
@@ -70,10 +75,24 @@ class Lstm {
     gates_[row] = saturate16(gates_[row] + saturate16(sum));
   }
 
+  void sum_halves(int8_t const* values, Side const& side) const {
+    int32_t const bytes = side.depth / 2;
+    auto* const even = reinterpret_cast<int8_t*>(values_);
+    auto* const odd = even + nibble_room(bytes);
+    uint32_t const total = split_values(values, bytes, even, odd);
+    auto const* weights = reinterpret_cast<uint8_t const*>(side.weights);
+    for (int32_t row = 0; row < kGates * units_; ++row, weights += bytes)
+      sums_[row] = sum_(weights, bytes, even, odd) - 8 * total + side.offsets[row];
+  }
+
   [[gnu::noinline]] void see(int8_t const* values, Side const& side) const {
-    std::fill_n(values_, filled_up(side.depth), int16_t{0});
-    widen(values, side.zero_point, side.depth, values_);
-    sum_rows(values_, side.weights, side.depth, kGates * units_, sums_);
+    if (sum_) {
+      sum_halves(values, side);
+    } else {
+      std::fill_n(values_, filled_up(side.depth), int16_t{0});
+      widen(values, side.zero_point, side.depth, values_);
+      sum_rows(values_, side.weights, side.depth, kGates * units_, sums_);
+    }
     for (int32_t row = 0, g = 0; g < kGates; ++g) {
       auto const m = side.multipliers[static_cast<size_t>(g)];
       for (int32_t const end = row + units_; row < end; ++row) {
@@ -118,16 +137,17 @@ class Lstm {
   }
 
   Step const& step_;
+  NibbleSum sum_;
   proto::LstmParams p_;
   proto::Rounding rounding_;
   int32_t units_;
   int32_t* gates_;
   uint32_t* sums_;   // of int8
-  int16_t* values_;  // of int8, without their zero point, filled up
+  int16_t* values_;  // of int8, without their zero point, filled up; or split by nibbles
 };
 
 template <typename T>
-void run_lstm(Step const& step, void* scratch) {
+void run_lstm(Step const& step, void* scratch, NibbleSum sum = nullptr) {
   auto const p = step.op.params<proto::LstmParams>();
   auto const& input = step.inputs[0];
   auto const values = [](auto* bytes) {
@@ -137,7 +157,7 @@ void run_lstm(Step const& step, void* scratch) {
   };
   ptrdiff_t const depth = input.shape[2];
   ptrdiff_t const units = step.output().shape[2];
-  Lstm const lstm(step, scratch);
+  Lstm const lstm(step, sum, scratch);
   int32_t const batches = input.shape[p.time_major ? 1 : 0];
   int32_t const times = input.shape[p.time_major ? 0 : 1];
   for (int32_t batch = 0; batch < batches; ++batch)
@@ -149,13 +169,51 @@ void run_lstm(Step const& step, void* scratch) {
     }
 }
 
+auto depth_max(Step const& step) -> int32_t {
+  return std::max(step.inputs[0].shape[2], step.output().shape[2]);
+}
+
+/// Of gates and sums.
+auto sums_bytes(Step const& step) -> uint64_t {
+  return sizeof(int32_t) * 2 * kGates * static_cast<uint64_t>(step.output().shape[2]);
+}
+
 }  // namespace
 
 auto lstm_scratch(Step const& step) -> uint64_t {
-  int32_t const units = step.output().shape[2];
-  int32_t const depth = std::max(step.inputs[0].shape[2], units);
-  return sizeof(int32_t) * 2 * kGates * static_cast<uint64_t>(units) +
-         sizeof(int16_t) * static_cast<uint64_t>(filled_up(depth));
+  return sums_bytes(step) + sizeof(int16_t) * static_cast<uint64_t>(filled_up(depth_max(step)));
+}
+
+auto lstm_4_scratch(Step const& step) -> uint64_t {
+  return sums_bytes(step) + 2 * static_cast<uint64_t>(nibble_room(depth_max(step) / 2));
+}
+
+auto lstm_4_packed_bytes(Step const& step) -> uint64_t {
+  return sums_bytes(step);
+}
+
+void lstm_4_pack(Step const& step, uint8_t* packed) {
+  auto* offset = reinterpret_cast<uint32_t*>(packed);
+  int32_t const rows = kGates * step.output().shape[2];
+  for (size_t side : {1, 2}) {
+    auto const& weights = step.inputs[side];
+    int32_t const zero_point = step.inputs[side == 1 ? 0 : 4].zero_point;
+    int32_t const bytes = weights.shape[2];
+    for (int32_t row = 0; row < rows; ++row) {
+      uint32_t const bias =
+          side == 1 ? step.inputs[3].constant<uint32_t>(static_cast<size_t>(row)) : 0;
+      uint32_t const sum = sum_of_weights(weights.data + ptrdiff_t{row} * bytes, bytes);
+      *offset++ = bias - static_cast<uint32_t>(zero_point) * sum;
+    }
+  }
+}
+
+void lstm_4(Step const& step, NibbleSum sum, void* scratch) {
+  run_lstm<int8_t>(step, scratch, sum);
+}
+
+void lstm_4(Step const& step, void* scratch) {
+  lstm_4(step, nibble_sum, scratch);
 }
 
 void unidirectional_sequence_lstm(Step const& step, void* scratch) {

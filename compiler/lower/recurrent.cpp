@@ -87,12 +87,28 @@ auto check_plain_lstm(Lowering const& lowering) -> Result<> {
   return {};
 }
 
+auto all_halves(Bytes const& weights) -> bool {
+  return std::all_of(weights.begin(), weights.end(),
+                     [](uint8_t byte) { return static_cast<uint8_t>(byte + 8) < 16; });
+}
+
+/// Weights of an even depth, of which all have four bits, as FULLY_CONNECTED_4 has them.
+auto in_halves(proto::TensorSpec spec) -> proto::TensorSpec {
+  Bytes halves;
+  for (size_t i = 0; i < spec.data->size(); i += 2)
+    halves.push_back(
+        static_cast<uint8_t>((spec.data->at(i) & 0xf) | (spec.data->at(i + 1) & 0xf) << 4));
+  spec.data = std::move(halves);
+  spec.shape.back() /= 2;
+  return spec;
+}
+
 /// The four gates' tensors from `first` on as one constant of shape [4, ...]; their scales too.
 struct Gates {
-  uint32_t value;
+  proto::TensorSpec weights;
   std::array<double, 4> scales;
 };
-auto join_gates(Lowering& lowering, size_t first, std::vector<uint32_t> const& shape,
+auto join_gates(Lowering const& lowering, size_t first, std::vector<uint32_t> const& shape,
                 std::string const& name) -> Result<Gates> {
   Gates gates{};
   proto::TensorSpec joined{.name = name, .shape = {4}, .scales = {}, .data = Bytes()};
@@ -104,7 +120,7 @@ auto join_gates(Lowering& lowering, size_t first, std::vector<uint32_t> const& s
     joined.scales.push_back(tensor->scales[0]);
     gates.scales[g] = real_scale(*tensor);
   }
-  gates.value = lowering.add_constant(std::move(joined));
+  gates.weights = std::move(joined);
   return gates;
 }
 
@@ -164,9 +180,9 @@ auto lower_lstm(Lowering& lowering) -> Result<> {
   params.time_major = time_major != 0;
   TRY_VOID(set_cell(lowering, *cell, params));
   TRY(auto const value, lowering.value(0));
-  TRY(auto const seen, join_gates(lowering, kInputWeights, {units, input->shape[2]},
-                                  output->name + ":input_weights"));
-  TRY(auto const remembered,
+  TRY(auto seen, join_gates(lowering, kInputWeights, {units, input->shape[2]},
+                            output->name + ":input_weights"));
+  TRY(auto remembered,
       join_gates(lowering, kRecurrentWeights, {units, units}, output->name + ":recurrent_weights"));
   constexpr double kGateInput = 1.0 / (1 << 12);
   constexpr double kGateOutput = 1.0 / (1 << 15);
@@ -178,14 +194,22 @@ auto lower_lstm(Lowering& lowering) -> Result<> {
   params.forget = quantise_multiplier(kGateOutput * real_scale(*cell) / real_scale(*cell));
   params.update = quantise_multiplier(kGateOutput * kGateOutput / real_scale(*cell));
   params.output = quantise_multiplier(kGateOutput * kGateOutput / real_scale(*hidden));
+  bool const halves = output->type == TfliteType::int8 && units % 2 == 0 &&
+                      input->shape[2] % 2 == 0 && all_halves(*seen.weights.data) &&
+                      all_halves(*remembered.weights.data);
+  for (auto* gates : {&seen, &remembered})
+    if (halves) gates->weights = in_halves(std::move(gates->weights));
+  auto const seen_value = lowering.add_constant(std::move(seen.weights));
+  auto const remembered_value = lowering.add_constant(std::move(remembered.weights));
   TRY(auto const bias,
       join_biases(lowering, units, output->name, output->type == TfliteType::int16));
   TRY(auto const hidden_value, lowering.state(kHidden, output->type));
   TRY(auto const cell_value, lowering.state(kCell, TfliteType::int16));
-  return lowering.finish({proto::Opcode::unidirectional_sequence_lstm,
-                          {value, seen.value, remembered.value, bias, hidden_value, cell_value},
-                          {},
-                          proto::param_words(params)});
+  return lowering.finish(
+      {halves ? proto::Opcode::lstm_4 : proto::Opcode::unidirectional_sequence_lstm,
+       {value, seen_value, remembered_value, bias, hidden_value, cell_value},
+       {},
+       proto::param_words(params)});
 }
 
 }  // namespace godwit::compiler

@@ -89,6 +89,7 @@ enum class Opcode : uint16_t {
   pair_lookup = 44,
   fully_connected_4 = 45,
   log_softmax = 46,
+  lstm_4 = 47,
 };
 /// The TensorFlow Lite name, "CONV_2D".
 auto to_string(Opcode code) -> std::string_view;

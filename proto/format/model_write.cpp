@@ -133,6 +133,7 @@ auto form_since(ModelSpec const& spec, OperatorSpec const& op) -> uint16_t {
     case Opcode::mul:
     case Opcode::maximum:
     case Opcode::minimum:
+    case Opcode::squared_difference:
     case Opcode::average_pool_2d:
     case Opcode::max_pool_2d:
     case Opcode::mean:

@@ -113,6 +113,7 @@ constexpr Rule kRules[] = {
      check_fully_connected,
      4},
     {Opcode::log_softmax, "LOG_SOFTMAX", {1, 1, word_count<SoftmaxParams>()}, check_softmax, 5},
+    {Opcode::lstm_4, "LSTM_4", {6, 1, word_count<LstmParams>(), 2}, check_lstm, 5},
 };
 
 auto find_rule(Opcode code) -> Rule const* {

@@ -53,6 +53,9 @@ auto check_lstm(ModelView const& model, Operator const& op) -> Fault {
   bool const wide = output.type == TensorType::int16;
   if (!all_are_whole(model, op) || hidden.type != output.type || cell.type != TensorType::int16)
     return "activations and hidden state are not int8 or int16, or the cell state is not int16";
+  // Two weights of four bits lie in each byte, so that rows are whole bytes.
+  bool const halves = op.code() == Opcode::lstm_4;
+  if (halves && wide) return "weights of four bits are not for int8";
   if (wide && (input.zero_point || hidden.zero_point)) return "int16 has a zero point";
   if (input.rank != 3 || output.rank != 3) return "a tensor is not of rank 3";
   if (p.time_major != 0 && p.time_major != 1) return "time_major is no boolean";
@@ -64,7 +67,7 @@ auto check_lstm(ModelView const& model, Operator const& op) -> Fault {
   if (!fits) return kMisfit;
   auto const four_gates = [&](Tensor const& weights, uint32_t depth) {
     return weights.rank == 3 && weights.shape[0] == 4 && weights.shape[1] == units &&
-           weights.shape[2] == depth && is_weights(weights, weights.elements);
+           weights.shape[2] * (halves ? 2 : 1) == depth && is_weights(weights, weights.elements);
   };
   auto const bias = input_of(model, op, 3);
   if (!four_gates(input_of(model, op, 1), input.shape[2]) ||

@@ -56,6 +56,7 @@ constexpr Kernel kNeonKernels[] = {
     {Opcode::depthwise_conv_2d, depthwise_run, nullptr, depthwise_packed_bytes, depthwise_pack,
      depthwise_fits, kPacksWeights, depthwise_part},
     kFullyConnected4<nibble_sum_neon>,
+    kLstm4<nibble_sum_neon>,
 };
 constexpr Path kNeon = {"neon", [] { return true; }, kNeonKernels};
 

@@ -150,17 +150,18 @@ case("fully_connected_per_axis")(fully_connected((3, 40), 17, True, True, RELU))
 case("fully_connected_keep_dims")(fully_connected((2, 3, 31), 5, False, False, RELU6, True))
 
 
-def lstm(batch, steps, depth, units, clip, time_major, power=-11):
+def lstm(batch, steps, depth, units, clip, time_major, power=-11, bound=127):
     def build(seed):
         g = Graph(seed)
         s_in, z_in, s_h, z_h = scale(g.rng, 0.005, 0.03), zero(g.rng), 1 / 128, 3
         shape = (steps, batch, depth) if time_major else (batch, steps, depth)
         x = g.input(shape, s_in, z_in)
-        s_x = [scale(g.rng, 0.002, 0.01) for _ in range(4)]
-        s_r = [scale(g.rng, 0.002, 0.01) for _ in range(4)]
+        coarse = 127 / bound
+        s_x = [coarse * scale(g.rng, 0.002, 0.01) for _ in range(4)]
+        s_r = [coarse * scale(g.rng, 0.002, 0.01) for _ in range(4)]
         inputs = [x]
-        inputs += [g.weights((units, depth), s) for s in s_x]
-        inputs += [g.weights((units, units), s) for s in s_r]
+        inputs += [g.weights((units, depth), s, bound=bound) for s in s_x]
+        inputs += [g.weights((units, units), s, bound=bound) for s in s_r]
         inputs += [-1, -1, -1]
         inputs += [g.tensor((units,), s_in * s, dtype="int32",
                             data=g.rng.integers(-3000, 3000, units)) for s in s_x]
@@ -189,6 +190,8 @@ def streamed(build):
 
 
 case("lstm_stream")(streamed(lstm(1, 2, 9, 6, 10.0, False)))
+case("lstm_four_bits")(lstm(2, 5, 18, 10, 0.0, True, bound=7))
+case("lstm_four_bits_stream")(streamed(lstm(1, 2, 140, 36, 10.0, False, bound=7)))
 
 
 def svdf(batch, depth, rank, units, memory, wide, z_state):

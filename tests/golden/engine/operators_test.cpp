@@ -110,7 +110,8 @@ TEST(FormatVersion, IsTheLowestThatKnowsEveryForm) {
   for (auto const& [name, version] :
        {std::pair{"conv_1x1", 1}, std::pair{"abs_0", 2}, std::pair{"int16_conv_1x1", 3},
         std::pair{"int16_add_same", 3}, std::pair{"int16_lstm", 4}, std::pair{"div", 4},
-        std::pair{"uint8_l2_normalization", 4}}) {
+        std::pair{"int16_squared_difference", 3}, std::pair{"log_softmax", 5},
+        std::pair{"lstm_four_bits", 5}, std::pair{"uint8_l2_normalization", 4}}) {
     auto const file = read_file(std::string(name) + ".tflite");
     auto const compiled = compiler::compile_tflite(file, {.golden_rows = 0});
     ASSERT_TRUE(compiled) << compiled.error().what;
@@ -126,8 +127,17 @@ TEST(HalfBytes, StayTwoInAByteInThePlan) {
   EXPECT_EQ(model->tensor(model->op(0).input(1)).size_bytes, 13u * 68 / 2);
 }
 
+TEST(HalfBytes, AreMadeOfWeightsOfAnLstmThatHaveFourBits) {
+  for (auto const* name : {"lstm_four_bits", "lstm_four_bits_stream"}) {
+    auto const file = read_file(std::string(name) + ".tflite");
+    auto const compiled = compiler::compile_tflite(file, {.golden_rows = 0});
+    ASSERT_TRUE(compiled) << compiled.error().what;
+    EXPECT_EQ(proto::parse_model(compiled->model)->op(0).code(), proto::Opcode::lstm_4) << name;
+  }
+}
+
 TEST(GeneratedSets, AreThere) {
-  EXPECT_GE(all_sets().size(), 335u);
+  EXPECT_GE(all_sets().size(), 337u);
 }
 
 }  // namespace

@@ -162,6 +162,7 @@ auto plain_output(proto::ModelView const& model, ByteView input) -> Bytes {
     case Opcode::max_pool_2d:
       return Plain(model, input).run();
     case Opcode::unidirectional_sequence_lstm:
+    case Opcode::lstm_4:
     case Opcode::svdf:
       return plain_recurrent(model, input);
     default:

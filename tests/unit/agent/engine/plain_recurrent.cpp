@@ -98,16 +98,23 @@ class PlainLstm : public Recurrent {
     return std::clamp<int64_t>(shown + inputs_[4].zero_point, -128, 127);
   }
 
+  auto weight(size_t input, int64_t i) const -> int64_t {
+    if (op_.code() != Opcode::lstm_4) return stored(input, i);
+    auto const pair = static_cast<uint8_t>(stored(input, i / 2));
+    int64_t const half = i % 2 == 0 ? pair % 16 : pair / 16;
+    return half < 8 ? half : half - 16;
+  }
+
   /// Q3.12.
   auto gate(int64_t row, int64_t g, int64_t u) const -> int64_t {
     int64_t const depth = inputs_[0].shape[2];
     int64_t const of_gate = g * units_ + u;
     int64_t seen = stored(3, of_gate);
     for (int64_t k = 0; k < depth; ++k)
-      seen += number(0, row * depth + k) * stored(1, of_gate * depth + k);
+      seen += number(0, row * depth + k) * weight(1, of_gate * depth + k);
     int64_t remembered = 0;
     for (int64_t k = 0; k < units_; ++k)
-      remembered += hidden_[static_cast<size_t>(k)] * stored(2, of_gate * units_ + k);
+      remembered += hidden_[static_cast<size_t>(k)] * weight(2, of_gate * units_ + k);
     auto const i = static_cast<size_t>(g);
     return bounded(bounded(scale(seen, p_.input[i])) + bounded(scale(remembered, p_.recurrent[i])));
   }

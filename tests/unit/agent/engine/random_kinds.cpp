@@ -38,6 +38,7 @@ auto random_kinds() -> std::vector<RandomKind> const& {
       {"concatenation", [](RandomStep& r) { return r.concatenation(); }, true, true},
       {"gather", [](RandomStep& r) { return r.gather(); }, true, true},
       {"lstm", [](RandomStep& r) { return r.lstm(); }},
+      {"lstm_4", [](RandomStep& r) { return r.lstm(true); }},
       {"svdf", [](RandomStep& r) { return r.svdf(); }}};
   return kinds;
 }

@@ -10,11 +10,12 @@ auto RandomStep::symmetric(size_t count) -> Bytes {
   return weights;
 }
 
-auto RandomStep::lstm() -> Bytes {
+auto RandomStep::lstm(bool halves) -> Bytes {
   auto const batches = static_cast<uint32_t>(between(1, 2));
   auto const times = static_cast<uint32_t>(one_in(4) ? between(20, 60) : between(1, 8));
-  auto const depth = static_cast<uint32_t>(channels());
-  auto const units = static_cast<uint32_t>(between(1, 50));
+  uint32_t const in_a_byte = halves ? 2 : 1;
+  auto const depth = static_cast<uint32_t>(channels()) * in_a_byte;
+  auto const units = static_cast<uint32_t>(between(1, 50)) * in_a_byte;
   proto::LstmParams p{};
   p.time_major = between(0, 1);
   for (auto& m : p.input) m = multiplier(static_cast<int32_t>(depth));
@@ -36,9 +37,9 @@ auto RandomStep::lstm() -> Bytes {
   };
   auto const weights = [&](char const* name, uint32_t size) {
     return proto::TensorSpec{.name = name,
-                             .shape = {4, units, size},
+                             .shape = {4, units, size / in_a_byte},
                              .scales = {1},
-                             .data = symmetric(4 * units * size)};
+                             .data = symmetric(4 * units * size / in_a_byte)};
   };
   proto::ModelSpec spec;
   spec.input_count = 1;
@@ -63,7 +64,8 @@ auto RandomStep::lstm() -> Bytes {
        .shape = {batches, units},
        .scales = {1},
        .state = true}};
-  return finish(spec, proto::Opcode::unidirectional_sequence_lstm, proto::param_words(p));
+  auto const code = halves ? proto::Opcode::lstm_4 : proto::Opcode::unidirectional_sequence_lstm;
+  return finish(spec, code, proto::param_words(p));
 }
 
 auto RandomStep::svdf() -> Bytes {

@@ -48,7 +48,7 @@ class RandomStep {
   auto concatenation() -> Bytes;
   auto gather() -> Bytes;
   auto lookup() -> Bytes;
-  auto lstm() -> Bytes;
+  auto lstm(bool halves = false) -> Bytes;
   auto svdf() -> Bytes;
 
   auto between(int32_t low, int32_t high) -> int32_t {
