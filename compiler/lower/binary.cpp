@@ -25,11 +25,8 @@ auto read_binary(Lowering& lowering, std::vector<TfliteType> const& types) -> Re
   TRY(auto const* a, lowering.activation(0, {output->type}));
   TRY(auto const* b, lowering.activation(1, {output->type}));
   for (size_t i : {0, 1}) {
-    auto const shape = lowering.input_shape(i);
-    bool fits = shape.size() <= output->shape.size();
-    for (size_t d = 0; fits && d < shape.size(); ++d)
-      fits = shape[d] == 1 || shape[d] == output->shape[output->shape.size() - shape.size() + d];
-    if (!fits) return lowering.fail(i, "does not broadcast to the shape of the output");
+    if (!broadcasts(lowering.input_shape(i), output->shape))
+      return lowering.fail(i, "does not broadcast to the shape of the output");
   }
   TRY(auto const first, lowering.computed_value(0));
   TRY(auto const second, lowering.computed_value(1));

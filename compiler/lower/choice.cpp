@@ -150,9 +150,15 @@ auto lower_select(Lowering& lowering) -> Result<> {
   TRY(auto const* output, lowering.output());
   auto const* reals = lowering.reals(0);
   if (!reals) return lowering.fail(0, "is not what a comparison of int8 values gave");
-  for (auto source : reals->sources)
-    if (lowering.spec(source).type != proto::TensorType::int8)
-      return lowering.fail(0, "depends on values that are not int8");
+  // The file's word for the shape of truth was checked by nobody.
+  for (size_t i = 0; i < 3; ++i)
+    if (!broadcasts(lowering.input_shape(i), output->shape))
+      return lowering.fail(i, "does not broadcast to the shape of the output");
+  for (auto source : reals->sources) {
+    auto const& spec = lowering.spec(source);
+    if (spec.type != proto::TensorType::int8 || !broadcasts(spec.shape, lowering.input_shape(0)))
+      return lowering.fail(0, "depends on values that are not int8, or of another shape");
+  }
   auto const truth = *reals;
   TRY(auto const yes, read_bytes(lowering, 1));
   TRY(auto const no, read_bytes(lowering, 2));

@@ -152,6 +152,9 @@ inline auto real_scale(TfliteTensor const& tensor) -> double {
   return static_cast<double>(tensor.scales[0]);
 }
 
+/// Whether a tensor of shape `from` can be repeated along its axes to one of shape `to`.
+auto broadcasts(std::vector<uint32_t> const& from, std::vector<uint32_t> const& to) -> bool;
+
 /// The tensor of the compiled graph for one of the file, whose type was checked.
 auto tensor_spec(TfliteTensor const& tensor) -> proto::TensorSpec;
 

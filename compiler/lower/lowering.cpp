@@ -55,6 +55,13 @@ auto whole_range(TfliteType type) -> proto::Clamp {
   return {static_cast<int32_t>(low), static_cast<int32_t>(high)};
 }
 
+auto broadcasts(std::vector<uint32_t> const& from, std::vector<uint32_t> const& to) -> bool {
+  if (from.size() > to.size()) return false;
+  for (size_t d = 0; d < from.size(); ++d)
+    if (from[d] != 1 && from[d] != to[to.size() - from.size() + d]) return false;
+  return true;
+}
+
 auto Lowering::tensor_error(int32_t index, std::string const& why) const -> Error {
   if (index < 0) return invalid("an input that it needs is left out");
   return invalid("tensor " + std::to_string(index) + " '" +

@@ -92,11 +92,13 @@ auto quantised(float real, TfliteTensor const& to) -> int32_t {
                     range.high);
 }
 
-auto broadcasts(std::vector<uint32_t> const& from, std::vector<uint32_t> const& to) -> bool {
-  if (from.size() > to.size()) return false;
-  for (size_t d = 0; d < from.size(); ++d)
-    if (from[d] != 1 && from[d] != to[to.size() - from.size() + d]) return false;
-  return true;
+auto same_size(std::vector<uint32_t> const& a, std::vector<uint32_t> const& b) -> bool {
+  auto const elements = [](std::vector<uint32_t> const& shape) {
+    uint64_t count = 1;
+    for (auto extent : shape) count *= extent;  // bounded when the file was read
+    return count;
+  };
+  return elements(a) == elements(b);
 }
 
 auto quantise_reals(Lowering& lowering) -> Result<bool> {
@@ -110,6 +112,8 @@ auto quantise_reals(Lowering& lowering) -> Result<bool> {
     auto const& spec = lowering.spec(source);
     bool const fits = spec.type == proto::TensorType::int8 && output->type == TfliteType::int8 &&
                       broadcasts(spec.shape, output->shape);
+    if (!pairs && !same_size(spec.shape, output->shape))
+      return lowering.fail(0, "has another number of elements than the output");
     if (pairs && !fits)
       return lowering.fail(0,
                            "depends on pairs of values that are not int8, or whose shapes do "

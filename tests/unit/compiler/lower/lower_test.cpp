@@ -87,6 +87,40 @@ TEST(Lower, MakesATableOfAnIslandOfFloat32) {
   EXPECT_EQ(table[0x80], 0x7f);  // -64 becomes 64, which the output cannot hold
 }
 
+/// What a comparison of the first two gave chooses between the first and the third.
+auto selection() -> TfliteModel {
+  TfliteModel model;
+  for (auto const* name : {"a", "b", "c", "truth", "out"})
+    model.tensors.push_back(tensor(name, {2, 4}));
+  model.tensors[3].type = TfliteType::boolean;
+  model.operators = {op(TfliteCode::less, {0, 1}, {3}), op(TfliteCode::select_v2, {3, 0, 2}, {4})};
+  model.inputs = {0, 1, 2};
+  model.outputs = {4};
+  return model;
+}
+
+TEST(Lower, SelectsByTablesOfTheCondition) {
+  auto const graph = lower(selection());
+  ASSERT_TRUE(graph) << graph.error().what;
+  EXPECT_EQ(graph->operators.back().code, proto::Opcode::maximum);
+}
+
+TEST(Lower, BelievesNoShapeOfTruth) {
+  for (auto const& shape :
+       {std::vector<uint32_t>{184549380, 0}, {2, 0}, {3, 4}, {1, 4}, {2, 2, 4}}) {
+    auto model = selection();
+    model.tensors[3].shape = shape;
+    auto const text = why(model);
+    EXPECT_NE(text.find("operator 1 (SELECT_V2): tensor 3 'truth'"), std::string::npos) << text;
+  }
+}
+
+TEST(Lower, GivesAnIslandNoOtherSize) {
+  auto model = island_of(TfliteCode::neg);
+  model.tensors[3] = tensor("out", {8});
+  EXPECT_NE(why(model).find("another number of elements"), std::string::npos) << why(model);
+}
+
 TEST(Lower, SaysWhatToDoWhereAnIslandIsReadAsAWhole) {
   auto model = island_of(TfliteCode::elu);
   model.operators[2] = op(TfliteCode::l2_normalization, {2}, {3});
