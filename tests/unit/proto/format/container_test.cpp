@@ -195,7 +195,7 @@ TEST_P(ContainerHoles, IsRefused) {
 INSTANTIATE_TEST_SUITE_P(
     Header, ContainerHoles,
     testing::Values(Hole{.name = "OtherMagic", .spoil = [](Bytes& p) { p[0] = 'X'; }},
-                    Hole{.name = "LaterVersion", .spoil = [](Bytes& p) { p[8] = 2; }},
+                    Hole{.name = "LaterVersion", .spoil = [](Bytes& p) { p[8] = 3; }},
                     Hole{.name = "UnknownProfile", .spoil = [](Bytes& p) { p[kProfileAt] = 9; }},
                     Hole{.name = "MoreBlocksThanTheIndexHolds",
                          .spoil = [](Bytes& p) { p[15] = 0xff; }},
