@@ -109,6 +109,10 @@ auto matrix_constants(Lowering& lowering, Weights const& weights, Slots const& s
     -> Result<MatrixConstants> {
   TRY(auto const* output, lowering.output(0, whole_types()));
   TRY(auto const* input, lowering.activation(slots.input, {output->type}));
+  // Passes go by the channels of the output, and read weights for each.
+  if (output->shape.empty() || output->shape.back() != weights.channels)
+    return lowering.fail(1, "has " + std::to_string(weights.channels) +
+                                " output channels, and the output another number of them");
   bool const wide = output->type == TfliteType::int16;
   auto const& name = weights.tensor->name;
   auto plain = without_zero_point(

@@ -58,6 +58,20 @@ TEST(Lower, SaysWhereAnOperatorOfFloat32AloneCanBe) {
       << text;
 }
 
+TEST(Lower, HoldsOutputsToTheChannelsOfTheWeights) {
+  Bytes const data(8, 1);
+  auto model = model_of(TfliteCode::fully_connected);
+  model.tensors[1] = tensor("out", {1, 8});
+  model.tensors.push_back(tensor("weights", {2, 4}));
+  model.tensors.back().data = data;
+  model.operators[0].inputs = {0, 2};
+  EXPECT_NE(why(model).find("tensor 2 'weights' has 2 output channels, and the output another"),
+            std::string::npos)
+      << why(model);
+  model.tensors[1] = tensor("out", {1, 2});
+  EXPECT_EQ(why(model), "");
+}
+
 /// DEQUANTIZE, one operator on float32, QUANTIZE.
 auto island_of(TfliteCode code) -> TfliteModel {
   TfliteModel model;
