@@ -1,7 +1,7 @@
 // The portable kernels: the next operator is one row here and one file beside.
-#include "agent/engine/kernel.h"
-#include "agent/engine/matrix.h"
-#include "agent/engine/nibbles.h"
+#include "agent/engine/operators/matrix.h"
+#include "agent/engine/operators/nibbles.h"
+#include "agent/engine/operators/operators.h"
 
 namespace godwit::engine {
 

@@ -1,4 +1,4 @@
-// The arithmetic of unary operators on one byte, which lower_unary makes tables of.
+// The arithmetic of unary operators on one byte, which lower_table (unary.h) makes tables of.
 #include <algorithm>
 #include <cmath>
 

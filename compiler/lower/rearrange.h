@@ -36,9 +36,6 @@ auto finish_rearrange(Lowering& lowering, uint32_t value, Moves const& moves, in
 auto add_rearrange(Lowering& lowering, uint32_t value, Moves const& moves, int32_t filler,
                    TfliteTensor const& like) -> uint32_t;
 
-/// Makes output 0 of PAD or PADV2: input 0 within fillers, by the paddings of input 1.
-auto finish_pad(Lowering& lowering, std::optional<int32_t> filler) -> Result<>;
-
 /// Makes output 0 of values of so many elements side by side: `outer` times one block of each.
 auto finish_joined(Lowering& lowering, std::vector<uint32_t> values,
                    std::vector<uint32_t> const& sizes, uint32_t outer, TfliteTensor const& output)

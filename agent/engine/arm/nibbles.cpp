@@ -1,5 +1,6 @@
-// The sums of weights of four bits: agent/engine/nibbles.h. As NEON has no unsigned times signed
-// bytes, nibbles of at most 15 are signed ones: two products fit sixteen bits, whatever the values.
+// The sums of weights of four bits: agent/engine/operators/nibbles.h. As NEON has no unsigned times
+// signed bytes, nibbles of at most 15 are signed ones: two products fit sixteen bits, whatever the
+// values.
 #if defined(__ARM_NEON)  // docs/engine.md, "Arm"
 #include <arm_neon.h>
 

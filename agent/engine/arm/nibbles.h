@@ -1,4 +1,4 @@
-// The sum of weights of four bits on Arm: agent/engine/nibbles.h.
+// The sum of weights of four bits on Arm: agent/engine/operators/nibbles.h.
 #pragma once
 
 #include <cstdint>

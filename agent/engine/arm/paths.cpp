@@ -1,7 +1,7 @@
 // The paths on Arm, 32 and 64 bits: what each instruction set brings, and how to know it is here.
 #include "agent/engine/arm/matrix.h"
 #include "agent/engine/arm/nibbles.h"
-#include "agent/engine/nibbles.h"
+#include "agent/engine/operators/nibbles.h"
 
 namespace godwit::engine {
 

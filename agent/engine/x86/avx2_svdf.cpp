@@ -1,6 +1,6 @@
 // SVDF by AVX2: sixteen filters at once see the input; then sixteen units remember, each of which
 // is a sum of its own.
-#include "agent/engine/matrix.h"
+#include "agent/engine/operators/matrix.h"
 #include "agent/engine/x86/avx2_words.h"
 #include "agent/engine/x86/svdf.h"
 

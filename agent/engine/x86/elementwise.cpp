@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "agent/engine/broadcast.h"
 #include "agent/engine/fixed_point.h"
+#include "agent/engine/operators/broadcast.h"
 #include "agent/engine/x86/walk.h"
 
 namespace godwit::engine::x86 {

@@ -2,7 +2,7 @@
 // would read past the input.
 #include <algorithm>
 
-#include "agent/engine/matrix.h"
+#include "agent/engine/operators/matrix.h"
 #include "agent/engine/x86/conv.h"
 #include "agent/engine/x86/walk.h"
 

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "agent/engine/fixed_point.h"
-#include "agent/engine/sigmoid.h"
+#include "agent/engine/operators/sigmoid.h"
 
 namespace godwit::engine::x86 {
 

@@ -5,7 +5,7 @@
 
 #include <immintrin.h>
 
-#include "agent/engine/matrix.h"
+#include "agent/engine/operators/matrix.h"
 #include "agent/engine/x86/lstm.h"
 
 namespace godwit::engine::x86 {

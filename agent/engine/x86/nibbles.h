@@ -1,4 +1,4 @@
-// The sums of weights of four bits by instruction set: agent/engine/nibbles.h.
+// The sums of weights of four bits by instruction set: agent/engine/operators/nibbles.h.
 #pragma once
 
 #include <cstdint>

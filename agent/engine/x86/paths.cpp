@@ -1,7 +1,7 @@
 // The paths on x86-64: what each instruction set brings, and how to know that it is here.
 #include <cpuid.h>
 
-#include "agent/engine/nibbles.h"
+#include "agent/engine/operators/nibbles.h"
 #include "agent/engine/x86/conv.h"
 #include "agent/engine/x86/depthwise.h"
 #include "agent/engine/x86/elementwise.h"

@@ -1,6 +1,6 @@
 #include "agent/engine/x86/walk.h"
 
-#include "agent/engine/matrix.h"
+#include "agent/engine/operators/matrix.h"
 
 namespace godwit::engine::x86 {
 

@@ -1,5 +1,5 @@
 // SVDF and the LSTM: one filter, one gate and one unit after another.
-#include "agent/engine/sigmoid.h"  // for the table that is published, and nothing else
+#include "agent/engine/operators/sigmoid.h"  // for the table that is published, and nothing else
 #include "tests/unit/agent/engine/plain_operands.h"
 
 namespace godwit::engine {

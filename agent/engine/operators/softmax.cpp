@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "agent/engine/fixed_exp.h"
-#include "agent/engine/kernel.h"
+#include "agent/engine/operators/operators.h"
 
 namespace godwit::engine {
 

@@ -1,4 +1,4 @@
-#include "agent/engine/nibbles.h"
+#include "agent/engine/operators/nibbles.h"
 
 #include <algorithm>
 

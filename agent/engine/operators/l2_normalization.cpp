@@ -1,6 +1,6 @@
 // L2_NORMALIZATION over the last dimension.
 #include "agent/engine/inverse_root.h"
-#include "agent/engine/kernel.h"
+#include "agent/engine/operators/operators.h"
 
 namespace godwit::engine {
 

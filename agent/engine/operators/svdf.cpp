@@ -4,7 +4,8 @@
 #include <cstring>
 
 #include "agent/engine/fixed_point.h"
-#include "agent/engine/matrix.h"
+#include "agent/engine/operators/matrix.h"
+#include "agent/engine/operators/operators.h"
 
 namespace godwit::engine {
 

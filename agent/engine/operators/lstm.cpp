@@ -6,10 +6,11 @@
 #include <limits>
 
 #include "agent/engine/fixed_point.h"
-#include "agent/engine/matrix.h"
-#include "agent/engine/nibbles.h"
-#include "agent/engine/sigmoid.h"
-#include "agent/engine/wide.h"
+#include "agent/engine/operators/matrix.h"
+#include "agent/engine/operators/nibbles.h"
+#include "agent/engine/operators/operators.h"
+#include "agent/engine/operators/sigmoid.h"
+#include "agent/engine/operators/wide.h"
 
 namespace godwit::engine {
 

@@ -1,12 +1,13 @@
 // What int16 activations need that int8 ones do not: sums of 64 bits, SOFTMAX by tables, and slopes
 // where a table of every value would be too large (docs/engine.md, "int16").
-#include "agent/engine/wide.h"
+#include "agent/engine/operators/wide.h"
 
 #include <algorithm>
 #include <bit>
 #include <limits>
 
 #include "agent/engine/fixed_point.h"
+#include "agent/engine/operators/operators.h"
 
 namespace godwit::engine {
 

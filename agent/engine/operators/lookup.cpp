@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "agent/engine/fixed_point.h"
-#include "agent/engine/kernel.h"
+#include "agent/engine/operators/operators.h"
 
 namespace godwit::engine {
 

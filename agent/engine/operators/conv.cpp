@@ -1,8 +1,9 @@
 // CONV_2D: gathers the inputs under each window into a row, then multiplies rows by weights.
 #include <algorithm>
 
-#include "agent/engine/matrix.h"
-#include "agent/engine/wide.h"
+#include "agent/engine/operators/matrix.h"
+#include "agent/engine/operators/operators.h"
+#include "agent/engine/operators/wide.h"
 
 namespace godwit::engine {
 

@@ -5,7 +5,7 @@
 #include <bit>
 #include <cstring>
 
-#include "agent/engine/kernel.h"
+#include "agent/engine/operators/operators.h"
 
 namespace godwit::engine {
 

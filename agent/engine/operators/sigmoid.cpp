@@ -1,6 +1,6 @@
 // The table behind sigmoid and tanh of int16 values: sigmoid(i / 24) as 0.16, with the roundings of
 // TensorFlow Lite's published table, which no formula gives exactly.
-#include "agent/engine/sigmoid.h"
+#include "agent/engine/operators/sigmoid.h"
 
 namespace godwit::engine {
 

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "agent/engine/kernel.h"
+#include "agent/engine/operators/operators.h"
 
 namespace godwit::engine {
 

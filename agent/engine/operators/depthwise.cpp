@@ -2,7 +2,8 @@
 #include <algorithm>
 
 #include "agent/engine/fixed_point.h"
-#include "agent/engine/wide.h"
+#include "agent/engine/operators/operators.h"
+#include "agent/engine/operators/wide.h"
 
 namespace godwit::engine {
 

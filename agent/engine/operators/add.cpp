@@ -1,7 +1,8 @@
 // ADD, SUB and SQUARED_DIFFERENCE with broadcasting: both inputs are brought to a common scale,
 // combined, and requantised.
-#include "agent/engine/broadcast.h"
 #include "agent/engine/fixed_point.h"
+#include "agent/engine/operators/broadcast.h"
+#include "agent/engine/operators/operators.h"
 
 namespace godwit::engine {
 

@@ -4,7 +4,7 @@
 #include <bit>
 
 #include "agent/engine/fixed_exp.h"
-#include "agent/engine/kernel.h"
+#include "agent/engine/operators/operators.h"
 
 namespace godwit::engine {
 

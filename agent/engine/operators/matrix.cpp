@@ -1,4 +1,4 @@
-#include "agent/engine/matrix.h"
+#include "agent/engine/operators/matrix.h"
 
 #include "agent/engine/fixed_point.h"
 

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <limits>
 
-#include "agent/engine/channels.h"
-#include "agent/engine/kernel.h"
+#include "agent/engine/operators/channels.h"
+#include "agent/engine/operators/operators.h"
 
 namespace godwit::engine {
 

@@ -1,8 +1,9 @@
 // BATCH_MATMUL: products of computed matrices; either side may be transposed, and batches
 // broadcast.
-#include "agent/engine/broadcast.h"
 #include "agent/engine/fixed_point.h"
-#include "agent/engine/wide.h"
+#include "agent/engine/operators/broadcast.h"
+#include "agent/engine/operators/operators.h"
+#include "agent/engine/operators/wide.h"
 
 namespace godwit::engine {
 

@@ -1,5 +1,5 @@
 // The portable sum of weights of four bits, in a file of its own: it alone is worth vectors.
-#include "agent/engine/nibbles.h"
+#include "agent/engine/operators/nibbles.h"
 
 namespace godwit::engine {
 

@@ -1,7 +1,7 @@
 // MEAN over any set of dimensions; sums of int16 wrap only where the reference's do.
-#include "agent/engine/channels.h"
 #include "agent/engine/fixed_point.h"
-#include "agent/engine/kernel.h"
+#include "agent/engine/operators/channels.h"
+#include "agent/engine/operators/operators.h"
 
 namespace godwit::engine {
 

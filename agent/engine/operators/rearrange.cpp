@@ -3,7 +3,7 @@
 // place. CONCATENATION: inputs side by side.
 #include <cstring>
 
-#include "agent/engine/kernel.h"
+#include "agent/engine/operators/operators.h"
 
 namespace godwit::engine {
 

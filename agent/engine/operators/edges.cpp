@@ -4,8 +4,8 @@
 #include <cstring>
 
 #include "agent/engine/fixed_point.h"
-#include "agent/engine/kernel.h"
-#include "agent/engine/sigmoid.h"
+#include "agent/engine/operators/operators.h"
+#include "agent/engine/operators/sigmoid.h"
 
 namespace godwit::engine {
 

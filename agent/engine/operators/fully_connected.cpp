@@ -1,6 +1,7 @@
 // FULLY_CONNECTED: the input, whatever its shape, as rows of the weights' depth.
-#include "agent/engine/matrix.h"
-#include "agent/engine/wide.h"
+#include "agent/engine/operators/matrix.h"
+#include "agent/engine/operators/operators.h"
+#include "agent/engine/operators/wide.h"
 
 namespace godwit::engine {
 

@@ -1,8 +1,9 @@
 // MUL, MAXIMUM, MINIMUM, PRELU and PAIR_LOOKUP, with broadcasting.
 #include <algorithm>
 
-#include "agent/engine/broadcast.h"
 #include "agent/engine/fixed_point.h"
+#include "agent/engine/operators/broadcast.h"
+#include "agent/engine/operators/operators.h"
 
 namespace godwit::engine {
 

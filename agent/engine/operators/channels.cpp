@@ -1,4 +1,4 @@
-#include "agent/engine/channels.h"
+#include "agent/engine/operators/channels.h"
 
 namespace godwit::engine {
 

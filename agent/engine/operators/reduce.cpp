@@ -1,7 +1,7 @@
 // REDUCE_MAX and REDUCE_MIN over any set of dimensions; ARG_MAX and ARG_MIN over one.
 #include <algorithm>
 
-#include "agent/engine/kernel.h"
+#include "agent/engine/operators/operators.h"
 
 namespace godwit::engine {
 
