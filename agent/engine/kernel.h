@@ -120,6 +120,7 @@ struct Step {
   uint8_t const* packed = nullptr;  // what the kernel packed when the model was loaded
   void (*run)(Step const& step, void* scratch) = nullptr;
   void (*run_part)(Step const& step, void* scratch, Part part) = nullptr;
+  Step const* sum = nullptr;  // the next step, if it adds to this one's lines as they are made
 
   auto output() const -> Output const& { return outputs[0]; }
   /// Inputs 2, 3 and 4 of a matrix operator: bias, multipliers and shifts.

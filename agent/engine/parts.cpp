@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "agent/engine/program.h"
+#include "agent/engine/sum_lines.h"
 
 namespace godwit::engine {
 
@@ -43,13 +44,14 @@ void run_part(void* context, uint32_t index) {
   auto const& work = *static_cast<Work const*>(context);
   auto* const scratch =
       index == 0 ? work.first_scratch : work.scratch + (index - 1) * work.scratch_bytes;
-  if (!work.aside) return work.step.run_part(work.step, scratch, part_of(work, index));
+  auto const run = work.step.sum ? run_summed : work.step.run_part;
+  if (!work.aside) return run(work.step, scratch, part_of(work, index));
   std::array<Input, proto::kOperandsMax> inputs;
   std::copy(work.step.inputs.begin(), work.step.inputs.end(), inputs.begin());
   inputs[0].data = work.aside;
   Step step = work.step;
   step.inputs = {inputs.data(), work.step.inputs.size()};
-  step.run_part(step, scratch, part_of(work, index));
+  run(step, scratch, part_of(work, index));
 }
 
 }  // namespace
@@ -60,7 +62,8 @@ auto Program::crew_bytes(uint32_t size) const -> uint64_t {
 }
 
 void Program::run(Crew const& crew, uint8_t* memory) const {
-  for (auto const& step : steps_) {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    auto const& step = steps_[i];
     if (crew.size <= 1 || !step.run_part || products(step) < crew.products_least) {
       step.run(step, scratch_);
       continue;
@@ -71,6 +74,7 @@ void Program::run(Crew const& crew, uint8_t* memory) const {
       crew.together(crew.context, put_aside, &work);
     }
     crew.together(crew.context, run_part, &work);
+    if (step.sum) ++i;
   }
 }
 

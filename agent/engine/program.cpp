@@ -4,6 +4,8 @@
 #include <cstring>
 #include <new>
 
+#include "agent/engine/sum_lines.h"
+
 namespace godwit::engine {
 
 namespace {
@@ -282,8 +284,23 @@ Program::Program(proto::ModelView const& model, Choice const& choice, Memory con
     new (steps + i) Step(step);
   }
   steps_ = {steps, model.operator_count()};
+  for (size_t i = 1; i < steps_.size(); ++i)
+    if (adds_by_lines(steps[i - 1], steps[i])) steps[i - 1].sum = &steps[i];
   if (!memory.zeros) std::memset(memory.work, 0, scratch_offset(model));
   reset_state();
+}
+
+void Program::run() const {
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    auto const& step = steps_[i];
+    if (!step.sum) {
+      step.run(step, scratch_);
+      continue;
+    }
+    int32_t const parts = parts_in_cache(step);
+    for (int32_t part = 0; part < parts; ++part) run_summed(step, scratch_, {part, parts});
+    ++i;
+  }
 }
 
 auto Program::activation(uint32_t tensor) const -> Output {

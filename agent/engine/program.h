@@ -77,9 +77,7 @@ class Program {
   auto state() const -> std::span<uint8_t> { return {memory_.state, model_.state_bytes()}; }
   auto steps() const -> std::span<Step const> { return steps_; }
 
-  void run() const {
-    for (auto const& step : steps_) step.run(step, scratch_);
-  }
+  void run() const;
   /// The same on several threads. `memory` is crew_bytes(size), at a multiple of kMemoryAlignment.
   void run(Crew const& crew, uint8_t* memory) const;
   auto crew_bytes(uint32_t size) const -> uint64_t;
