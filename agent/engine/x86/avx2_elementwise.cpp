@@ -1,4 +1,5 @@
-// ADD, MUL, choices, QUANTIZE and LOOKUP, 32 values at a time, averages of sixteen channels.
+// ADD, SQUARED_DIFFERENCE, MUL, PRELU, choices, QUANTIZE and LOOKUP, 32 values at a time, averages
+// of sixteen channels.
 #include "agent/engine/x86/elementwise.h"
 #include "agent/engine/x86/ymm_matrix.h"
 
@@ -12,7 +13,8 @@ GODWIT_INLINE auto widen(int8_t const* from) -> __m256i {
   return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<__m128i const*>(from)));
 }
 
-/// Values are looked up one by one: gathers are no faster.
+/// Values are looked up one by one: gathers are no faster. Sums, or squares of sums, which wrap.
+template <bool kSquared>
 class LookedUp {
  public:
   GODWIT_INLINE explicit LookedUp(Step const& step)
@@ -27,6 +29,12 @@ class LookedUp {
       sums[i] = add_.first.values[static_cast<uint8_t>(a[from])] +
                 add_.second.values[static_cast<uint8_t>(b[from])];
     }
+    if constexpr (kSquared)
+#pragma GCC unroll 1
+      for (int32_t i = 0; i < kTogether; i += 8) {
+        auto const eight = load256(sums + i);
+        store256(sums + i, _mm256_mullo_epi32(eight, eight));
+      }
     finish_block_avx2(add_.output, add_.finish, sums, 2, kLanes, out, kLanes);
   }
 
@@ -74,34 +82,75 @@ class Linear {
   __m256i least_, most_;
 };
 
-/// Products of the values.
+/// Values less their zero points, sixteen at a time, and products of two such.
+struct Factors {
+  __m256i zero_a, zero_b;
+
+  GODWIT_INLINE explicit Factors(Step const& step)
+      : zero_a(_mm256_set1_epi16(static_cast<int16_t>(step.inputs[0].zero_point))),
+        zero_b(_mm256_set1_epi16(static_cast<int16_t>(step.inputs[1].zero_point))) {}
+
+  /// In the order of halves.
+  static GODWIT_INLINE void multiply(__m256i a, __m256i b, Block const& block, int32_t* products) {
+    auto const low = _mm256_mullo_epi16(a, b);
+    auto const high = _mm256_mulhi_epi16(a, b);
+    auto const bias = load256(block.bias);  // all its lanes are alike
+    store256(products, _mm256_add_epi32(_mm256_unpacklo_epi16(low, high), bias));
+    store256(products + kLanes / 2, _mm256_add_epi32(_mm256_unpackhi_epi16(low, high), bias));
+  }
+};
+
 class Product {
  public:
   GODWIT_INLINE explicit Product(Step const& step)
-      : scalable_(*reinterpret_cast<Scalable const*>(step.packed)),
-        zero_a_(_mm256_set1_epi16(static_cast<int16_t>(step.inputs[0].zero_point))),
-        zero_b_(_mm256_set1_epi16(static_cast<int16_t>(step.inputs[1].zero_point))) {}
+      : scalable_(*reinterpret_cast<Scalable const*>(step.packed)), factors_(step) {}
 
   GODWIT_INLINE void store(int8_t const* a, int8_t const* b, int8_t* out) const {
     alignas(kMemoryAlignment) int32_t products[kTogether];
-    multiply(a, b, products);
-    multiply(a + kLanes, b + kLanes, products + kLanes);
+#pragma GCC unroll 1
+    for (int32_t i = 0; i < kTogether; i += kLanes)
+      Factors::multiply(_mm256_sub_epi16(widen(a + i), factors_.zero_a),
+                        _mm256_sub_epi16(widen(b + i), factors_.zero_b), scalable_.block,
+                        products + i);
     finish_block_avx2(scalable_.block, scalable_.finish, products, 2, kLanes, out, kLanes);
   }
 
  private:
-  /// Sixteen, in the order of halves.
-  GODWIT_INLINE void multiply(int8_t const* a, int8_t const* b, int32_t* products) const {
-    auto const first = _mm256_sub_epi16(widen(a), zero_a_);
-    auto const second = _mm256_sub_epi16(widen(b), zero_b_);
-    auto const low = _mm256_mullo_epi16(first, second);
-    auto const high = _mm256_mulhi_epi16(first, second);
-    store256(products, _mm256_unpacklo_epi16(low, high));
-    store256(products + kLanes / 2, _mm256_unpackhi_epi16(low, high));
+  Scalable const& scalable_;
+  Factors factors_;
+};
+
+/// Values, and those below zero times their slope.
+class Sloped {
+ public:
+  GODWIT_INLINE explicit Sloped(Step const& step)
+      : prelu_(*reinterpret_cast<Prelu const*>(step.packed)),
+        factors_(step),
+        zero_(_mm256_set1_epi8(static_cast<int8_t>(step.inputs[0].zero_point))) {}
+
+  GODWIT_INLINE void store(int8_t const* a, int8_t const* b, int8_t* out) const {
+    alignas(kMemoryAlignment) int32_t values[2][kTogether];
+    auto const one = _mm256_set1_epi16(1);
+#pragma GCC unroll 1
+    for (int32_t i = 0; i < kTogether; i += kLanes) {
+      auto const value = _mm256_sub_epi16(widen(a + i), factors_.zero_a);
+      auto const slope = _mm256_sub_epi16(widen(b + i), factors_.zero_b);
+      Factors::multiply(value, one, prelu_.positive.block, values[0] + i);
+      Factors::multiply(value, slope, prelu_.negative.block, values[1] + i);
+    }
+    auto const negative = _mm256_cmpgt_epi8(zero_, load256(a));
+    alignas(kMemoryAlignment) int8_t bytes[2][kTogether];
+    finish_block_avx2(prelu_.positive.block, prelu_.positive.finish, values[0], 2, kLanes, bytes[0],
+                      kLanes);
+    finish_block_avx2(prelu_.negative.block, prelu_.negative.finish, values[1], 2, kLanes, bytes[1],
+                      kLanes);
+    store256(out, _mm256_blendv_epi8(load256(bytes[0]), load256(bytes[1]), negative));
   }
 
-  Scalable const& scalable_;
-  __m256i zero_a_, zero_b_;
+ private:
+  Prelu const& prelu_;
+  Factors factors_;
+  __m256i zero_;
 };
 
 /// The greater of the values, or the lesser.
@@ -185,18 +234,16 @@ GODWIT_INLINE auto lanes_from(int32_t channel, int32_t channels) -> int32_t {
   return channels - channel < kLanes ? channels - channel : kLanes;
 }
 
-/// Sums of sixteen channels over an area of an image, two pixels at a time.
-auto sum_area(Input const& input, int32_t batch, int32_t channel, Area const& area) -> Halves {
-  auto const& in = input.shape;
-  auto const* const image = input.int8() + ptrdiff_t{batch} * in[1] * in[2] * in[3] + channel;
+/// Sums of sixteen channels over an area of an image that begins with them, two pixels at a time.
+auto sum_area(int8_t const* image, int32_t width, int32_t channels, Area const& area) -> Halves {
   auto const ones = _mm256_set1_epi16(1);
   Halves sums{_mm256_setzero_si256(), _mm256_setzero_si256()};
   for (int32_t y = area.top; y < area.bottom; ++y) {
-    auto const* pixel = image + (ptrdiff_t{y} * in[2] + area.left) * in[3];
-    for (int32_t x = area.left; x < area.right; ++x, pixel += in[3]) {
+    auto const* pixel = image + (ptrdiff_t{y} * width + area.left) * channels;
+    for (int32_t x = area.left; x < area.right; ++x, pixel += channels) {
       auto const a = widen(pixel);
       auto b = _mm256_setzero_si256();
-      if (++x < area.right) b = widen(pixel += in[3]);
+      if (++x < area.right) b = widen(pixel += channels);
       sums.low = _mm256_add_epi32(sums.low, _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), ones));
       sums.high = _mm256_add_epi32(sums.high, _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), ones));
     }
@@ -258,7 +305,15 @@ void lookup_avx2(Step const& step, void*) {
 
 void add_avx2(Step const& step, void*) {
   auto const& add = *reinterpret_cast<Add const*>(step.packed);
-  for_each_run(step, add.linear.exact ? combine_run<Linear> : combine_run<LookedUp>);
+  for_each_run(step, add.linear.exact ? combine_run<Linear> : combine_run<LookedUp<false>>);
+}
+
+void squared_difference_avx2(Step const& step, void*) {
+  for_each_run(step, combine_run<LookedUp<true>>);
+}
+
+void prelu_avx2(Step const& step, void*) {
+  for_each_run(step, combine_run<Sloped>);
 }
 
 void mul_avx2(Step const& step, void*) {
@@ -272,12 +327,13 @@ void average_pool_avx2(Step const& step, void*) {
   int8_t* output = step.output().int8();
   auto const low = _mm_set1_epi8(static_cast<int8_t>(p.clamp.low));
   auto const high = _mm_set1_epi8(static_cast<int8_t>(p.clamp.high));
-  for (int32_t batch = 0; batch < out[0]; ++batch)
+  auto const* image = step.inputs[0].int8();
+  for (int32_t batch = 0; batch < out[0]; ++batch, image += ptrdiff_t{in[1]} * in[2] * in[3])
     for (int32_t y = 0; y < out[1]; ++y)
       for (int32_t x = 0; x < out[2]; ++x, output += out[3]) {
         auto const area = window_area(p, in, y, x);
         for (int32_t c = 0; c < out[3]; c += kLanes) {
-          auto const sums = sum_area(step.inputs[0], batch, c, area);
+          auto const sums = sum_area(image + c, in[2], in[3], area);
           auto const words =
               _mm256_packs_epi32(divided(sums.low, area.count()), divided(sums.high, area.count()));
           auto const bytes =
@@ -288,18 +344,54 @@ void average_pool_avx2(Step const& step, void*) {
       }
 }
 
+/// Sums of lines of bytes, sixteen lines at a time.
+void mean_of_lines_avx2(Step const& step, void*) {
+  auto const& mean = *reinterpret_cast<Scalable const*>(step.packed);
+  auto const lines = mean_lines(step);
+  auto const flip = _mm256_set1_epi8(-128);
+  auto const* line = step.inputs[0].data;
+  int8_t* output = step.output().int8();
+  for (int32_t first = 0; first < lines.outer; first += kLanes) {
+    alignas(kMemoryAlignment) int32_t sums[kLanes] = {};
+    int32_t const here = lanes_from(first, lines.outer);
+    for (int32_t i = 0; i < here; ++i, line += lines.count) {
+      auto sum = _mm256_setzero_si256();
+      for (int32_t k = 0; k < lines.count; k += kTogether) {
+        alignas(kMemoryAlignment) uint8_t last[kTogether];
+        auto const* from = line + k;
+        if (lines.count - k < kTogether) {
+          store256(last, flip);
+          for (int32_t j = k; j < lines.count; ++j) last[j - k] = line[j];
+          from = last;
+        }
+        sum = _mm256_add_epi64(
+            sum, _mm256_sad_epu8(_mm256_xor_si256(load256(from), flip), _mm256_setzero_si256()));
+      }
+      auto const half =
+          _mm_add_epi64(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+      int32_t const place = (i + 4) & 8 ? i ^ 12 : i;  // in the order of halves
+      sums[place] = _mm_cvtsi128_si32(half) + _mm_extract_epi32(half, 2) - 128 * lines.count +
+                    mean.block.bias[0];
+    }
+    finish_block_avx2(mean.block, mean.finish, sums, 1, here, output + first, 0);
+  }
+}
+
 void mean_avx2(Step const& step, void*) {
   auto const& mean = *reinterpret_cast<Scalable const*>(step.packed);
-  auto const& in = step.inputs[0].shape;
+  auto const lines = mean_lines(step);
   auto const bias = load256(mean.block.bias);
+  auto const* input = step.inputs[0].int8();
   int8_t* output = step.output().int8();
-  for (int32_t batch = 0; batch < in[0]; ++batch, output += in[3])
-    for (int32_t c = 0; c < in[3]; c += kLanes) {
-      auto const area = sum_area(step.inputs[0], batch, c, {0, in[1], 0, in[2]});
+  for (int32_t i = 0; i < lines.outer;
+       ++i, input += ptrdiff_t{lines.count} * lines.inner, output += lines.inner)
+    for (int32_t c = 0; c < lines.inner; c += kLanes) {
+      auto const area = sum_area(input + c, lines.count, lines.inner, {0, 1, 0, lines.count});
       int32_t sums[kLanes];
       store256(sums, _mm256_add_epi32(area.low, bias));
       store256(sums + kLanes / 2, _mm256_add_epi32(area.high, bias));
-      finish_block_avx2(mean.block, mean.finish, sums, 1, lanes_from(c, in[3]), output + c, 0);
+      finish_block_avx2(mean.block, mean.finish, sums, 1, lanes_from(c, lines.inner), output + c,
+                        0);
     }
 }
 

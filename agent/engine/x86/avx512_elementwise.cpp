@@ -99,6 +99,7 @@ class Linear {
 };
 
 /// Products of 64 values.
+template <Scaling kScaling>
 class Product {
  public:
   GODWIT_INLINE explicit Product(Step const& step)
@@ -116,6 +117,7 @@ class Product {
   GODWIT_INLINE Product(Step const& step, Scalable const& scalable)
       : zero_a_(_mm512_set1_epi16(static_cast<int16_t>(step.inputs[0].zero_point))),
         zero_b_(_mm512_set1_epi16(static_cast<int16_t>(step.inputs[1].zero_point))),
+        bias_(_mm512_load_si512(scalable.block.bias)),
         requantise_(scalable.block, scalable.finish),
         outputs_(scalable.finish) {}
 
@@ -125,12 +127,12 @@ class Product {
     auto const second = _mm512_sub_epi16(_mm512_srai_epi16(b, 8), zero_b_);
     auto const low = _mm512_mullo_epi16(first, second);
     auto const high = _mm512_mulhi_epi16(first, second);
-    products[0] = requantise_(_mm512_unpacklo_epi16(low, high));
-    products[1] = requantise_(_mm512_unpackhi_epi16(low, high));
+    products[0] = requantise_(_mm512_add_epi32(_mm512_unpacklo_epi16(low, high), bias_));
+    products[1] = requantise_(_mm512_add_epi32(_mm512_unpackhi_epi16(low, high), bias_));
   }
 
-  __m512i zero_a_, zero_b_;
-  Avx512Requantise<Scaling::whole> requantise_;
+  __m512i zero_a_, zero_b_, bias_;
+  Avx512Requantise<kScaling> requantise_;
   Avx512Outputs outputs_;
 };
 
@@ -208,7 +210,10 @@ void add_avx512(Step const& step, void*) {
 }
 
 void mul_avx512(Step const& step, void*) {
-  for_each_run(step, combine_run<Product>);
+  auto const& scalable = *reinterpret_cast<Scalable const*>(step.packed);
+  bool const whole = scalable.block.scaling == Scaling::whole;
+  for_each_run(step,
+               whole ? combine_run<Product<Scaling::whole>> : combine_run<Product<Scaling::lines>>);
 }
 
 void choose_avx512(Step const& step, void*) {

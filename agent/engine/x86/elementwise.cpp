@@ -1,4 +1,4 @@
-// ADD, pools and MEAN: which steps the kernels take, and their factors as blocks.
+// Operators of values: which steps the kernels take, and their factors as blocks.
 #include "agent/engine/x86/elementwise.h"
 
 #include <algorithm>
@@ -15,6 +15,8 @@ namespace {
 constexpr int32_t kHeightAndWidth = 0b0110;
 // Quotients by float32 are exact up to here: sums of int8 and half a divisor stay below 2^23.
 constexpr int64_t kAveragedMax = 1 << 15;
+constexpr int64_t kProductMax = 255 * 255;
+constexpr int32_t kMeanMax = 1 << 23;  // sums of so many fit 32 bits
 
 void fill_block(Block& block, Channel const& channel, proto::Rounding rounding) {
   for (int32_t lane = 0; lane < kLanes; ++lane) set_lane(block, lane, channel, rounding);
@@ -122,6 +124,12 @@ auto add_fits(Step const& step) -> bool {
   return fits_factor(p.output, largest, step.op.rounding());
 }
 
+auto squared_difference_fits(Step const& step) -> bool {
+  // The square wraps as it will, so that the factor must take any.
+  auto const& output = step.op.params<proto::AddParams>().output;
+  return are_bytes_apart(step) && fits_factor(output, INT64_C(1) << 31, step.op.rounding());
+}
+
 auto add_packed_bytes(Step const&) -> uint64_t {
   return sizeof(Add);
 }
@@ -133,9 +141,10 @@ void add_pack(Step const& step, uint8_t* packed) {
   auto const rounding = step.op.rounding();
   fill_scaled(add.first, step.inputs[0].zero_point, p.left_shift, p.first, rounding);
   fill_scaled(add.second, step.inputs[1].zero_point, p.left_shift, p.second, rounding,
-              step.op.code() == proto::Opcode::sub);
+              step.op.code() != proto::Opcode::add);
   add.finish = {step.output().zero_point, p.clamp};
-  add.linear = find_linear_sum(summands_of(add), {p.output, rounding}, add.finish);
+  if (step.op.code() != proto::Opcode::squared_difference)
+    add.linear = find_linear_sum(summands_of(add), {p.output, rounding}, add.finish);
   fill_block(add.output, {0, p.output}, rounding);
 }
 
@@ -157,12 +166,33 @@ auto max_pool_fits(Step const& step) -> bool {
          (!overlaps(step) || step.output().shape[0] == 1);
 }
 
+auto mean_lines(Step const& step) -> MeanLines {
+  auto const axes = static_cast<uint32_t>(step.op.params<proto::MeanParams>().axes);
+  auto const& in = step.inputs[0].shape;
+  MeanLines lines;
+  for (size_t d = 0; d < static_cast<size_t>(in.rank); ++d) {
+    if (axes >> d & 1) {
+      lines.together &= lines.inner == 1;
+      lines.count *= in[d];
+    } else {
+      (axes & ((1u << d) - 1) ? lines.inner : lines.outer) *= in[d];
+    }
+  }
+  return lines;
+}
+
 auto mean_fits(Step const& step) -> bool {
-  auto const p = step.op.params<proto::MeanParams>();
   auto const& in = step.inputs[0];
-  return in.type == proto::TensorType::int8 && in.shape.rank == 4 && p.axes == kHeightAndWidth &&
-         !overlaps(step) &&
-         fits_factor(p.multiplier, INT64_C(255) * in.shape[1] * in.shape[2], step.op.rounding());
+  auto const lines = mean_lines(step);
+  return in.type == proto::TensorType::int8 && lines.together && !overlaps(step) &&
+         lines.count <= kMeanMax &&
+         fits_factor(step.op.params<proto::MeanParams>().multiplier, INT64_C(255) * lines.count,
+                     step.op.rounding());
+}
+
+auto image_mean_fits(Step const& step) -> bool {
+  return step.inputs[0].shape.rank == 4 &&
+         step.op.params<proto::MeanParams>().axes == kHeightAndWidth && mean_fits(step);
 }
 
 auto lookup_fits(Step const& step) -> bool {
@@ -175,7 +205,6 @@ auto scalable_bytes(Step const&) -> uint64_t {
 }
 
 auto mul_fits(Step const& step) -> bool {
-  constexpr int64_t kProductMax = 255 * 255;
   auto const p = step.op.params<proto::MulParams>();
   return are_bytes_apart(step) && fits_factor(p.multiplier, kProductMax, step.op.rounding());
 }
@@ -192,25 +221,59 @@ auto quantize_fits(Step const& step) -> bool {
 
 namespace {
 
-void pack_scalable(Step const& step, Channel const& channel, proto::Clamp clamp, uint8_t* packed) {
-  std::memset(packed, 0, sizeof(Scalable));
-  auto& scalable = *reinterpret_cast<Scalable*>(packed);
-  fill_block(scalable.block, channel, step.op.rounding());
+constexpr proto::Clamp kAll{.low = -128, .high = 127};
+
+/// The farthest that a value of an input is from its zero point.
+auto farthest(Input const& input) -> int64_t {
+  return std::max(127 - input.zero_point, input.zero_point + 128);
+}
+
+/// Of values that are at most `reach` from 0: by lines, if there are some.
+void pack_scalable(Step const& step, proto::Multiplier multiplier, proto::Clamp clamp,
+                   int64_t reach, Scalable& scalable) {
+  fill_block(scalable.block, {0, multiplier}, step.op.rounding());
   scalable.finish = {step.output().zero_point, clamp};
+  Reaches reaches;
+  std::fill_n(reaches, kLanes, reach);
+  straighten(scalable.block, reaches, scalable.finish);
 }
 
 }  // namespace
 
 void mul_pack(Step const& step, uint8_t* packed) {
   auto const p = step.op.params<proto::MulParams>();
-  pack_scalable(step, {0, p.multiplier}, p.clamp, packed);
+  std::memset(packed, 0, sizeof(Scalable));
+  pack_scalable(step, p.multiplier, p.clamp, farthest(step.inputs[0]) * farthest(step.inputs[1]),
+                *reinterpret_cast<Scalable*>(packed));
+}
+
+auto prelu_fits(Step const& step) -> bool {
+  auto const p = step.op.params<proto::PreluParams>();
+  auto const rounding = step.op.rounding();
+  return are_bytes_apart(step) && fits_factor(p.positive, 255, rounding) &&
+         fits_factor(p.negative, kProductMax, rounding);
+}
+
+auto prelu_packed_bytes(Step const&) -> uint64_t {
+  return sizeof(Prelu);
+}
+
+void prelu_pack(Step const& step, uint8_t* packed) {
+  auto const p = step.op.params<proto::PreluParams>();
+  std::memset(packed, 0, sizeof(Prelu));
+  auto& prelu = *reinterpret_cast<Prelu*>(packed);
+  int64_t const values = farthest(step.inputs[0]);
+  pack_scalable(step, p.positive, kAll, values, prelu.positive);
+  pack_scalable(step, p.negative, kAll, values * farthest(step.inputs[1]), prelu.negative);
 }
 
 void mean_pack(Step const& step, uint8_t* packed) {
   auto const p = step.op.params<proto::MeanParams>();
-  auto const& in = step.inputs[0];
-  pack_scalable(step, {-in.zero_point * in.shape[1] * in.shape[2], p.multiplier},
-                {.low = -128, .high = 127}, packed);
+  auto& mean = *reinterpret_cast<Scalable*>(packed);
+  std::memset(packed, 0, sizeof(Scalable));
+  fill_block(mean.block, {-step.inputs[0].zero_point * mean_lines(step).count, p.multiplier},
+             step.op.rounding());
+  mean.finish = {step.output().zero_point, kAll};
 }
 
 }  // namespace godwit::engine::x86

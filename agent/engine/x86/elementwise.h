@@ -1,5 +1,5 @@
-// ADD, SUB, MUL, MAXIMUM, MINIMUM, QUANTIZE, pools, MEAN and LOOKUP: what the instruction sets
-// share. Factors are packed as blocks whose lanes are all alike.
+// ADD, SUB, SQUARED_DIFFERENCE, MUL, PRELU, MAXIMUM, MINIMUM, QUANTIZE, pools, MEAN and LOOKUP:
+// what the instruction sets share. Factors are packed as blocks whose lanes are all alike.
 #pragma once
 
 #include "agent/engine/x86/linear_sum.h"
@@ -50,12 +50,32 @@ struct Scalable {
   Finish finish;
 };
 
+/// Of PRELU: values, and values times slopes.
+struct Prelu {
+  Scalable positive, negative;
+};
+
 auto mul_fits(Step const& step) -> bool;
 auto scalable_bytes(Step const& step) -> uint64_t;
 void mul_pack(Step const& step, uint8_t* packed);
 
-/// Over height and width.
+/// The tables of Add, and squares of what they add up to.
+auto squared_difference_fits(Step const& step) -> bool;
+auto prelu_fits(Step const& step) -> bool;
+auto prelu_packed_bytes(Step const& step) -> uint64_t;
+void prelu_pack(Step const& step, uint8_t* packed);
+
+/// What MEAN adds up, where its axes lie side by side: `count` values that are `inner` apart.
+struct MeanLines {
+  int32_t outer = 1;
+  int32_t count = 1;
+  int32_t inner = 1;
+  bool together = true;
+};
+auto mean_lines(Step const& step) -> MeanLines;
 auto mean_fits(Step const& step) -> bool;
+/// Over height and width of images.
+auto image_mean_fits(Step const& step) -> bool;
 void mean_pack(Step const& step, uint8_t* packed);
 
 /// MAXIMUM and MINIMUM.
@@ -73,6 +93,8 @@ void add_avx2(Step const& step, void* scratch);
 void add_avx512(Step const& step, void* scratch);
 void mul_avx2(Step const& step, void* scratch);
 void mul_avx512(Step const& step, void* scratch);
+void squared_difference_avx2(Step const& step, void* scratch);
+void prelu_avx2(Step const& step, void* scratch);
 void choose_avx2(Step const& step, void* scratch);
 void choose_avx512(Step const& step, void* scratch);
 void quantize_avx2(Step const& step, void* scratch);
@@ -82,5 +104,6 @@ void max_pool_avx512(Step const& step, void* scratch);
 void mean_avx512(Step const& step, void* scratch);
 void average_pool_avx2(Step const& step, void* scratch);
 void mean_avx2(Step const& step, void* scratch);
+void mean_of_lines_avx2(Step const& step, void* scratch);
 
 }  // namespace godwit::engine::x86

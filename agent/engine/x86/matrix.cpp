@@ -195,12 +195,19 @@ void straighten(Block& block, Reaches const& reaches, Finish const& finish) {
   bool const split = twice && clamp.low < 0;
   Straight straight;
   int32_t bias[kLanes];
+  Lines lines;
   for (int32_t lane = 0; lane < kLanes; ++lane) {
     int32_t const left = block.whole.left[lane];
     proto::Multiplier const m{block.whole.multiplier[lane], 31 + left - block.whole.shift[lane]};
     auto const rounding = left ? proto::Rounding::once : proto::Rounding::twice;
-    auto const lines = find_lines({m, rounding}, reaches[lane], clamp, split);
+    // Operators of values have one factor for all lanes.
+    bool const as_before = lane > 0 && reaches[lane] == reaches[lane - 1] &&
+                           m.value == block.whole.multiplier[lane - 1] &&
+                           left == block.whole.left[lane - 1] &&
+                           block.whole.shift[lane] == block.whole.shift[lane - 1];
+    if (!as_before) lines = find_lines({m, rounding}, reaches[lane], clamp, split);
     if (!lines.found) return;
+    if (!split) lines.negative = lines.rest;
     // Numbers whose float32 have their units in the last bit.
     constexpr int32_t kMiddle = 3 << 22;
     bias[lane] = block.bias[lane] + lines.rest.offset;

@@ -50,7 +50,8 @@ struct alignas(kMemoryAlignment) Whole {
 };
 
 /// In float32 (lines.h): factor * sum + base, after which the lower 16 bits are the output. Biases
-/// have the offset in them; sums below `turn` are negative, and get `step` and another base.
+/// have the offset in them; sums below `turn` are negative, and get `step` and another base. A
+/// block of one line has it twice.
 struct alignas(kMemoryAlignment) Straight {
   float factor[kLanes];
   float base[kLanes];

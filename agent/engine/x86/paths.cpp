@@ -112,7 +112,7 @@ constexpr Kernel kAvx512Kernels[] = {
     {Opcode::quantize, quantize_avx512, nullptr, nullptr, nullptr, quantize_fits},
     {Opcode::average_pool_2d, average_pool_avx512, nullptr, nullptr, nullptr, average_pool_fits},
     {Opcode::max_pool_2d, max_pool_avx512, nullptr, nullptr, nullptr, max_pool_fits},
-    {Opcode::mean, mean_avx512, nullptr, scalable_bytes, mean_pack, mean_fits},
+    {Opcode::mean, mean_avx512, nullptr, scalable_bytes, mean_pack, image_mean_fits},
     {Opcode::lookup, lookup_avx512, nullptr, nullptr, nullptr, lookup_fits},
     kLstm<kAvx512Layout, lstm_avx512, sum_group_avx512>,
 };
@@ -150,7 +150,14 @@ constexpr Kernel kAvx2Kernels[] = {
     {Opcode::average_pool_2d, average_pool_avx2, nullptr, nullptr, nullptr,
      [](Step const& step) { return reads_arena(step) && average_pool_fits(step); }},
     {Opcode::mean, mean_avx2, nullptr, scalable_bytes, mean_pack,
-     [](Step const& step) { return reads_arena(step) && mean_fits(step); }},
+     [](Step const& step) {
+       return mean_lines(step).inner > 1 && reads_arena(step) && mean_fits(step);
+     }},
+    {Opcode::mean, mean_of_lines_avx2, nullptr, scalable_bytes, mean_pack,
+     [](Step const& step) { return mean_lines(step).inner == 1 && mean_fits(step); }},
+    {Opcode::squared_difference, squared_difference_avx2, nullptr, add_packed_bytes, add_pack,
+     squared_difference_fits},
+    {Opcode::prelu, prelu_avx2, nullptr, prelu_packed_bytes, prelu_pack, prelu_fits},
     {Opcode::lookup, lookup_avx2, nullptr, nullptr, nullptr, lookup_fits},
     kLstm<kAvx2Layout, lstm_avx2, sum_group_avx2>,
     {Opcode::svdf, svdf_avx2, svdf_scratch_bytes, svdf_packed_bytes, svdf_pack, svdf_fits,
