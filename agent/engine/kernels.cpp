@@ -36,7 +36,7 @@ constexpr Kernel kKernels[] = {
     {Opcode::pad, pad},
     {Opcode::mean, mean, sum_per_output},
     {Opcode::reshape, reshape},
-    {Opcode::softmax, softmax},
+    {Opcode::softmax, softmax, nullptr, softmax_packed_bytes, softmax_pack},
     {Opcode::lookup, lookup},
     {Opcode::requantize, requantize},
     {Opcode::svdf, svdf, svdf_scratch},

@@ -55,6 +55,8 @@ void pair_lookup(Step const& step, void* scratch);
 auto transpose_conv_scratch(Step const& step) -> uint64_t;
 auto detection_scratch(Step const& step) -> uint64_t;
 auto lstm_scratch(Step const& step) -> uint64_t;
+auto softmax_packed_bytes(Step const& step) -> uint64_t;
+void softmax_pack(Step const& step, uint8_t* packed);
 auto svdf_scratch(Step const& step) -> uint64_t;
 auto rearrange_scratch(Step const& step) -> uint64_t;
 

@@ -240,11 +240,17 @@ void pack_scalable(Step const& step, proto::Multiplier multiplier, proto::Clamp 
 
 }  // namespace
 
+void pack_product(Step const& step, proto::Multiplier multiplier, proto::Clamp clamp, int32_t depth,
+                  uint8_t* packed) {
+  std::memset(packed, 0, sizeof(Scalable));
+  pack_scalable(step, multiplier, clamp,
+                depth * farthest(step.inputs[0]) * farthest(step.inputs[1]),
+                *reinterpret_cast<Scalable*>(packed));
+}
+
 void mul_pack(Step const& step, uint8_t* packed) {
   auto const p = step.op.params<proto::MulParams>();
-  std::memset(packed, 0, sizeof(Scalable));
-  pack_scalable(step, p.multiplier, p.clamp, farthest(step.inputs[0]) * farthest(step.inputs[1]),
-                *reinterpret_cast<Scalable*>(packed));
+  pack_product(step, p.multiplier, p.clamp, 1, packed);
 }
 
 auto prelu_fits(Step const& step) -> bool {

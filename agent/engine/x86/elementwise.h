@@ -57,6 +57,9 @@ struct Prelu {
 
 auto mul_fits(Step const& step) -> bool;
 auto scalable_bytes(Step const& step) -> uint64_t;
+/// Sums of `depth` products of both inputs' values.
+void pack_product(Step const& step, proto::Multiplier multiplier, proto::Clamp clamp, int32_t depth,
+                  uint8_t* packed);
 void mul_pack(Step const& step, uint8_t* packed);
 
 /// The tables of Add, and squares of what they add up to.

@@ -197,4 +197,9 @@ void multiply_rows_avxvnni(Matrix const& matrix, void const* const* rows, int32_
 void multiply_rows_avx2(Matrix const& matrix, void const* const* rows, int32_t count,
                         int8_t* output, ptrdiff_t stride, int32_t* sums);
 
+/// Sums of one block as outputs: kLanes of each row, in the order of halves, of which `lanes`
+/// count.
+void finish_block_avx2(Block const& block, Finish const& finish, int32_t const* sums, int32_t rows,
+                       int32_t lanes, int8_t* output, ptrdiff_t stride);
+
 }  // namespace godwit::engine::x86

@@ -6,7 +6,9 @@
 #include "agent/engine/x86/depthwise.h"
 #include "agent/engine/x86/elementwise.h"
 #include "agent/engine/x86/lstm.h"
+#include "agent/engine/x86/matmul.h"
 #include "agent/engine/x86/nibbles.h"
+#include "agent/engine/x86/pixels.h"
 #include "agent/engine/x86/svdf.h"
 #include "agent/engine/x86/tiles.h"
 
@@ -157,6 +159,12 @@ constexpr Kernel kAvx2Kernels[] = {
      [](Step const& step) { return mean_lines(step).inner == 1 && mean_fits(step); }},
     {Opcode::squared_difference, squared_difference_avx2, nullptr, add_packed_bytes, add_pack,
      squared_difference_fits},
+    {Opcode::batch_matmul, matmul_run, matmul_scratch_bytes, scalable_bytes, matmul_pack,
+     matmul_fits},
+    {Opcode::arg_max, arg_avx2, nullptr, nullptr, nullptr, arg_fits},
+    {Opcode::arg_min, arg_avx2, nullptr, nullptr, nullptr, arg_fits},
+    {Opcode::resize_bilinear_real, resize_real_avx2, resize_real_scratch_bytes, nullptr, nullptr,
+     resize_real_fits},
     {Opcode::prelu, prelu_avx2, nullptr, prelu_packed_bytes, prelu_pack, prelu_fits},
     {Opcode::lookup, lookup_avx2, nullptr, nullptr, nullptr, lookup_fits},
     kLstm<kAvx2Layout, lstm_avx2, sum_group_avx2>,

@@ -128,10 +128,6 @@ void sum_blocks(Matrix const& matrix, int32_t first_block, int32_t width, void c
     }
 }
 
-/// Sums of one block and up to kTileRows rows as outputs.
-void finish_block_avx2(Block const& block, Finish const& finish, int32_t const* sums, int32_t rows,
-                       int32_t lanes, int8_t* output, ptrdiff_t stride);
-
 GODWIT_INLINE auto lanes_of(Matrix const& matrix, int32_t block) -> int32_t {
   int32_t const left = matrix.channels - block * kLanes;
   return left < kLanes ? left : kLanes;

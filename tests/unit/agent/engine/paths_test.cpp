@@ -75,9 +75,22 @@ constexpr auto kName = [](auto const& test) { return std::string(test.param.firs
 INSTANTIATE_TEST_SUITE_P(Operators, EveryPath, kOneOperator, kName);
 INSTANTIATE_TEST_SUITE_P(
     MoreOperators, EveryPath,
-    testing::Values(std::pair{"lookup", MakeModel([](RandomStep& r) { return r.lookup(); })},
-                    std::pair{"lstm", MakeModel([](RandomStep& r) { return r.lstm(); })},
-                    std::pair{"svdf", MakeModel([](RandomStep& r) { return r.svdf(); })}),
+    testing::Values(
+        std::pair{"lookup", MakeModel([](RandomStep& r) { return r.lookup(); })},
+        std::pair{"lstm", MakeModel([](RandomStep& r) { return r.lstm(); })},
+        std::pair{"svdf", MakeModel([](RandomStep& r) { return r.svdf(); })},
+        std::pair{"batch_matmul", MakeModel([](RandomStep& r) { return r.batch_matmul(); })},
+        std::pair{"resize_bilinear_real",
+                  MakeModel([](RandomStep& r) { return r.resize_bilinear_real(); })},
+        std::pair{"arg_max",
+                  MakeModel([](RandomStep& r) { return r.reduced(proto::Opcode::arg_max); })},
+        std::pair{"arg_min",
+                  MakeModel([](RandomStep& r) { return r.reduced(proto::Opcode::arg_min); })},
+        std::pair{"mul", MakeModel([](RandomStep& r) { return r.binary(proto::Opcode::mul); })},
+        std::pair{"prelu", MakeModel([](RandomStep& r) { return r.binary(proto::Opcode::prelu); })},
+        std::pair{"squared_difference", MakeModel([](RandomStep& r) {
+                    return r.binary(proto::Opcode::squared_difference);
+                  })}),
     kName);
 INSTANTIATE_TEST_SUITE_P(Graphs, EveryPath,
                          testing::Values(std::pair{"graph", MakeModel([](RandomStep& r) {

@@ -41,6 +41,7 @@ class RandomStep {
   auto slopes() -> Bytes;
   auto batch_matmul() -> Bytes;
   auto resize_bilinear() -> Bytes;
+  auto resize_bilinear_real() -> Bytes;
   auto converted(proto::Opcode code) -> Bytes;  // REQUANTIZE, CAST, DEQUANTIZE
   auto pad() -> Bytes;
   auto reshape() -> Bytes;

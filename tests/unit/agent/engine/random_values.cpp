@@ -1,4 +1,7 @@
 // Models of one operator that computes or moves values without weights.
+#include <bit>
+#include <cmath>
+
 #include "tests/unit/agent/engine/random_step.h"
 
 namespace godwit::engine {
@@ -109,7 +112,7 @@ auto RandomStep::slopes() -> Bytes {
 auto RandomStep::batch_matmul() -> Bytes {
   auto const rows = static_cast<uint32_t>(between(1, 7));
   auto const depth = static_cast<uint32_t>(between(1, 40));
-  auto const columns = static_cast<uint32_t>(between(1, 9));
+  auto const columns = static_cast<uint32_t>(between(1, one_in(2) ? 9 : 40));
   auto const outer = static_cast<uint32_t>(between(1, 3));
   auto const inner = static_cast<uint32_t>(between(1, 3));
   int32_t const zero = zero_point();
@@ -143,6 +146,34 @@ auto RandomStep::resize_bilinear() -> Bytes {
   spec.tensors = {{.name = "in", .shape = in, .scales = {1}},
                   {.name = "out", .shape = out, .scales = {1}}};
   return finish(spec, proto::Opcode::resize_bilinear, proto::param_words(p));
+}
+
+auto RandomStep::resize_bilinear_real() -> Bytes {
+  auto const in = shape4(7, channels());
+  auto out = in;
+  proto::ModelSpec spec;
+  spec.input_count = 1;
+  spec.tensors = {{.name = "in", .shape = in, .scales = {1}},
+                  {.name = "out", .shape = out, .scales = {1}}};
+  for (size_t axis : {1, 2}) {
+    auto const extent = static_cast<uint32_t>(between(1, 12));
+    spec.tensors[1].shape[axis] = extent;
+    std::vector<uint32_t> places;
+    for (uint32_t i = 0; i < extent; ++i) {
+      auto const at =
+          static_cast<float>(i) * static_cast<float>(in[axis]) / static_cast<float>(extent);
+      auto const lower = static_cast<uint32_t>(at);
+      places.push_back(lower);
+      places.push_back(std::min(lower + 1, in[axis] - 1));
+      places.push_back(std::bit_cast<uint32_t>(at - std::floor(at)));
+    }
+    spec.tensors.push_back({.name = "places",
+                            .type = proto::TensorType::int32,
+                            .shape = {3 * extent},
+                            .scales = {},
+                            .data = words(places)});
+  }
+  return finish(spec, proto::Opcode::resize_bilinear_real, {});
 }
 
 auto RandomStep::converted(proto::Opcode code) -> Bytes {
