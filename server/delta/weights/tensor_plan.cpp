@@ -12,16 +12,17 @@ namespace {
 
 namespace weights = proto::weights;
 
-/// Trials look at this many elements of a tensor, in groups of neighbouring rows: of numbers at
-/// fewer, for they are larger and what is better shows sooner.
-constexpr uint32_t kTrialElements = 32u << 10;
-constexpr uint32_t kTrialNumbers = 12u << 10;
-constexpr uint32_t kTrialGroups = 4;
 /// Below this many elements a row's factor costs more than it can save.
 constexpr uint32_t kScaledColsMin = 8;
 /// From this size on int8 is coded by tables, also where the device could do more: a per cent or
 /// two larger, in a fifth of the time.
 constexpr uint32_t kTabledBytesMin = 256u << 10;
+/// Smaller tensors of int8 are tabled too where learning gains less than that.
+constexpr double kLearningGainMin = 0.003;
+/// Up to this size of the new file each way is tried as it would be coded: time does not matter.
+constexpr uint64_t kSmallFileBytes = 1u << 20;
+/// What is tried by tables need not be cheapest when learnt: within this it is tried again.
+constexpr double kCloseCall = 1.1;
 /// Floats are tried with factors of rows and products at once where the factors save so much.
 constexpr double kScaledFirst = 0.985;
 
@@ -48,18 +49,6 @@ auto fitted_ratio(ByteView from, ByteView to) -> int32_t {
   return squares > 0 ? to_ratio(double(products) / squares) : weights::kRatioOne;
 }
 
-struct TrialRows {
-  uint32_t groups;
-  uint32_t rows;  // of each
-};
-auto trial_rows(TensorSpan const& tensor) -> TrialRows {
-  uint32_t const elements = element_bits(tensor.type) > 8 ? kTrialNumbers : kTrialElements;
-  uint32_t const wanted = std::max(elements / tensor.cols, 1u);
-  if (tensor.rows <= wanted) return {.groups = 1, .rows = tensor.rows};
-  uint32_t const groups = std::min(kTrialGroups, wanted);
-  return {.groups = groups, .rows = std::max(wanted / groups, 1u)};
-}
-
 void keep_cheaper(TensorPlan& best, double& best_cost, TensorPlan other, double other_cost) {
   if (other_cost >= best_cost) return;
   best_cost = other_cost;
@@ -68,24 +57,20 @@ void keep_cheaper(TensorPlan& best, double& best_cost, TensorPlan other, double 
 
 }  // namespace
 
-struct TensorPlanner::Trial {
-  CodingMemory<true> memory;
-};
-
 TensorPlanner::TensorPlanner(ByteView old_file, ByteView new_file, proto::Profile profile,
                              Pages& pages)
     : old_(old_file),
       new_(new_file),
       profile_(profile),
       pages_(pages),
-      trial_(std::make_unique<Trial>()) {}
-TensorPlanner::~TensorPlanner() = default;
+      by_tables_(profile == proto::Profile::weights_large && new_file.size() > kSmallFileBytes),
+      trial_(old_file, new_file) {}
 
 auto TensorPlanner::plan(TensorPair const& pair) -> TensorPlan {
   TensorPlan best = plan_tensor(pair);
   if (best.copy || !has_few_values(new_, pair.to)) return best;
   // Numbers out of a small codebook say little, however many bits each has.
-  double best_cost = cost(best);
+  double best_cost = trial_.cost(best);
   try_codes(best, best_cost);
   if (best.codebook.empty()) try_as_bytes(best, best_cost);
   return best;
@@ -109,7 +94,7 @@ void TensorPlanner::try_codes(TensorPlan& best, double& best_cost) {
         continue;
       TensorPlan other = plan;
       other.segment.tabled = tabled;
-      double const other_cost = cost(other);
+      double const other_cost = trial_.cost(other);
       keep_cheaper(best, best_cost, std::move(other), other_cost);
     }
   };
@@ -126,11 +111,11 @@ void TensorPlanner::try_as_bytes(TensorPlan& best, double& best_cost) {
   TensorPlan bytes = best;
   bytes.bytes = true;
   TensorPlan alone = bytes;
-  double const bytes_costs = bytes_cost(bytes);
+  double const bytes_costs = trial_.bytes_cost(bytes, profile_ == proto::Profile::weights_fast);
   keep_cheaper(best, best_cost, std::move(bytes), bytes_costs);
   if (!alone.pair.from) return;
   alone.pair.from.reset();
-  double const alone_cost = bytes_cost(alone);
+  double const alone_cost = trial_.bytes_cost(alone, profile_ == proto::Profile::weights_fast);
   keep_cheaper(best, best_cost, std::move(alone), alone_cost);
 }
 
@@ -149,7 +134,11 @@ auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
   TensorPlan alone = best;
   alone.segment.wide = narrow && to.type != ElementType::int4;
   alone.segment.further = best.segment.trailing > 0 || is_float(to.type);
-  if (!pair.from) return alone;
+  if (!pair.from) {
+    if (!by_tables_) return alone;
+    double cost = narrow ? trial_.cost(alone) : 0;
+    return settled(alone, cost);
+  }
   auto const bytes = static_cast<size_t>(size_bytes(to));
   if (pages_.same(old_.subspan(pair.from->offset, bytes), new_.subspan(to.offset, bytes))) {
     best.copy = true;
@@ -157,7 +146,7 @@ auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
   }
   best.segment.from_old = true;
   best.segment.old_offset = pair.from->offset;
-  double best_cost = cost(best);
+  double best_cost = trial_.cost(best);
   double const plain_cost = best_cost;
   TensorPlan const plain = best;
   bool const integer = to.type == ElementType::int16 || to.type == ElementType::int32;
@@ -166,7 +155,7 @@ auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
     TensorPlan scaled = best;
     scaled.segment.scaled = true;
     scaled.ratios = fitted_ratios(pair);
-    double const scaled_cost = cost(scaled);
+    double const scaled_cost = trial_.cost(scaled);
     // Factors of rows pay where products of factors follow, even when they hardly do by themselves.
     if (scaled_cost < best_cost * 1.03) base = scaled;
     keep_cheaper(best, best_cost, std::move(scaled), scaled_cost);
@@ -174,7 +163,7 @@ auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
       scaled = best;
       scaled.segment.scaled = true;
       scaled.ratios = file_ratios(pair);
-      double const file_cost = cost(scaled);
+      double const file_cost = trial_.cost(scaled);
       if (file_cost < best_cost * 1.03) base = scaled;
       keep_cheaper(best, best_cost, std::move(scaled), file_cost);
     }
@@ -190,93 +179,37 @@ auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
   if (narrow) {
     TensorPlan wide = best;
     wide.segment.wide = true;
-    double const wide_cost = cost(wide);
+    double const wide_cost = trial_.cost(wide);
     keep_cheaper(best, best_cost, std::move(wide), wide_cost / 0.99);
   }
   // Even when little moved: sparse weights are small alone.
-  return cost(alone) < best_cost ? alone : best;
+  double alone_cost = trial_.cost(alone);
+  if (by_tables_ && (narrow || alone_cost < best_cost * kCloseCall)) {
+    bool const close = alone_cost < best_cost * kCloseCall;
+    best = settled(best, best_cost);
+    if (!close) return best;
+    alone = settled(alone, alone_cost);
+  }
+  if (by_tables_ && !narrow) alone.segment.tabled = best.segment.tabled = false;
+  return alone_cost < best_cost ? alone : best;
+}
+
+/// By tables or learning, whichever is to be coded; `cost` becomes that of it.
+auto TensorPlanner::settled(TensorPlan const& plan, double& cost) -> TensorPlan {
+  bool const narrow = weights::is_narrow(plan.segment.element);
+  if (narrow && plan.segment.bytes >= kTabledBytesMin) return plan;
+  TensorPlan learning = plan;
+  learning.segment.tabled = false;
+  double const learning_cost = trial_.cost(learning);
+  if (narrow && cost * (1 - kLearningGainMin) <= learning_cost) return plan;
+  cost = learning_cost;
+  return learning;
 }
 
 auto TensorPlanner::is_tabled(weights::Segment const& segment) const -> bool {
-  if (profile_ == proto::Profile::weights_fast) return true;
+  if (profile_ == proto::Profile::weights_fast || by_tables_) return true;
   return profile_ == proto::Profile::weights_large && weights::is_narrow(segment.element) &&
          segment.bytes >= kTabledBytesMin;
-}
-
-auto TensorPlanner::cost(TensorPlan const& plan) -> double {
-  double cost = 0;
-  if (plan.segment.tabled) {
-    TabledCounter counter;
-    try_rows(counter, trial_->memory.tabled, plan);
-    cost = counter.bytes();
-  } else {
-    CostCounter counter;
-    trial_->memory.learnt.begin_block();
-    try_rows(counter, trial_->memory.learnt, plan);
-    cost = counter.bytes();
-  }
-  auto const trial = trial_rows(plan.pair.to);
-  cost *= static_cast<double>(plan.pair.to.rows) / (trial.groups * trial.rows);
-  cost += plan.segment.codebook * weights::element_bits(plan.segment.element) / 8;
-  if (plan.segment.ranked) {
-    CostCounter factors;
-    weights::EntryModel model;
-    auto columns = plan.move.columns;
-    weights::code_columns(factors, model, std::span(columns), plan.move.rank);
-    cost += factors.bytes() + plan.move.rank * 4 + 16;
-  }
-  return cost;
-}
-
-auto TensorPlanner::bytes_cost(TensorPlan const& plan) -> double {
-  auto const scaled = [&](double cost) {
-    return cost * static_cast<double>(plan.segment.bytes) /
-           std::min<double>(plan.segment.bytes, kTrialElements * 4.0);
-  };
-  if (profile_ == proto::Profile::weights_fast) {
-    TabledCounter counter;
-    try_bytes(counter, trial_->memory.tabled, plan);
-    return scaled(counter.bytes());
-  }
-  CostCounter counter;
-  trial_->memory.learnt.begin_block();
-  try_bytes(counter, trial_->memory.learnt, plan);
-  return scaled(counter.bytes());
-}
-
-/// The first bytes of it.
-template <typename Coder, typename Models>
-void TensorPlanner::try_bytes(Coder& coder, Models& models, TensorPlan const& plan) {
-  uint32_t const bytes = std::min(plan.segment.bytes, kTrialElements * 4);
-  bool const beside = plan.pair.from.has_value();
-  weights::Step const step{.add = beside ? bytes : 0, .literal = beside ? 0 : bytes};
-  weights::Segment const segment{.kind = weights::SegmentKind::bytes,
-                                 .bytes = bytes,
-                                 .old_offset = beside ? plan.pair.from->offset : 0};
-  code_segment(coder, trial_->memory, models, segment, old_,
-               new_.subspan(static_cast<size_t>(plan.pair.to.offset)), {.steps = {&step, 1}});
-}
-
-template <typename Coder, typename Models>
-void TensorPlanner::try_rows(Coder& coder, Models& models, TensorPlan const& plan) {
-  TensorSpan const& to = plan.pair.to;
-  auto const [groups, rows] = trial_rows(to);
-  for (uint32_t group = 0; group < groups; ++group) {
-    auto const first =
-        static_cast<uint32_t>(uint64_t{to.rows - rows} * group / std::max(groups - 1, 1u));
-    weights::Segment segment = plan.segment;
-    uint32_t const row_bytes = segment.row_bytes();
-    segment.rows = rows;
-    segment.bytes = rows * row_bytes;
-    segment.old_offset += uint64_t{first} * row_bytes;
-    SegmentSide const side{.ratios = segment.scaled ? std::span(plan.ratios).subspan(first)
-                                                    : std::span<int32_t const>(),
-                           .move = &plan.move,
-                           .first_row = first,
-                           .codebook = plan.codebook};
-    code_segment(coder, trial_->memory, models, segment, old_,
-                 new_.subspan(static_cast<size_t>(to.offset) + size_t{first} * row_bytes), side);
-  }
 }
 
 void TensorPlanner::try_ranked(TensorPlan& best, double& best_cost, TensorPlan const& base) {
@@ -310,7 +243,7 @@ void TensorPlanner::try_ranked(TensorPlan& best, double& best_cost, TensorPlan c
     ranked.move.fraction_bits =
         static_cast<uint32_t>(std::clamp(ranked.move.fraction - unit, 0, 255));
   ranked.segment.ranked = true;
-  double const ranked_cost = cost(ranked);
+  double const ranked_cost = trial_.cost(ranked);
   keep_cheaper(best, best_cost, std::move(ranked), ranked_cost);
 }
 
