@@ -31,7 +31,8 @@ auto make_godwit(ByteView old_file, ByteView new_file, PatchOptions const& optio
   auto const pairs = options.profile == proto::Profile::bytes
                          ? std::vector<TensorPair>()
                          : usable_pairs(options.tensors, old_file.size(), new_file.size());
-  auto const gaps = match_gaps(old_file, new_file, pairs, matching(new_file, pages));
+  auto const gaps =
+      match_gaps(old_file, new_file, pairs, matching(new_file, pages), [&pages] { pages.done(); });
   if (options.profile == proto::Profile::bytes) return make_container(old_file, new_file, gaps);
   auto patch = make_weights_container(old_file, new_file, pairs, gaps, options.profile, pages);
   if (!pairs.empty() || options.profile != proto::Profile::weights_large) return patch;

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
+#include "server/delta/weights/shared_text.h"
+
 namespace godwit::delta {
 namespace {
 
-struct Part {
-  uint64_t offset = 0;  // in the file
-  uint64_t bytes = 0;
-};
+/// From so much old text on, only what can be matched is searched.
+constexpr uint64_t kSearchedBytesMax = 512u << 10;
 
 /// What lies between the parts.
 auto between(std::vector<Part> taken, uint64_t file_bytes) -> std::vector<Part> {
@@ -24,8 +24,15 @@ auto between(std::vector<Part> taken, uint64_t file_bytes) -> std::vector<Part> 
   return parts;
 }
 
+auto bytes_of(std::vector<Part> const& parts) -> uint64_t {
+  uint64_t bytes = 0;
+  for (Part const& part : parts) bytes += part.bytes;
+  return bytes;
+}
+
 auto join(ByteView file, std::vector<Part> const& parts) -> Bytes {
   Bytes text;
+  text.reserve(static_cast<size_t>(bytes_of(parts)));
   for (Part const& part : parts) {
     auto const bytes = file.subspan(static_cast<size_t>(part.offset), part.bytes);
     text.insert(text.end(), bytes.begin(), bytes.end());
@@ -67,7 +74,8 @@ auto locate(std::vector<Part> const& parts, uint64_t at) -> Part {
 }  // namespace
 
 auto match_gaps(ByteView old_file, ByteView new_file, std::span<TensorPair const> pairs,
-                std::function<void(uint64_t)> const& on_bytes) -> std::vector<Match> {
+                std::function<void(uint64_t)> const& on_bytes, std::function<void()> const& let_go)
+    -> std::vector<Match> {
   std::vector<Part> old_taken;
   std::vector<Part> new_taken;
   for (TensorPair const& pair : pairs) {
@@ -75,15 +83,17 @@ auto match_gaps(ByteView old_file, ByteView new_file, std::span<TensorPair const
     if (pair.from)
       old_taken.push_back({.offset = pair.from->offset, .bytes = size_bytes(*pair.from)});
   }
-  auto const old_parts = between(old_taken, old_file.size());
+  auto old_parts = between(old_taken, old_file.size());
   auto const new_parts = between(new_taken, new_file.size());
   std::vector<Match> cut;
   if (new_parts.empty()) return cut;
   PartCutter gaps(new_parts);
-  auto const matches = pairs.empty()
-                           ? find_matches(old_file, new_file, on_bytes, kLearntGainMin)
-                           : find_matches(join(old_file, old_parts), join(new_file, new_parts),
-                                          on_bytes, kLearntGainMin);
+  auto const new_text = join(new_file, new_parts);
+  if (bytes_of(old_parts) > kSearchedBytesMax)
+    old_parts = parts_shared(old_file, old_parts, new_text);
+  auto const old_text = join(old_file, old_parts);
+  if (let_go) let_go();
+  auto const matches = find_matches(old_text, new_text, on_bytes, kLearntGainMin);
   for (Match const& match : matches) {
     uint64_t at = match.old_offset;
     for (uint64_t add = match.add; add > 0;) {

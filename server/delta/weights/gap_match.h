@@ -8,8 +8,10 @@
 namespace godwit::delta {
 
 /// Matches that cover the gaps between `pairs` in the order of the new file, none across the end of
-/// a gap. `pairs` are ordered and do not overlap (usable_pairs).
+/// a gap. `pairs` are ordered and do not overlap (usable_pairs); `let_go` is told when both files
+/// were read.
 auto match_gaps(ByteView old_file, ByteView new_file, std::span<TensorPair const> pairs,
-                std::function<void(uint64_t)> const& on_bytes = {}) -> std::vector<Match>;
+                std::function<void(uint64_t)> const& on_bytes = {},
+                std::function<void()> const& let_go = {}) -> std::vector<Match>;
 
 }  // namespace godwit::delta
