@@ -1,4 +1,6 @@
 // godwit: the operator's program. Parses the command line, runs the command, gives its exit code.
+#include <malloc.h>
+
 #include <exception>
 #include <iostream>
 
@@ -29,6 +31,8 @@ auto parse_and_run(int argc, char** argv) -> godwit::cli::Exit {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // What is freed goes back: else one large block freed makes all below it stay with the process.
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
   try {
     return static_cast<int>(parse_and_run(argc, argv));
   } catch (std::exception const& error) {

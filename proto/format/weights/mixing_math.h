@@ -102,6 +102,10 @@ template <>
 struct Logits<8> {
   __m128i each;
 };
+template <>
+struct Logits<4> {
+  __m128i each;
+};
 
 template <size_t kInputs, typename Logit>
 requires(kInputs == 8) [[gnu::always_inline]] inline auto gather(Logit const& logit_of)
@@ -109,14 +113,16 @@ requires(kInputs == 8) [[gnu::always_inline]] inline auto gather(Logit const& lo
   return {_mm_setr_epi16(logit_of(0), logit_of(1), logit_of(2), logit_of(3), logit_of(4),
                          logit_of(5), logit_of(6), logit_of(7))};
 }
+template <size_t kInputs, typename Logit>
+requires(kInputs == 4) [[gnu::always_inline]] inline auto gather(Logit const& logit_of)
+    -> Logits<4> {
+  return {_mm_setr_epi16(logit_of(0), logit_of(1), logit_of(2), logit_of(3), 0, 0, 0, 0)};
+}
 
-template <>
-inline auto dots<8>(Logits<8> const& logits, int16_t const* a, int16_t const* b) -> TwoLogits {
-  auto const load = [](int16_t const* w) {
-    return _mm_loadu_si128(reinterpret_cast<__m128i const*>(w));
-  };
-  __m128i const of_a = _mm_madd_epi16(logits.each, load(a));
-  __m128i const of_b = _mm_madd_epi16(logits.each, load(b));
+/// The sums of products of eight logits; of four, the upper ones are zero.
+[[gnu::always_inline]] inline auto dots_of(__m128i logits, __m128i a, __m128i b) -> TwoLogits {
+  __m128i const of_a = _mm_madd_epi16(logits, a);
+  __m128i const of_b = _mm_madd_epi16(logits, b);
   __m128i const both =
       _mm_add_epi32(_mm_unpacklo_epi32(of_a, of_b), _mm_unpackhi_epi32(of_a, of_b));
   __m128i const sums = _mm_srai_epi32(_mm_add_epi32(both, _mm_unpackhi_epi64(both, both)), 14);
@@ -126,16 +132,40 @@ inline auto dots<8>(Logits<8> const& logits, int16_t const* a, int16_t const* b)
   auto const word = static_cast<uint32_t>(_mm_cvtsi128_si32(held));
   return {.a = static_cast<int16_t>(word & 0xffff), .b = static_cast<int32_t>(word) >> 16};
 }
+/// Moved weights: by the product plus a half, in 1/65536, which is its upper half and the highest
+/// bit of its lower one.
+[[gnu::always_inline]] inline auto learnt_of(__m128i weights, __m128i logits, int32_t error)
+    -> __m128i {
+  __m128i const errors = _mm_set1_epi16(static_cast<int16_t>(error));
+  __m128i const half = _mm_srli_epi16(_mm_mullo_epi16(logits, errors), 15);
+  __m128i const moved = _mm_add_epi16(_mm_mulhi_epi16(logits, errors), half);
+  return _mm_max_epi16(_mm_adds_epi16(weights, moved), _mm_set1_epi16(-32767));
+}
 
 template <>
-inline void learn<8>(int16_t* weights, Logits<8> const& logits, int32_t error) {
-  // The product plus a half, in 1/65536: its upper half and the highest bit of its lower one.
+[[gnu::always_inline]] inline auto dots<8>(Logits<8> const& logits, int16_t const* a,
+                                           int16_t const* b) -> TwoLogits {
+  return dots_of(logits.each, _mm_loadu_si128(reinterpret_cast<__m128i const*>(a)),
+                 _mm_loadu_si128(reinterpret_cast<__m128i const*>(b)));
+}
+template <>
+[[gnu::always_inline]] inline auto dots<4>(Logits<4> const& logits, int16_t const* a,
+                                           int16_t const* b) -> TwoLogits {
+  return dots_of(logits.each, _mm_loadl_epi64(reinterpret_cast<__m128i const*>(a)),
+                 _mm_loadl_epi64(reinterpret_cast<__m128i const*>(b)));
+}
+
+template <>
+[[gnu::always_inline]] inline void learn<8>(int16_t* weights, Logits<8> const& logits,
+                                            int32_t error) {
   auto* const at = reinterpret_cast<__m128i*>(weights);
-  __m128i const errors = _mm_set1_epi16(static_cast<int16_t>(error));
-  __m128i const half = _mm_srli_epi16(_mm_mullo_epi16(logits.each, errors), 15);
-  __m128i const moved = _mm_add_epi16(_mm_mulhi_epi16(logits.each, errors), half);
-  __m128i const sum = _mm_adds_epi16(_mm_loadu_si128(at), moved);
-  _mm_storeu_si128(at, _mm_max_epi16(sum, _mm_set1_epi16(-32767)));
+  _mm_storeu_si128(at, learnt_of(_mm_loadu_si128(at), logits.each, error));
+}
+template <>
+[[gnu::always_inline]] inline void learn<4>(int16_t* weights, Logits<4> const& logits,
+                                            int32_t error) {
+  auto* const at = reinterpret_cast<__m128i*>(weights);
+  _mm_storel_epi64(at, learnt_of(_mm_loadl_epi64(at), logits.each, error));
 }
 #endif
 

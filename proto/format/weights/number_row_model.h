@@ -287,16 +287,13 @@ class NumberRowModel {
   /// `count` bits, highest first; the first three are modelled.
   template <typename Coder>
   auto code_bits(Coder& coder, uint32_t bits, uint32_t count) -> uint32_t {
-    uint32_t value = 0;
-    size_t context = 1;
-    for (uint32_t i = count; i-- > 0;) {
-      bool const y = (bits >> i) & 1;
-      bool const coded =
-          count - i <= 3 ? mantissas_.code(coder, y, context, 0, 0) : coder.bit(y, kHalf);
-      context = (context * 2 + coded) & 7;
-      value = value << 1 | static_cast<uint32_t>(coded);
-    }
-    return value;
+    uint32_t const modelled = std::min(count, 3u);
+    uint32_t const below = count - modelled;
+    uint32_t value = 1;  // a one, and the bits until now
+    for (uint32_t i = count; i-- > below;)
+      value = value * 2 + mantissas_.code(coder, (bits >> i) & 1, value, 0, 0);
+    value ^= 1u << modelled;
+    return value << below | coder.raw(bits & ((1u << below) - 1), below);
   }
 
   Mixing<kInputs, kNodes, kSlots, kSets> lengths_;

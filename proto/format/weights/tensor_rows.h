@@ -107,6 +107,18 @@ inline void store(uint32_t v, std::span<uint8_t> bytes) {
   for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(v >> (8 * i));
 }
 
+/// The same of so many bytes, which compilers make one move of.
+template <size_t kWidth>
+auto load(uint8_t const* bytes) -> uint32_t {
+  uint32_t v = 0;
+  for (size_t i = 0; i < kWidth; ++i) v |= uint32_t{bytes[i]} << (8 * i);
+  return v;
+}
+template <size_t kWidth>
+void store(uint32_t v, uint8_t* bytes) {
+  for (size_t i = 0; i < kWidth; ++i) bytes[i] = static_cast<uint8_t>(v >> (8 * i));
+}
+
 /// How a row of numbers is predicted; `moves` of the piece in 1/2^unit, or empty.
 struct NumberRowPrediction {
   int32_t ratio = kRatioOne;
@@ -114,22 +126,20 @@ struct NumberRowPrediction {
   uint32_t unit = 0;
 };
 
-/// Like code_narrow, for elements of two or four bytes.
-template <typename Coder, typename Model>
-void code_numbers(Coder& coder, Model& model, Segment const& segment,
-                  NumberRowPrediction const& row, ByteView old, std::span<uint8_t> made,
-                  std::span<NumberColumn> columns) {
+template <size_t width, typename Coder, typename Model>
+void code_numbers_of(Coder& coder, Model& model, Segment const& segment,
+                     NumberRowPrediction const& row, ByteView old, std::span<uint8_t> made,
+                     std::span<NumberColumn> columns) {
   FloatForm form = form_of(segment.element);
-  size_t const width = form.bits / 8;
   form.bits -= segment.trailing;
   if (form.mantissa_bits > 0) form.mantissa_bits -= segment.trailing;
   auto const ratio = static_cast<uint32_t>(row.ratio) * (65536 / kRatioOne);
   for (size_t j = 0; j * width < made.size(); ++j) {
     auto const here = columns.empty() ? columns : columns.subspan(j);
     auto const out = made.subspan(j * width, width);
-    uint32_t number = load(out) >> segment.trailing;
+    uint32_t number = load<width>(out.data()) >> segment.trailing;
     if (segment.from_old) {
-      NumberPrediction predicted{.bits = load(old.subspan(j * width, width)) >> segment.trailing};
+      NumberPrediction predicted{.bits = load<width>(&old[j * width]) >> segment.trailing};
       if (form.mantissa_bits > 0)
         predicted = predict_float(form, predicted.bits, ratio, row.moves.empty() ? 0 : row.moves[j],
                                   row.unit);
@@ -139,8 +149,19 @@ void code_numbers(Coder& coder, Model& model, Segment const& segment,
     } else {
       number = model.code_alone(coder, form, number, here);
     }
-    store(number << segment.trailing, out);
+    store<width>(number << segment.trailing, out.data());
   }
+}
+
+/// Like code_narrow, for elements of two or four bytes.
+template <typename Coder, typename Model>
+void code_numbers(Coder& coder, Model& model, Segment const& segment,
+                  NumberRowPrediction const& row, ByteView old, std::span<uint8_t> made,
+                  std::span<NumberColumn> columns) {
+  if (element_bits(segment.element) == 16)
+    code_numbers_of<2>(coder, model, segment, row, old, made, columns);
+  else
+    code_numbers_of<4>(coder, model, segment, row, old, made, columns);
 }
 
 /// Numbers as codes of a codebook, whose values are in order and told by their places in it

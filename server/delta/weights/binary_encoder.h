@@ -12,17 +12,18 @@ class BinaryEncoder {
  public:
   [[gnu::always_inline]] auto bit(bool y, uint32_t p) -> bool {
     auto const bound = static_cast<uint32_t>((uint64_t{range_} * p) >> 16);
-    if (y) {
-      range_ = bound;
-    } else {
-      low_ += bound;
-      range_ -= bound;
-    }
+    uint32_t const other = y ? 0u : ~0u;
+    low_ += bound & other;
+    range_ = (bound & ~other) | ((range_ - bound) & other);
     while (range_ < proto::weights::kRangeMin) {
       range_ <<= 8;
       emit();
     }
     return y;
+  }
+  auto raw(uint32_t value, uint32_t count) -> uint32_t {
+    for (uint32_t i = count; i-- > 0;) bit((value >> i) & 1, 32768);
+    return value;
   }
   /// The coded bytes. Trailing zeros are left away, for the decoder reads zeros past the end.
   auto finish() -> Bytes;
@@ -39,6 +40,10 @@ class CostCounter {
   auto bit(bool y, uint32_t p) -> bool {
     bits_ += cost(y ? p : 65536 - p);
     return y;
+  }
+  auto raw(uint32_t value, uint32_t count) -> uint32_t {
+    bits_ += count;
+    return value;
   }
   auto bytes() const -> double { return bits_ / 8; }
 

@@ -29,7 +29,9 @@ auto trial_rows(TensorSpan const& tensor) -> TrialRows {
 }  // namespace
 
 TensorTrial::TensorTrial(ByteView old_file, ByteView new_file)
-    : old_(old_file), new_(new_file), memory_(std::make_unique<CodingMemory<true>>()) {}
+    : old_(old_file),
+      new_(new_file),
+      memory_(std::make_unique_for_overwrite<CodingMemory<true>>()) {}
 
 auto TensorTrial::cost(TensorPlan const& plan) -> double {
   double cost = 0;

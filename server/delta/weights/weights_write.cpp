@@ -166,7 +166,9 @@ template <bool kLarge>
 class BlockCoder {
  public:
   BlockCoder(ByteView old_file, ByteView new_file)
-      : old_(old_file), new_(new_file), memory_(std::make_unique<CodingMemory<kLarge>>()) {}
+      : old_(old_file),
+        new_(new_file),
+        memory_(std::make_unique_for_overwrite<CodingMemory<kLarge>>()) {}
 
   auto code(std::vector<Planned> const& planned) -> Bytes {
     Writer writer;
@@ -186,7 +188,9 @@ class BlockCoder {
       writer.bytes(coded);
       expected = weights::old_end(segment);
     }
-    return std::move(writer).take();
+    Bytes payload = std::move(writer).take();
+    payload.shrink_to_fit();  // many are kept
+    return payload;
   }
 
   static auto start_of(std::vector<Planned> const& planned) -> uint64_t {
