@@ -121,12 +121,8 @@ class SizedDecoder final : public Decoder {
     return std::span<uint32_t const>(values);
   }
 
-  auto decode_tabled(Segment const& segment, BlockTask const& task, Factors const& factors,
-                     BufferedReader& payload, DecodingIo& io) -> Result<> {
-    uint32_t const low = payload.next();
-    uint32_t const table_bytes = low | uint32_t{payload.next()} << 8;
-    if (segment.coded_bytes < 2 || table_bytes > segment.coded_bytes - 2)
-      return corrupt("tables longer than their segment");
+  /// Not inlined: what is read lies on the stack, which the segment needs afterwards.
+  [[gnu::noinline]] auto build_tables(BufferedReader& payload, uint32_t table_bytes) -> Result<> {
     memory_.arena.rewind();  // what the columns of the segment before took
     auto const models = memory_.arena.template take<ShareModel>(kShareModels);
     if (models.empty()) return corrupt("factors too large for the profile of the patch");
@@ -135,6 +131,16 @@ class SizedDecoder final : public Decoder {
     if (!code_shares(tables, models, shares) || !tables.at_end()) return corrupt("damaged tables");
     memory_.tables.build(shares);
     memory_.arena.rewind();
+    return {};
+  }
+
+  auto decode_tabled(Segment const& segment, BlockTask const& task, Factors const& factors,
+                     BufferedReader& payload, DecodingIo& io) -> Result<> {
+    uint32_t const low = payload.next();
+    uint32_t const table_bytes = low | uint32_t{payload.next()} << 8;
+    if (segment.coded_bytes < 2 || table_bytes > segment.coded_bytes - 2)
+      return corrupt("tables longer than their segment");
+    TRY_VOID(build_tables(payload, table_bytes));
     TabledDecoder coder(payload, segment.coded_bytes - 2 - table_bytes, memory_.tables);
     return pass(coder, memory_.tabled, segment, task, factors, io);
   }

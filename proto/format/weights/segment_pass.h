@@ -105,8 +105,10 @@ class SegmentPass {
     }
   }
 
-  auto narrow_row(std::span<int16_t const> weights, Factors const& factors, int32_t ratio,
-                  uint64_t old_at, std::span<Column> columns) -> Result<> {
+  // Not inlined, so that the buffers of both never lie on the stack together.
+  [[gnu::noinline]] auto narrow_row(std::span<int16_t const> weights, Factors const& factors,
+                                    int32_t ratio, uint64_t old_at, std::span<Column> columns)
+      -> Result<> {
     for (uint32_t at = 0; at < segment_.cols; at += kPieceElements) {
       auto const count = std::min<size_t>(segment_.cols - at, kPieceElements);
       size_t const bytes = count * element_bits(segment_.element) / 8;
@@ -172,8 +174,9 @@ class SegmentPass {
     return {};
   }
 
-  auto numbers_row(std::span<int16_t const> weights, Factors const& factors, int32_t ratio,
-                   uint64_t old_at, std::span<NumberColumn> columns) -> Result<> {
+  [[gnu::noinline]] auto numbers_row(std::span<int16_t const> weights, Factors const& factors,
+                                     int32_t ratio, uint64_t old_at,
+                                     std::span<NumberColumn> columns) -> Result<> {
     for (uint32_t at = 0; at < segment_.cols; at += kPieceElements) {
       auto const count = std::min<size_t>(segment_.cols - at, kPieceElements);
       size_t const bytes = count * element_bits(segment_.element) / 8;
