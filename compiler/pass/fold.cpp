@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "agent/engine/fixed_point.h"
 #include "proto/format/operators.h"
 
 namespace godwit::compiler {
@@ -37,7 +38,43 @@ auto fold_reshape(Graph const& graph, OperatorSpec const& reshape, OperatorSpec 
   return flat && in.type == out.type && in.zero_point == out.zero_point;
 }
 
-auto fold(Graph const& graph, OperatorSpec const& op, OperatorSpec& consumer) -> bool {
+/// A table that no other operator reads.
+auto own_table(Graph& graph, OperatorSpec const& lookup) -> Bytes* {
+  auto const table = lookup.inputs[1];
+  auto const readers =
+      std::count_if(graph.operators.begin(), graph.operators.end(), [&](OperatorSpec const& op) {
+        return std::count(op.inputs.begin(), op.inputs.end(), table) > 0;
+      });
+  return readers == 1 ? &*graph.tensors[table].data : nullptr;
+}
+
+/// A value times what a table makes of it is a table too: so are SILU and its like.
+auto fold_into_product(Graph& graph, OperatorSpec const& lookup, OperatorSpec& product) -> bool {
+  uint32_t const from = lookup.inputs[0];
+  uint32_t const made = lookup.outputs[0];
+  auto const& output = graph.tensors[product.outputs[0]];
+  bool const together = std::is_permutation(product.inputs.begin(), product.inputs.end(),
+                                            std::array{from, made}.begin());
+  auto* const table = together ? own_table(graph, lookup) : nullptr;
+  if (!table || output.shape != graph.tensors[from].shape) return false;
+  for (auto value : {from, made, product.outputs[0]})
+    if (graph.tensors[value].type != proto::TensorType::int8 || graph.tensors[value].state)
+      return false;
+  auto const p = params_of<proto::MulParams>(product);
+  for (int32_t value = -128; value <= 127; ++value) {
+    auto& byte = (*table)[static_cast<uint8_t>(value)];
+    int32_t const other = static_cast<int8_t>(byte) - graph.tensors[made].zero_point;
+    byte = static_cast<uint8_t>(engine::requantise((value - graph.tensors[from].zero_point) * other,
+                                                   p.multiplier, output.zero_point, p.clamp,
+                                                   graph.rounding));
+  }
+  product = {Opcode::lookup, {made, lookup.inputs[1]}, product.outputs, {}};
+  return true;
+}
+
+auto fold(Graph& graph, OperatorSpec const& op, OperatorSpec& consumer) -> bool {
+  if (op.code == Opcode::lookup && consumer.code == Opcode::mul)
+    return fold_into_product(graph, op, consumer);
   if (op.code == Opcode::pad) return fold_pad(graph, op, consumer);
   if (op.code == Opcode::reshape) return fold_reshape(graph, op, consumer);
   return false;

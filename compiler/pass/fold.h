@@ -1,5 +1,6 @@
 // Takes operators out of the graph whose work the next one can do: PAD before a convolution,
-// RESHAPE before FULLY_CONNECTED, which reads its input as one run of values anyway.
+// RESHAPE before FULLY_CONNECTED, which reads its input as one run of values anyway, LOOKUP before
+// MUL by the value that was looked up.
 #pragma once
 
 #include "compiler/graph.h"

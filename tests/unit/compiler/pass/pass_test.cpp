@@ -152,6 +152,27 @@ TEST(Fold, LeavesWhatTwoReadOrWhatIsAnOutput) {
   EXPECT_EQ(fold_into_consumers(outputs), 0u);
 }
 
+TEST(Fold, MakesATableOfAValueTimesWhatATableMakesOfIt) {
+  for (uint32_t seed = 1; seed <= 20; ++seed) {
+    SmallGraph builder(seed);
+    auto const value = builder.conv(builder.input({1, 4, 4, 2}), {.channels = 16, .kernel = 3});
+    auto const made = builder.lookup(value);
+    auto graph = builder.finish({seed % 2 ? builder.mul(value, made) : builder.mul(made, value)});
+    auto const before = outputs_of(graph, seed, kRows);
+    EXPECT_EQ(fold_into_consumers(graph), 1u);
+    EXPECT_EQ(graph.operators.back().code, proto::Opcode::lookup);
+    EXPECT_EQ(outputs_of(graph, seed, kRows), before);
+  }
+}
+
+TEST(Fold, LeavesProductsWithSomethingElse) {
+  SmallGraph builder(1);
+  auto const value = builder.input({1, 4, 4, 2});
+  auto const made = builder.lookup(value);
+  auto graph = builder.finish({builder.mul(builder.lookup(made), value)});
+  EXPECT_EQ(fold_into_consumers(graph), 0u);
+}
+
 TEST(Idle, GoesWithAllThatOnlyItNeeded) {
   SmallGraph builder(1);
   auto const in = builder.input({1, 4, 4, 2});

@@ -118,6 +118,22 @@ auto SmallGraph::add(uint32_t a, uint32_t b) -> uint32_t {
                       proto::param_words(params));
 }
 
+auto SmallGraph::mul(uint32_t a, uint32_t b) -> uint32_t {
+  proto::MulParams const params{{1 << 30, -5}, {-120, 127}};
+  auto shape = graph_.tensors[a].shape;
+  return add_operator(proto::Opcode::mul, {a, b}, activation(std::move(shape), pick(-20, 20)),
+                      proto::param_words(params));
+}
+
+auto SmallGraph::lookup(uint32_t value) -> uint32_t {
+  Bytes table(256);
+  for (auto& byte : table) byte = static_cast<uint8_t>(pick(0, 255));
+  auto shape = graph_.tensors[value].shape;
+  return add_operator(
+      proto::Opcode::lookup, {value, constant(proto::TensorType::int8, {256}, std::move(table))},
+      activation(std::move(shape), pick(-20, 20)), {});
+}
+
 auto SmallGraph::mean(uint32_t value) -> uint32_t {
   auto const& in = graph_.tensors[value].shape;
   proto::MeanParams const params{0b0110, {INT32_MAX / static_cast<int32_t>(in[1] * in[2]), 0}};

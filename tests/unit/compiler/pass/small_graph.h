@@ -28,6 +28,8 @@ class SmallGraph {
   auto depthwise(uint32_t value, Matrix const& matrix) -> uint32_t;
   auto fully_connected(uint32_t value, uint32_t channels, uint32_t unread_percent) -> uint32_t;
   auto add(uint32_t a, uint32_t b) -> uint32_t;
+  auto mul(uint32_t a, uint32_t b) -> uint32_t;
+  auto lookup(uint32_t value) -> uint32_t;
   auto mean(uint32_t value) -> uint32_t;
   auto reshape(uint32_t value, std::vector<uint32_t> shape) -> uint32_t;
   auto pad(uint32_t value, int32_t border, bool zero_point = true) -> uint32_t;
