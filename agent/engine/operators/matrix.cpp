@@ -86,6 +86,18 @@ auto dot(int16_t const* a, int16_t const* b, int32_t count) -> uint32_t {
   return sum;
 }
 
+auto wide_dot(int16_t const* values, int8_t const* weights, int32_t count) -> int64_t {
+  constexpr int32_t kExact = 1 << 8;  // so many products have a sum of 31 bits
+  int64_t total = 0;
+  for (int32_t from = 0; from < count; from += kExact) {
+    int32_t sum = 0;
+    int32_t const to = std::min(count, from + kExact);
+    for (int32_t k = from; k < to; ++k) sum += values[k] * static_cast<int16_t>(weights[k]);
+    total += sum;
+  }
+  return total;
+}
+
 void multiply_rows(Step const& step, proto::Clamp clamp, int16_t const* rows, int32_t row_count,
                    int32_t depth, int8_t* output) {
   auto const size = static_cast<size_t>(depth);

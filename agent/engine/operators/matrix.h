@@ -29,6 +29,9 @@ void sum_rows(int16_t const* values, int8_t const* weights, int32_t depth, int32
 /// The sum of `count` products, wrapped.
 auto dot(int16_t const* a, int16_t const* b, int32_t count) -> uint32_t;
 
+/// The sum of `count` products of int16, exact.
+auto wide_dot(int16_t const* values, int8_t const* weights, int32_t count) -> int64_t;
+
 /// `row_count` <= kMatrixRows rows of `depth` values; writes row_count * step.channels().size()
 /// outputs from `output` on.
 void multiply_rows(Step const& step, proto::Clamp clamp, int16_t const* rows, int32_t row_count,

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "agent/engine/fixed_point.h"
+#include "agent/engine/operators/matrix.h"
 #include "agent/engine/operators/operators.h"
 
 namespace godwit::engine {
@@ -77,14 +78,20 @@ struct Windows {
     int32_t const first = outputs_per_input ? channel / outputs_per_input : 0;
     int8_t const* weights = step.inputs[1].int8() + channel * channel_step;
     int64_t total = 0;
+    // Neighbouring pixels and their weights lie side by side: a whole line of the window at once.
+    bool const solid = !outputs_per_input && params.dilation_width == 1 && left >= 0 &&
+                       left + kernel_width <= in[2];
+    int32_t const taps = solid ? 1 : kernel_width;
+    int32_t const together = solid ? kernel_width * channels_per_tap : channels_per_tap;
     for (int32_t ky = 0; ky < kernel_height; ++ky)
-      for (int32_t kx = 0; kx < kernel_width; ++kx, weights += tap_step) {
+      for (int32_t kx = 0; kx < taps; ++kx) {
         int32_t const y = top + ky * params.dilation_height;
         int32_t const x = left + kx * params.dilation_width;
         if (y < 0 || y >= in[1] || x < 0 || x >= in[2]) continue;
-        int16_t const* const pixel =
+        auto const* const pixel =
             step.inputs[0].int16() + ((ptrdiff_t{batch} * in[1] + y) * in[2] + x) * in[3] + first;
-        for (int32_t c = 0; c < channels_per_tap; ++c) total += pixel[c] * weights[c];
+        total +=
+            wide_dot(pixel, weights + (ptrdiff_t{ky} * kernel_width + kx) * tap_step, together);
       }
     return total;
   }
