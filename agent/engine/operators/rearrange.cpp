@@ -17,7 +17,8 @@ struct Rearrange {
   std::array<int32_t const*, proto::kTensorRankMax> tables;
   T const* input;
   T filler;
-  bool solid;  // along the last axis neighbours lie side by side
+  bool solid;   // along the last axis neighbours lie side by side
+  bool inside;  // it has no fillers
 
   void line(ptrdiff_t from, T*& to) const {
     auto const last = static_cast<size_t>(shape.rank - 1);
@@ -25,6 +26,9 @@ struct Rearrange {
     int32_t const count = shape[last];
     if (solid) {
       std::memmove(to, input + from + table[0], sizeof(T) * static_cast<size_t>(count));
+    } else if (inside) {
+      T const* const line = input + from;
+      for (int32_t i = 0; i < count; ++i) to[i] = line[table[i]];
     } else {
       for (int32_t i = 0; i < count; ++i)
         to[i] = table[i] == kOutside ? filler : input[from + table[i]];
@@ -54,12 +58,16 @@ template <typename T>
 void rearrange_of(Step const& step, int32_t* words) {
   auto const& shape = step.output().shape;
   auto const& table = step.inputs[1];
-  for (size_t i = 0; i < static_cast<size_t>(table.shape.elements); ++i)
-    words[i] = table.constant<int32_t>(i);
+  if constexpr (std::endian::native == std::endian::little)
+    std::memcpy(words, table.data, table.size_bytes);
+  else
+    for (size_t i = 0; i < static_cast<size_t>(table.shape.elements); ++i)
+      words[i] = table.constant<int32_t>(i);
   Rearrange<T> whole{shape,
                      {},
                      reinterpret_cast<T const*>(step.inputs[0].data),
                      static_cast<T>(step.op.params<proto::RearrangeParams>().filler),
+                     true,
                      true};
   for (size_t d = 0; d < static_cast<size_t>(shape.rank); ++d) {
     whole.tables[d] = words;
@@ -67,8 +75,10 @@ void rearrange_of(Step const& step, int32_t* words) {
   }
   auto const last = static_cast<size_t>(shape.rank - 1);
   auto const* const row = whole.tables[last];
-  for (int32_t i = 0; i < shape[last]; ++i)
+  for (int32_t i = 0; i < shape[last]; ++i) {
+    whole.inside &= row[i] != kOutside;
     whole.solid &= row[0] != kOutside && row[i] == row[0] + i;
+  }
   T* to = reinterpret_cast<T*>(step.output().data);
   whole.walk(0, 0, to);
 }

@@ -99,7 +99,6 @@ class Linear {
 };
 
 /// Products of 64 values.
-template <Scaling kScaling>
 class Product {
  public:
   GODWIT_INLINE explicit Product(Step const& step)
@@ -132,7 +131,7 @@ class Product {
   }
 
   __m512i zero_a_, zero_b_, bias_;
-  Avx512Requantise<kScaling> requantise_;
+  Avx512Requantise<Scaling::lines> requantise_;
   Avx512Outputs outputs_;
 };
 
@@ -209,11 +208,11 @@ void add_avx512(Step const& step, void*) {
   for_each_run(step, add.linear.exact ? combine_run<Linear> : combine_run<LookedUp>);
 }
 
-void mul_avx512(Step const& step, void*) {
+void mul_avx512(Step const& step, void* scratch) {
+  // Nearly all factors have lines.
   auto const& scalable = *reinterpret_cast<Scalable const*>(step.packed);
-  bool const whole = scalable.block.scaling == Scaling::whole;
-  for_each_run(step,
-               whole ? combine_run<Product<Scaling::whole>> : combine_run<Product<Scaling::lines>>);
+  if (scalable.block.scaling == Scaling::whole) return mul_avx2(step, scratch);
+  for_each_run(step, combine_run<Product>);
 }
 
 void choose_avx512(Step const& step, void*) {
@@ -302,25 +301,6 @@ void max_pool_avx512(Step const& step, void*) {
       _mm512_mask_storeu_epi8(output + c, mask, _mm512_min_epi8(most, high));
     }
   });
-}
-
-void mean_avx512(Step const& step, void*) {
-  auto const& mean = *reinterpret_cast<Scalable const*>(step.packed);
-  auto const& in = step.inputs[0].shape;
-  Avx512Requantise<Scaling::whole> const requantise(mean.block, mean.finish);
-  Avx512Outputs const outputs(mean.finish);
-  Area const all{0, in[1], 0, in[2]};
-  int8_t* output = step.output().int8();
-  for (int32_t batch = 0; batch < in[0]; ++batch, output += in[3]) {
-    auto const* const image = step.inputs[0].int8() + ptrdiff_t{batch} * in[1] * in[2] * in[3];
-    for (int32_t c = 0; c < in[3]; c += kLanes) {
-      int32_t const lanes = lanes_from(c, in[3]);
-      auto const sum = sum_area(image + c, in, all, static_cast<__mmask16>(low_mask(lanes)));
-      auto const scaled = requantise(_mm512_add_epi32(sum, _mm512_load_si512(mean.block.bias)));
-      auto const bytes = outputs.bytes(scaled, scaled, scaled, scaled);
-      store_lanes(output + c, _mm512_castsi512_si128(bytes), lanes);
-    }
-  }
 }
 
 }  // namespace godwit::engine::x86

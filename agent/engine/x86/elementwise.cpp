@@ -12,7 +12,6 @@ namespace godwit::engine::x86 {
 
 namespace {
 
-constexpr int32_t kHeightAndWidth = 0b0110;
 // Quotients by float32 are exact up to here: sums of int8 and half a divisor stay below 2^23.
 constexpr int64_t kAveragedMax = 1 << 15;
 constexpr int64_t kProductMax = 255 * 255;
@@ -188,11 +187,6 @@ auto mean_fits(Step const& step) -> bool {
          lines.count <= kMeanMax &&
          fits_factor(step.op.params<proto::MeanParams>().multiplier, INT64_C(255) * lines.count,
                      step.op.rounding());
-}
-
-auto image_mean_fits(Step const& step) -> bool {
-  return step.inputs[0].shape.rank == 4 &&
-         step.op.params<proto::MeanParams>().axes == kHeightAndWidth && mean_fits(step);
 }
 
 auto lookup_fits(Step const& step) -> bool {

@@ -77,8 +77,6 @@ struct MeanLines {
 };
 auto mean_lines(Step const& step) -> MeanLines;
 auto mean_fits(Step const& step) -> bool;
-/// Over height and width of images.
-auto image_mean_fits(Step const& step) -> bool;
 void mean_pack(Step const& step, uint8_t* packed);
 
 /// MAXIMUM and MINIMUM.
@@ -104,7 +102,6 @@ void quantize_avx2(Step const& step, void* scratch);
 void quantize_avx512(Step const& step, void* scratch);
 void average_pool_avx512(Step const& step, void* scratch);
 void max_pool_avx512(Step const& step, void* scratch);
-void mean_avx512(Step const& step, void* scratch);
 void average_pool_avx2(Step const& step, void* scratch);
 void mean_avx2(Step const& step, void* scratch);
 void mean_of_lines_avx2(Step const& step, void* scratch);

@@ -114,7 +114,6 @@ constexpr Kernel kAvx512Kernels[] = {
     {Opcode::quantize, quantize_avx512, nullptr, nullptr, nullptr, quantize_fits},
     {Opcode::average_pool_2d, average_pool_avx512, nullptr, nullptr, nullptr, average_pool_fits},
     {Opcode::max_pool_2d, max_pool_avx512, nullptr, nullptr, nullptr, max_pool_fits},
-    {Opcode::mean, mean_avx512, nullptr, scalable_bytes, mean_pack, image_mean_fits},
     {Opcode::lookup, lookup_avx512, nullptr, nullptr, nullptr, lookup_fits},
     kLstm<kAvx512Layout, lstm_avx512, sum_group_avx512>,
 };
