@@ -129,9 +129,9 @@ auto SmallGraph::lookup(uint32_t value) -> uint32_t {
   Bytes table(256);
   for (auto& byte : table) byte = static_cast<uint8_t>(pick(0, 255));
   auto shape = graph_.tensors[value].shape;
-  return add_operator(
-      proto::Opcode::lookup, {value, constant(proto::TensorType::int8, {256}, std::move(table))},
-      activation(std::move(shape), pick(-20, 20)), {});
+  return add_operator(proto::Opcode::lookup,
+                      {value, constant(proto::TensorType::int8, {256}, std::move(table))},
+                      activation(std::move(shape), pick(-20, 20)), {});
 }
 
 auto SmallGraph::mean(uint32_t value) -> uint32_t {
