@@ -71,7 +71,7 @@ auto PatchPart::bits_per_weight() const -> double {
 auto patch_parts(proto::Container const& container) -> Result<std::vector<PatchPart>> {
   std::vector<PatchPart> parts;
   for (auto const& block : container.blocks) {
-    if (block.operation != proto::BlockOperation::weights) {
+    if (!proto::has_segments(block.operation)) {
       bool const copy = block.operation == proto::BlockOperation::copy;
       add(parts, {.name = {},
                   .type = "bytes",

@@ -42,6 +42,7 @@ auto BlockMaker::make(Block const& block, BlockPlace const& place, ByteSource& o
       break;
     }
     case BlockOperation::weights:
+    case BlockOperation::described:
       TRY_VOID(make_weights(block, place, old_file, patch, out));
       break;
   }
@@ -60,6 +61,7 @@ auto BlockMaker::make_weights(Block const& block, BlockPlace const& place, ByteS
   SpanSink sink(out);
   TRY_VOID(decoder_->decode({.sections = place.sections,
                              .payload = place.payload,
+                             .described = block.operation == BlockOperation::described,
                              .old_offset = block.old_offset,
                              .old_bytes = old_bytes_,
                              .new_bytes = block.new_bytes},

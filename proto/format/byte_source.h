@@ -39,9 +39,10 @@ class ByteSink {
 
 /// The bytes from `offset` to `offset + count` of a source, in order, through a small buffer. Past
 /// its end it gives zeros and remembers that it did.
-class BufferedReader {
+template <size_t kBytes>
+class BasicBufferedReader {
  public:
-  BufferedReader(ByteSource& source, uint64_t offset, uint64_t count)
+  BasicBufferedReader(ByteSource& source, uint64_t offset, uint64_t count)
       : source_(source), at_(offset), left_(count) {}
 
   auto next() -> uint8_t {
@@ -78,7 +79,8 @@ class BufferedReader {
   size_t used_ = 0;
   size_t filled_ = 0;
   bool failed_ = false;
-  std::array<uint8_t, 512> buffer_;
+  std::array<uint8_t, kBytes> buffer_;
 };
+using BufferedReader = BasicBufferedReader<512>;
 
 }  // namespace godwit::proto

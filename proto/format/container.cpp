@@ -7,6 +7,7 @@
 #include "proto/format/splice.h"
 #include "proto/format/varint.h"
 #include "proto/format/weights/sections.h"
+#include "proto/format/weights/segment_reader.h"
 #include "proto/trust/digest.h"
 
 namespace godwit::proto {
@@ -162,19 +163,20 @@ auto read_segments(Block const& block, uint64_t old_bytes)
     -> Result<std::vector<weights::Segment>> {
   std::vector<weights::Segment> segments;
   ViewSource source(block.payload);
-  BufferedReader payload(source, 0, block.payload.size());
-  uint64_t expected = block.old_offset;
-  uint32_t left = block.new_bytes;
-  while (left > 0) {
-    TRY(auto const segment, weights::read_segment(payload, expected, old_bytes, left));
-    if (payload.past_end() > 0 || segment.coded_bytes > payload.left())
-      return corrupt("a block that is cut off");
-    for (uint32_t i = 0; i < segment.coded_bytes; ++i) payload.next();
-    expected = weights::old_end(segment);
-    left -= segment.bytes;
+  weights::DescriptionModel model;
+  weights::SegmentReader reader({.sections = {},
+                                 .payload = {.offset = 0, .bytes = block.payload.size()},
+                                 .described = block.operation == BlockOperation::described,
+                                 .old_offset = block.old_offset,
+                                 .old_bytes = old_bytes,
+                                 .new_bytes = block.new_bytes},
+                                source, model);
+  while (reader.more()) {
+    TRY(auto const segment, reader.next());
+    for (uint32_t i = 0; i < segment.coded_bytes; ++i) reader.payload().next();
     segments.push_back(segment);
   }
-  if (payload.left() > 0) return corrupt("bytes behind the last segment");
+  TRY_VOID(reader.finish());
   return segments;
 }
 
@@ -195,7 +197,7 @@ auto inspect_container(ByteView patch, PatchLimits const& limits) -> Result<Patc
       ++info.instructions;
       continue;
     }
-    if (block.operation == BlockOperation::weights) {
+    if (has_segments(block.operation)) {
       TRY_VOID(count_segments(container, block, info));
       continue;
     }

@@ -14,7 +14,7 @@
 namespace godwit::proto {
 
 constexpr std::string_view kContainerMagic = "GODWITDP";
-constexpr uint16_t kContainerVersion = 2;       // that is written
+constexpr uint16_t kContainerVersion = 3;       // that is written
 constexpr uint16_t kContainerVersionFirst = 1;  // that is read, and all between
 constexpr size_t kContainerHeaderBytes = 104;
 constexpr uint32_t kBlockBytesMax = 256u << 10;
@@ -29,9 +29,10 @@ auto decoder_size(Profile profile) -> weights::Size;
 auto profile_ram_bytes(Profile profile) -> uint64_t;
 
 enum class BlockOperation : uint8_t {
-  copy = 0,     // bytes of the old file; no payload
-  splice = 1,   // instructions over the old file and literals (proto/format/splice)
-  weights = 2,  // segments that know tensors (proto/format/weights)
+  copy = 0,       // bytes of the old file; no payload
+  splice = 1,     // instructions over the old file and literals (proto/format/splice)
+  weights = 2,    // segments that know tensors (proto/format/weights)
+  described = 3,  // the same, with their descriptions coded, since version 3
 };
 
 struct Block {
@@ -89,6 +90,8 @@ class BlockApplier {
   std::unique_ptr<BlockMaker> maker_;
 };
 
+/// Made by a weights decoder.
+auto has_segments(BlockOperation operation) -> bool;
 /// The segments of a weights block, without making it.
 auto read_segments(Block const& block, uint64_t old_bytes) -> Result<std::vector<weights::Segment>>;
 

@@ -22,6 +22,7 @@ auto allows(Profile profile, uint8_t operation) -> bool {
     case BlockOperation::splice:
       return profile == Profile::bytes || profile == Profile::weights_large;
     case BlockOperation::weights:
+    case BlockOperation::described:
       return profile != Profile::bytes;
   }
   return false;
@@ -40,6 +41,10 @@ auto profile_ram_bytes(Profile profile) -> uint64_t {
       return 3u << 20;
   }
   return 0;
+}
+
+auto has_segments(BlockOperation operation) -> bool {
+  return operation == BlockOperation::weights || operation == BlockOperation::described;
 }
 
 auto is_known(Profile profile) -> bool {

@@ -137,6 +137,7 @@ auto StreamApplier::make_next(ByteSource& old_file, ByteSink& sink) -> Result<> 
   } else {
     TRY_VOID(decoder_->decode({.sections = sections_,
                                .payload = {.offset = payload_at_, .bytes = payload_bytes},
+                               .described = block.operation == BlockOperation::described,
                                .old_offset = block.old_offset,
                                .old_bytes = header_.old_bytes,
                                .new_bytes = block.new_bytes},

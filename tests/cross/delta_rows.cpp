@@ -47,6 +47,7 @@ auto make_new(ByteView old_file, ByteView patch) -> Result<Bytes> {
     TRY_VOID(decoder->decode(
         {.sections = {.offset = proto::kContainerHeaderBytes, .bytes = header.section_bytes},
          .payload = {.offset = payload_at, .bytes = entry.payload_bytes},
+         .described = entry.block.operation == proto::BlockOperation::described,
          .old_offset = entry.block.old_offset,
          .old_bytes = old_file.size(),
          .new_bytes = entry.block.new_bytes},

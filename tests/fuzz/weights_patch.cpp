@@ -1,5 +1,6 @@
 // Weights blocks: any header, sections and payload over a fixed old file end in a file of the
-// promised size or in an error, at once and in pieces alike. The first byte chooses the profile.
+// promised size or in an error, at once and in pieces alike. The first byte chooses the profile
+// and how segments are described.
 #include <algorithm>
 
 #include "proto/format/container.h"
@@ -32,7 +33,8 @@ auto old_file() -> Bytes const& {
 }
 
 /// Decodes one block that claims to make `new_bytes`.
-void decode(proto::weights::Size size, ByteView sections, ByteView payload, uint32_t new_bytes) {
+void decode(proto::weights::Size size, bool described, ByteView sections, ByteView payload,
+            uint32_t new_bytes) {
   static std::array<std::byte*, 3> const memory = [] {
     auto const room = [](proto::weights::Size of) {
       return new std::byte[proto::weights::decoder_bytes(of)];
@@ -50,6 +52,7 @@ void decode(proto::weights::Size size, ByteView sections, ByteView payload, uint
   auto const made =
       decoder->decode({.sections = {.offset = 0, .bytes = sections.size()},
                        .payload = {.offset = sections.size(), .bytes = payload.size()},
+                       .described = described,
                        .old_offset = 0,
                        .old_bytes = old_file().size(),
                        .new_bytes = new_bytes},
@@ -81,6 +84,6 @@ extern "C" int LLVMFuzzerTestOneInput(uint8_t const* data, size_t size) {
                                     : proto::weights::Size::small;
   uint32_t const new_bytes = 1u + (data[1] | (data[2] & 15u) << 8);
   size_t const split = std::min<size_t>(data[3], size - 4);
-  decode(choice, input.subspan(4, split), input.subspan(4 + split), new_bytes);
+  decode(choice, data[0] & 4, input.subspan(4, split), input.subspan(4 + split), new_bytes);
   return 0;
 }

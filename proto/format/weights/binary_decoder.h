@@ -10,9 +10,10 @@ constexpr uint32_t kRangeMin = 1u << 24;
 
 /// Decodes one segment: `coded_bytes` of the payload. Past them it reads zeros: the encoder leaves
 /// trailing zeros away.
-class BinaryDecoder {
+template <typename Payload>
+class BasicBinaryDecoder {
  public:
-  BinaryDecoder(BufferedReader& payload, uint64_t coded_bytes)
+  BasicBinaryDecoder(Payload& payload, uint64_t coded_bytes)
       : payload_(payload), left_(coded_bytes) {
     for (int i = 0; i < 4; ++i) code_ = code_ << 8 | next();
   }
@@ -58,10 +59,11 @@ class BinaryDecoder {
     return payload_.next();
   }
 
-  BufferedReader& payload_;
+  Payload& payload_;
   uint64_t left_;
   uint32_t range_ = ~0u;
   uint32_t code_ = 0;
 };
+using BinaryDecoder = BasicBinaryDecoder<BufferedReader>;
 
 }  // namespace godwit::proto::weights

@@ -7,61 +7,19 @@
 
 #include "proto/base/bytes.h"
 #include "proto/format/weights/number_model.h"
+#include "proto/format/weights/recurrence.h"
 
 namespace godwit::proto::weights {
-
-/// Remembers the bytes of the segment and where a like place came before: what followed there is
-/// likely to follow here.
-template <size_t kWindow>
-class Recurrence {
- public:
-  void reset() {
-    last_.fill(0);
-    made_ = 0;
-    length_ = 0;
-  }
-  /// The byte that followed the last like place, and for how long it has been right, in steps.
-  auto expected() const -> uint32_t { return length_ ? window_[match_ % kWindow] : 0; }
-  auto trust() const -> uint32_t {
-    return length_ == 0 ? 0 : length_ < 16 ? 1 + length_ / 4 : length_ < 32 ? 5 : 6;
-  }
-  void add(uint8_t byte) {
-    if (length_ > 0 && window_[match_ % kWindow] == byte) {
-      ++match_;
-      if (length_ < 255) ++length_;
-    } else {
-      length_ = 0;
-    }
-    window_[made_ % kWindow] = byte;
-    ++made_;
-    newest_ = newest_ << 8 | byte;
-    if (made_ < kWord) return;
-    uint32_t& last = last_[(newest_ * 0x9e3779b1u) >> (32 - kHashBits)];
-    if (length_ == 0 && last > 0 && made_ - last < kWindow) {
-      match_ = last;
-      length_ = 1;
-    }
-    last = made_;
-  }
-
- private:
-  static constexpr uint32_t kWord = 4;
-  static constexpr uint32_t kHashBits = kWindow > 8192 ? 14 : 9;
-  std::array<uint8_t, kWindow> window_{};
-  std::array<uint32_t, size_t{1} << kHashBits> last_;
-  uint32_t made_ = 0;
-  uint32_t match_ = 0;
-  uint32_t length_ = 0;
-  uint32_t newest_ = 0;
-};
 
 template <size_t kSlotsPerInput>
 class BytesModel {
  public:
-  void reset() {
+  /// `by_places`: bytes alone are coded bit by bit beside a like place; since version 3.
+  void reset(bool by_places) {
+    by_places_ = by_places;
     same_mixing_.reset(kWeight);
-    mixing_.reset(kWeight);
-    recurrence_.reset();
+    mixing_.reset(by_places ? kWeightByPlaces : kWeight);
+    recurrence_.reset(by_places);
     add_.reset();
     literal_.reset();
     seek_.reset();
@@ -109,6 +67,7 @@ class BytesModel {
   /// Bytes that stand beside nothing.
   template <typename Coder>
   void code_alone(Coder& coder, std::span<uint8_t> made) {
+    if (by_places_) return code_by_places(coder, made);
     for (uint8_t& byte : made) {
       uint32_t const one = before_[0];
       uint32_t const two = one | before_[1] << 8;
@@ -131,7 +90,13 @@ class BytesModel {
  private:
   static constexpr size_t kInputs = 8;
   static constexpr size_t kSameSlots = 8 * kSlotsPerInput;
+  static constexpr size_t kNodes = 16;  // of a nibble
   static constexpr int16_t kWeight = 16384 * 3 / 10;
+  static constexpr int16_t kWeightByPlaces = 16384 * 2 / 10;
+  /// Sets of weights: of nibbles, and then by how far a like place is trusted.
+  static constexpr size_t kNibbleSets = kNodes * 4;
+  static constexpr size_t kPlaceSets = 1 + 4 * 8;
+  static constexpr size_t kPlaceInput = 6;
 
   /// Little-endian; zeros past the end.
   static auto word_at(ByteView bytes, size_t at) -> uint32_t {
@@ -181,7 +146,7 @@ class BytesModel {
   void select(uint32_t salt) {
     for (size_t i = 0; i < kInputs; ++i) {
       uint64_t const salted = contexts_[i] + uint64_t{salt} * 0x100000001;
-      mixing_.select(i, i * kSlotsPerInput + slot(salted, kSlotsPerInput));
+      cells_[i] = (i * kSlotsPerInput + slot(salted, kSlotsPerInput)) * kNodes;
     }
   }
   template <typename Coder>
@@ -195,9 +160,69 @@ class BytesModel {
   template <typename Coder>
   auto code_nibble(Coder& coder, uint32_t nibble) -> uint32_t {
     uint32_t node = 1;
-    for (int i = 3; i >= 0; --i)
-      node = node * 2 + mixing_.code(coder, (nibble >> i) & 1, node, set_, 0);
+    for (int i = 3; i >= 0; --i) {
+      for (size_t k = 0; k < kInputs; ++k) mixing_.select(k, cells_[k] + node);
+      node =
+          node * 2 + mixing_.code(coder, (nibble >> i) & 1, 0, node * 4 + set_, size_t{node} * 4);
+    }
     return node & 15;
+  }
+
+  template <typename Coder>
+  void code_by_places(Coder& coder, std::span<uint8_t> made) {
+    for (uint8_t& byte : made) {
+      uint32_t const one = before_[0];
+      uint32_t const two = one | before_[1] << 8;
+      uint32_t const three = two | before_[2] << 16;
+      uint32_t const place = place_ & 3;
+      bool const follows = recurrence_.follows();
+      uint32_t const next = follows ? recurrence_.next() : 0;
+      uint32_t const apart = follows ? (one - recurrence_.before()) & 0xff : 0;
+      contexts_ = {place,
+                   one | place << 8,
+                   two,
+                   three,
+                   three | before_[3] << 24,
+                   before_[3] | place << 8,
+                   0,
+                   next | apart << 8 | std::min(recurrence_.right(), 3u) << 16};
+      byte = code_beside_place(coder, byte);
+      remember(byte, false);
+    }
+  }
+  /// How long a like place was right, in 25 steps, and in eight.
+  static auto fine_step(uint32_t right) -> uint32_t {
+    return right < 16 ? right : right < 32 ? 12 + right / 4 : std::min(16 + right / 8, 24u);
+  }
+  static auto coarse_step(uint32_t right) -> uint32_t {
+    return right < 2    ? right
+           : right < 5  ? 2
+           : right < 9  ? 3
+           : right < 16 ? 4
+           : right < 24 ? 5
+           : right < 32 ? 6
+                        : 7;
+  }
+  /// Bit by bit: as long as the bits are those of the like place, its bit is a context.
+  template <typename Coder>
+  auto code_beside_place(Coder& coder, uint32_t byte) -> uint8_t {
+    bool const follows = recurrence_.follows();
+    uint32_t const expected = 256 | (follows ? recurrence_.next() : 0);
+    uint32_t const wrong = recurrence_.wrong();
+    uint32_t const fine = (wrong * 25 + fine_step(recurrence_.right())) * 2 + 1;
+    uint32_t const coarse = wrong * 8 + coarse_step(recurrence_.right()) + 1;
+    uint32_t node = 1;
+    for (uint32_t i = 8; i-- > 0;) {
+      if (i == 7 || i == 3) select(i == 7 ? 1 : 2 + (node & 15));
+      uint32_t const in_nibble = i > 3 ? node : 1u << (3 - i) | (node & ((1u << (3 - i)) - 1));
+      bool const agrees = follows && expected >> (i + 1) == node;
+      for (size_t k = 0; k < kInputs; ++k) mixing_.select(k, cells_[k] + in_nibble);
+      mixing_.select(kPlaceInput, kPlaceInput * kSlotsPerInput * kNodes +
+                                      (agrees ? fine + ((expected >> i) & 1) : 0));
+      node = node * 2 + mixing_.code(coder, (byte >> i) & 1, 0, kNibbleSets + (agrees ? coarse : 0),
+                                     kNibbleSets + (place_ & 3) * 8 + i);
+    }
+    return static_cast<uint8_t>(node);
   }
   void remember(uint8_t byte, bool same) {
     before_ = {byte, before_[0], before_[1], before_[2]};
@@ -207,12 +232,13 @@ class BytesModel {
   }
 
   Mixing<kInputs, 1, kInputs * kSameSlots, 4> same_mixing_;
-  Mixing<kInputs, 16, kInputs * kSlotsPerInput, 4> mixing_;
+  Mixing<kInputs, 1, kInputs * kSlotsPerInput * kNodes, kNibbleSets + kPlaceSets> mixing_;
   Recurrence<kSlotsPerInput >= 512 ? 1u << 16 : 1u << 10> recurrence_;
   NumberModel<20> add_;
   NumberModel<20> literal_;
   NumberModel<40> seek_;
   std::array<uint32_t, kInputs> contexts_{};
+  std::array<size_t, kInputs> cells_{};
   std::array<uint32_t, 4> before_{};
   uint32_t old_before_ = 0;          // the last four, the newest lowest
   uint32_t more_ = 0;                // than the old one was the byte before; 0: the same
@@ -220,6 +246,7 @@ class BytesModel {
   uint32_t same_ = 0;
   uint32_t place_ = 0;
   size_t set_ = 0;
+  bool by_places_ = false;
 };
 
 }  // namespace godwit::proto::weights

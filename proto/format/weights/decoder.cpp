@@ -5,6 +5,7 @@
 #include "proto/format/weights/binary_decoder.h"
 #include "proto/format/weights/sections.h"
 #include "proto/format/weights/segment_pass.h"
+#include "proto/format/weights/segment_reader.h"
 #include "proto/format/weights/tabled_models.h"
 
 namespace godwit::proto::weights {
@@ -32,17 +33,20 @@ template <Size kSize>
 struct Memory;
 template <>
 struct Memory<Size::small> {
+  DescriptionModel description;
   Models<false> learnt;
   Arena<kSmallArenaBytes> arena;
 };
 template <>
 struct Memory<Size::fast> {
+  DescriptionModel description;
   TabledModels tabled;
   SymbolTables tables;
   Arena<kSmallArenaBytes> arena;
 };
 template <>
 struct Memory<Size::large> {
+  DescriptionModel description;
   Models<true> learnt;
   TabledModels tabled;
   SymbolTables tables;
@@ -54,20 +58,14 @@ class SizedDecoder final : public Decoder {
  public:
   auto decode(BlockTask const& task, ByteSource& old_file, ByteSource& patch, ByteSink& sink)
       -> Result<> override {
-    if constexpr (kLearns) memory_.learnt.begin_block();
+    if constexpr (kLearns) memory_.learnt.begin_block(task.described);
     DecodingIo io(old_file, sink);
-    BufferedReader payload(patch, task.payload.offset, task.payload.bytes);
-    uint64_t expected = task.old_offset;
-    uint32_t left = task.new_bytes;
-    while (left > 0) {
-      TRY(Segment const segment, read_segment(payload, expected, task.old_bytes, left));
-      if (payload.past_end() > 0) return corrupt("a block that is cut off");
-      TRY_VOID(decode_segment(segment, task, payload, patch, io));
-      expected = old_end(segment);
-      left -= segment.bytes;
+    SegmentReader segments(task, patch, memory_.description);
+    while (segments.more()) {
+      TRY(Segment const segment, segments.next());
+      TRY_VOID(decode_segment(segment, task, segments.payload(), patch, io));
     }
-    if (payload.failed() || payload.left() > 0) return corrupt("bytes behind the last segment");
-    return {};
+    return segments.finish();
   }
 
  private:

@@ -15,6 +15,7 @@ struct Range {
 struct BlockTask {
   Range sections;           // all sections of the patch
   Range payload;            // of this block
+  bool described = false;   // its segments' descriptions come first, coded
   uint64_t old_offset = 0;  // as its index entry says
   uint64_t old_bytes = 0;   // of the old file
   uint32_t new_bytes = 0;

@@ -77,6 +77,13 @@ class Mixing {
     count_.fill(0);
     weights_.fill(weight);
   }
+  /// Begins some contexts of an input anew.
+  void forget(size_t first, size_t slots) {
+    std::fill_n(probability_.begin() + static_cast<ptrdiff_t>(first * kNodes), slots * kNodes,
+                uint16_t{32768});
+    std::fill_n(count_.begin() + static_cast<ptrdiff_t>(first * kNodes), slots * kNodes,
+                uint8_t{0});
+  }
   /// Chooses the context of one input for the decisions that follow.
   void select(size_t input, size_t slot) { at_[input] = static_cast<uint32_t>(slot * kNodes); }
 
@@ -84,10 +91,16 @@ class Mixing {
   template <typename Coder>
   [[gnu::always_inline]] auto code(Coder& coder, bool y, size_t node, size_t first, size_t second)
       -> bool {
-    int16_t* const a = &weights_[(node * kSets + first) * kInputs];
-    int16_t* const b = &weights_[((kNodes + node) * kSets + second) * kInputs];
-    uint16_t* const probability = &probability_[node];
-    uint8_t* const count = &count_[node];
+    return code_at(coder, y, node, node * kSets + first, node * kSets + second);
+  }
+  /// The decision `offset` of what was selected, by sets of weights that do not go by decision.
+  template <typename Coder>
+  [[gnu::always_inline]] auto code_at(Coder& coder, bool y, size_t offset, size_t first,
+                                      size_t second) -> bool {
+    int16_t* const a = &weights_[first * kInputs];
+    int16_t* const b = &weights_[(kNodes * kSets + second) * kInputs];
+    uint16_t* const probability = &probability_[offset];
+    uint8_t* const count = &count_[offset];
     auto const logit = gather<kInputs>([&](size_t i) __attribute__((always_inline)) {
       uint32_t const k = at_[i];
       return static_cast<int16_t>(stretch(probability[k]) * kCellSteps[count[k]].confidence >> 8);

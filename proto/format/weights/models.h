@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
+#include "proto/format/weights/alone_model.h"
 #include "proto/format/weights/bytes_model.h"
+#include "proto/format/weights/kept_floats.h"
 #include "proto/format/weights/tensor_rows.h"
 
 namespace godwit::proto::weights {
@@ -52,36 +55,64 @@ struct LearntEntries {
 constexpr size_t kSmallArenaBytes = 50u << 10;
 constexpr size_t kLargeArenaBytes = 320u << 10;
 
+/// The models of codes. In small memory they share their place: a block that goes from one to the
+/// other begins it anew.
 template <bool kLarge>
-struct Models {
+struct CodeModels {
   ResidualModel residual;
+  AloneModel alone;
+};
+template <>
+struct CodeModels<false> {
+  CodeModels() : residual() {}
+  union {
+    ResidualModel residual;
+    AloneModel alone;
+  };
+};
+
+template <bool kLarge>
+struct Models : CodeModels<kLarge> {
   NumberRowModel<kLarge> numbers;
   BytesModel<kLarge ? 2048 : 40> bytes;
   RatioModel ratio;
   LearntEntries entries;
+  KeptFloats<kLarge ? 16384 : 256> kept;
 
-  /// Every block begins anew.
-  void begin_block() {
+  /// Every block begins anew; `described` ones code bytes alone in another way.
+  void begin_block(bool described) {
+    described_ = described;
     learning_ = {};
     ratio.reset();
+    kept.clear();
   }
   /// Before each segment: of the large models, those that a block does not use stay as they are.
   void begin(Segment const& segment) {
     bool const tensor = segment.kind == SegmentKind::tensor;
-    bool const narrow = tensor && segment.has_codes();
-    bool& learning = learning_[narrow ? 0 : tensor ? 1 : 2];
-    if (learning) return;
-    learning = true;
-    if (narrow)
-      residual.reset();
-    else if (tensor)
-      numbers.reset();
-    else
-      bytes.reset();
+    Kind const kind = !tensor               ? kBytes
+                      : segment.is_alone()  ? kAlone
+                      : segment.has_codes() ? kCodes
+                                            : kNumbers;
+    if (learning_[kind]) return;
+    learning_[kind] = true;
+    if (!kLarge && kind == kCodes) learning_[kAlone] = false;
+    if (!kLarge && kind == kAlone) learning_[kCodes] = false;
+    switch (kind) {
+      case kBytes:
+        return bytes.reset(described_);
+      case kAlone:
+        return std::construct_at(&this->alone)->reset();
+      case kCodes:
+        return std::construct_at(&this->residual)->reset();
+      case kNumbers:
+        return numbers.reset();
+    }
   }
 
  private:
-  std::array<bool, 3> learning_{};
+  enum Kind : uint8_t { kCodes, kAlone, kNumbers, kBytes };
+  std::array<bool, 4> learning_{};
+  bool described_ = false;
 };
 
 }  // namespace godwit::proto::weights

@@ -33,21 +33,42 @@ auto read_number(BufferedReader& reader) -> Result<uint64_t> {
   return corrupt("a number that is too long");
 }
 
-auto read_further(BufferedReader& reader, Segment& segment) -> Result<> {
-  uint8_t const how = reader.next();
-  if (how == kHasCodebook) {
-    segment.codebook = uint32_t{reader.next()} + 1;
-    if (segment.scaled || segment.ranked) return corrupt("a mode that codes have not");
-    return {};
-  }
-  segment.trailing = how;
-  if (segment.wide || how >= std::max(form_of(segment.element).mantissa_bits, 1u))
+auto settle_tensor(Segment& segment, uint32_t left) -> Result<> {
+  bool const narrow = is_narrow(segment.element);
+  bool const integer = segment.element == Element::int16 || segment.element == Element::int32;
+  if ((segment.scaled || segment.ranked) && !segment.from_old)
+    return corrupt("a prediction from nothing");
+  if ((segment.wide && !segment.further && !narrow) ||
+      (segment.further && narrow && (segment.from_old || segment.wide || segment.tabled)) ||
+      ((segment.scaled || segment.ranked) && integer))
     return corrupt("a mode that this type of element has not");
+  if (segment.codebook > 0 && (segment.scaled || segment.ranked || segment.codebook > 256))
+    return corrupt("a mode that codes have not");
+  if (segment.further && !narrow && segment.codebook == 0 &&
+      (segment.wide || segment.trailing >= std::max(form_of(segment.element).mantissa_bits, 1u)))
+    return corrupt("a mode that this type of element has not");
+  if (segment.back > 0 && (segment.element != Element::fp32 || segment.rows != 1 ||
+                           segment.back < segment.cols || segment.from_old || segment.tabled))
+    return corrupt("products of other than a list");
+  if (static_cast<uint8_t>(segment.peaks) > kPeaksLast) return corrupt("unknown peaks");
+  uint64_t const rows = segment.rows;
+  uint64_t const cols = segment.cols;
+  uint64_t const bits = element_bits(segment.element);
+  if (rows == 0 || cols == 0 || cols > uint64_t{left} * 8 / bits || cols * bits % 8 != 0 ||
+      rows > left / (cols * bits / 8))
+    return corrupt("a tensor of a wrong size");
+  if (segment.factor > kBlockBytesMax) return corrupt("factors that the patch does not have");
+  segment.bytes = static_cast<uint32_t>(rows * (cols * bits / 8));
   return {};
 }
 
-auto read_tensor(BufferedReader& reader, uint8_t head, uint32_t left, Segment& segment)
-    -> Result<> {
+/// Values that make no sense become ones that `settle` refuses.
+auto read_u32_number(BufferedReader& reader) -> Result<uint32_t> {
+  TRY(uint64_t const value, read_number(reader));
+  return static_cast<uint32_t>(std::min<uint64_t>(value, UINT32_MAX));
+}
+
+auto read_tensor(BufferedReader& reader, uint8_t head, Segment& segment) -> Result<> {
   uint8_t const element = reader.next();
   if (element > kElementLast) return corrupt("an unknown type of element");
   segment.element = static_cast<Element>(element);
@@ -55,29 +76,21 @@ auto read_tensor(BufferedReader& reader, uint8_t head, uint32_t left, Segment& s
   segment.scaled = head & kScaled;
   segment.ranked = head & kRanked;
   segment.wide = head & kWide;
-  if ((segment.scaled || segment.ranked) && !segment.from_old)
-    return corrupt("a prediction from nothing");
   segment.further = head & kFurther;
-  bool const integer = segment.element == Element::int16 || segment.element == Element::int32;
-  if ((segment.wide && !segment.further && !is_narrow(segment.element)) ||
-      (segment.further && is_narrow(segment.element)) ||
-      ((segment.scaled || segment.ranked) && integer))
+  if (segment.further && is_narrow(segment.element))
     return corrupt("a mode that this type of element has not");
-  TRY(uint64_t const rows, read_number(reader));
-  TRY(uint64_t const cols, read_number(reader));
-  uint64_t const bits = element_bits(segment.element);
-  if (rows == 0 || cols == 0 || cols > uint64_t{left} * 8 / bits || cols * bits % 8 != 0 ||
-      rows > left / (cols * bits / 8))
-    return corrupt("a tensor of a wrong size");
-  segment.rows = static_cast<uint32_t>(rows);
-  segment.cols = static_cast<uint32_t>(cols);
-  segment.bytes = static_cast<uint32_t>(rows * (cols * bits / 8));
+  TRY(segment.rows, read_u32_number(reader));
+  TRY(segment.cols, read_u32_number(reader));
   if (segment.ranked) {
-    TRY(uint64_t const factor, read_number(reader));
-    if (factor > kBlockBytesMax) return corrupt("factors that the patch does not have");
-    segment.factor = static_cast<uint32_t>(factor);
+    TRY(segment.factor, read_u32_number(reader));
   }
-  return segment.further ? read_further(reader, segment) : Result<>();
+  if (!segment.further) return {};
+  uint8_t const how = reader.next();
+  if (how == kHasCodebook)
+    segment.codebook = uint32_t{reader.next()} + 1;
+  else
+    segment.trailing = how;
+  return {};
 }
 
 }  // namespace
@@ -113,27 +126,32 @@ auto read_segment(BufferedReader& reader, uint64_t expected, uint64_t old_bytes,
     return corrupt("an unknown kind of segment");
   segment.kind = static_cast<SegmentKind>(head & kKindMask);
   segment.tabled = head & kTabled;
-  if (segment.tabled && segment.kind == SegmentKind::copy) return corrupt("a mode of no copy");
   if (segment.kind == SegmentKind::tensor) {
-    TRY_VOID(read_tensor(reader, head, left, segment));
+    TRY_VOID(read_tensor(reader, head, segment));
   } else {
     if ((head & ~kTabled) != static_cast<uint8_t>(segment.kind))
       return corrupt("a mode of no tensor");
-    TRY(uint64_t const bytes, read_number(reader));
-    if (bytes == 0 || bytes > left) return corrupt("a segment of a wrong size");
-    segment.bytes = static_cast<uint32_t>(bytes);
+    TRY(segment.bytes, read_u32_number(reader));
   }
   TRY(uint64_t const distance, read_number(reader));
   // Modulo 2^64 on purpose: whatever the distance is, the result is held against the old file.
-  segment.old_offset = expected + static_cast<uint64_t>(unfold(distance));
+  segment.old_offset = expected + static_cast<uint64_t>(unfold(static_cast<uint64_t>(distance)));
+  if (segment.kind != SegmentKind::copy) {
+    TRY(segment.coded_bytes, read_u32_number(reader));
+  }
+  TRY_VOID(settle(segment, old_bytes, left));
+  if (segment.coded_bytes > reader.left()) return corrupt("a segment longer than its block");
+  return segment;
+}
+
+auto settle(Segment& segment, uint64_t old_bytes, uint32_t left) -> Result<> {
+  if (segment.tabled && segment.kind == SegmentKind::copy) return corrupt("a mode of no copy");
+  if (segment.kind == SegmentKind::tensor) TRY_VOID(settle_tensor(segment, left));
+  if (segment.bytes == 0 || segment.bytes > left) return corrupt("a segment of a wrong size");
   if (segment.old_offset > old_bytes) return corrupt("a segment starts past the old file");
   if (old_end(segment) - segment.old_offset > old_bytes - segment.old_offset)
     return corrupt("a segment reads past the end of the old file");
-  if (segment.kind == SegmentKind::copy) return segment;
-  TRY(uint64_t const coded_bytes, read_number(reader));
-  if (coded_bytes > reader.left()) return corrupt("a segment longer than its block");
-  segment.coded_bytes = static_cast<uint32_t>(coded_bytes);
-  return segment;
+  return {};
 }
 
 void write_segment(Writer& writer, uint64_t expected, Segment const& segment) {

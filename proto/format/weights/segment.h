@@ -6,6 +6,9 @@
 
 namespace godwit::proto::weights {
 
+/// Before coded descriptions: how many bytes they are.
+constexpr size_t kDescriptionsHeadBytes = 3;
+
 enum class SegmentKind : uint8_t {
   copy = 0,    // bytes of the old file
   bytes = 1,   // any bytes, by instructions over the old file
@@ -30,6 +33,10 @@ inline auto is_narrow(Element element) -> bool {
   return element <= Element::int4;
 }
 
+/// Of int8 alone: which channels have a largest weight of 127 or -127.
+enum class Peaks : uint8_t { none = 0, rows = 1, columns = 2 };
+constexpr uint8_t kPeaksLast = 2;
+
 struct Segment {
   SegmentKind kind = SegmentKind::copy;
   uint32_t bytes = 0;       // that it makes
@@ -48,13 +55,19 @@ struct Segment {
   uint32_t factor = 0;  // which of the factors
 
   // Of a tensor of 16- or 32-bit numbers that is described further, since version 2:
-  bool further = false;   // floats alone are coded by magnitude
+  // (int8 since version 3).
+  bool further = false;   // floats alone are coded by magnitude, int8 by AloneModel
   uint32_t trailing = 0;  // so many of their lowest bits are always zero
   uint32_t codebook = 0;  // so many values follow the description, of which they are codes; or 0
+  Peaks peaks = Peaks::none;
+  uint32_t back = 0;   // of float32: products of those so many numbers before; or 0
+  uint32_t times = 0;  // and of this float32
 
   auto row_bytes() const -> uint32_t { return bytes / rows; }
-  /// Coded by ResidualModel: codes of eight bits at most.
+  /// Coded by ResidualModel or AloneModel: codes of eight bits at most.
   auto has_codes() const -> bool { return codebook > 0 || is_narrow(element); }
+  /// Coded by AloneModel.
+  auto is_alone() const -> bool { return further && is_narrow(element); }
   auto operator==(Segment const&) const -> bool = default;
 };
 
@@ -62,6 +75,8 @@ struct Segment {
 /// lies inside the old file. `expected` is where the segment before stopped reading the old file.
 auto read_segment(BufferedReader& reader, uint64_t expected, uint64_t old_bytes, uint32_t left)
     -> Result<Segment>;
+/// Holds a description that was decoded to sense, and works out how many bytes it makes.
+auto settle(Segment& segment, uint64_t old_bytes, uint32_t left) -> Result<>;
 void write_segment(Writer& writer, uint64_t expected, Segment const& segment);
 /// Where the segment stops reading the old file.
 auto old_end(Segment const& segment) -> uint64_t;

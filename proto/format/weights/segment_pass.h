@@ -43,6 +43,9 @@ class SegmentPass {
       : coder_(coder), models_(models), arena_(arena), segment_(segment), io_(io) {}
 
   auto tensor(Factors const& factors) -> Result<> {
+    if constexpr (kLearns) {
+      if (segment_.is_alone()) return codes_alone();
+    }
     return segment_.has_codes() ? narrow(factors) : numbers(factors);
   }
 
@@ -72,8 +75,11 @@ class SegmentPass {
   }
 
  private:
+  static constexpr bool kLearns = requires(Models & models) { models.alone; };
   static constexpr uint32_t kBlockStepMax = 1u << 20;
   static constexpr size_t kPieceBytes = 4 * kPieceElements;
+  /// Part of the format: a word that begins at the end of such a piece ends there.
+  static constexpr size_t kBesideBytes = 512;
 
   auto narrow(Factors const& factors) -> Result<> {
     models_.residual.begin_segment(segment_.wide);
@@ -92,6 +98,32 @@ class SegmentPass {
       TRY_VOID(narrow_row(std::span(weights).first(rank), factors, ratio, old_at, columns));
       models_.residual.end_row();
       old_at += segment_.row_bytes();
+    }
+    return {};
+  }
+
+  auto codes_alone() -> Result<> {
+    models_.alone.begin_segment(segment_);
+    auto const columns = keep_columns() ? arena_.template take<AloneColumn>(segment_.cols)
+                                        : std::span<AloneColumn>();
+    if (keep_columns() && columns.empty())
+      return corrupt("a tensor too large for the profile of the patch");
+    for (uint32_t row = 0; row < segment_.rows; ++row) {
+      models_.alone.begin_row();
+      for (uint32_t at = 0; at < segment_.cols; at += kPieceElements) {
+        auto const count = std::min<size_t>(segment_.cols - at, kPieceElements);
+        size_t const bytes = count * element_bits(segment_.element) / 8;
+        std::array<uint8_t, kPieceElements> stored;
+        std::array<int8_t, kPieceElements> made;
+        io_.fill(std::span(stored).first(bytes));
+        unpack(segment_.element, stored, std::span(made).first(count));
+        for (size_t j = 0; j < count; ++j)
+          made[j] =
+              models_.alone.code(coder_, made[j], columns.empty() ? nullptr : &columns[at + j]);
+        pack(segment_.element, std::span(made).first(count), std::span(stored).first(bytes));
+        TRY_VOID(io_.take(std::span(stored).first(bytes)));
+      }
+      models_.alone.end_row();
     }
     return {};
   }
@@ -191,18 +223,36 @@ class SegmentPass {
         add_products(weights, factors.columns, at, std::span(moves).first(count));
       }
       io_.fill(std::span(made).first(bytes));
+      bool const list = segment_.rows == 1 && segment_.element == Element::fp32;
+      if constexpr (kLearns) {
+        if (segment_.back > 0) multiply(std::span(old).first(bytes));
+      }
       code_numbers(coder_, models_.numbers, segment_, row, std::span(old).first(bytes),
                    std::span(made).first(bytes), columns.empty() ? columns : columns.subspan(at));
+      if constexpr (kLearns) {
+        for (size_t j = 0; list && j < bytes; j += 4)
+          models_.kept.add(load(std::span(made).subspan(j, 4)));
+      }
       TRY_VOID(io_.take(std::span(made).first(bytes)));
     }
     return {};
   }
 
+  /// What a product is predicted to be, as if the old file held it. A piece is remembered when it
+  /// is made, and `back` reaches over the whole list.
+  void multiply(std::span<uint8_t> products) {
+    for (size_t j = 0; j < products.size(); j += 4) {
+      auto const ahead = static_cast<uint32_t>(j / 4);
+      uint32_t const of = models_.kept.back(segment_.back - ahead);
+      store(product_of(of, segment_.times), products.subspan(j, 4));
+    }
+  }
+
   auto beside(uint64_t old_at, uint32_t count) -> Result<> {
-    std::array<uint8_t, kPieceElements> old;
-    std::array<uint8_t, kPieceElements> made;
+    std::array<uint8_t, kBesideBytes> old;
+    std::array<uint8_t, kBesideBytes> made;
     while (count > 0) {
-      auto const bytes = std::min<size_t>(count, kPieceElements);
+      auto const bytes = std::min<size_t>(count, kBesideBytes);
       TRY_VOID(io_.read_old(old_at, std::span(old).first(bytes)));
       io_.fill(std::span(made).first(bytes));
       models_.bytes.code_beside(coder_, std::span(old).first(bytes), std::span(made).first(bytes));

@@ -12,7 +12,7 @@
 namespace godwit::proto::weights {
 
 constexpr uint32_t kColumnsMax = 8192;  // wider tensors are coded without columns' statistics
-constexpr size_t kPieceElements = 512;  // even: int4 share bytes
+constexpr size_t kPieceElements = 448;  // even: int4 share bytes; what small stacks have room for
 constexpr int32_t kRatioOne = 2048;     // a row's factor of 1
 constexpr int32_t kRatioMax = 16 * kRatioOne;
 using RatioModel = NumberModel<18>;
@@ -138,7 +138,9 @@ void code_numbers_of(Coder& coder, Model& model, Segment const& segment,
     auto const here = columns.empty() ? columns : columns.subspan(j);
     auto const out = made.subspan(j * width, width);
     uint32_t number = load<width>(out.data()) >> segment.trailing;
-    if (segment.from_old) {
+    if (segment.back > 0) {
+      number = model.code(coder, form, {.bits = load<width>(&old[j * width])}, number, here);
+    } else if (segment.from_old) {
       NumberPrediction predicted{.bits = load<width>(&old[j * width]) >> segment.trailing};
       if (form.mantissa_bits > 0)
         predicted = predict_float(form, predicted.bits, ratio, row.moves.empty() ? 0 : row.moves[j],

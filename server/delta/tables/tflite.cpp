@@ -68,6 +68,17 @@ auto read_scales(TableBuilder const& builder, Table const& tensor)
                                     .axis = static_cast<uint32_t>(axis)});
 }
 
+/// The scales of channels are a list of float32 themselves.
+auto add_scales(TableBuilder& builder, FileTensor const& tensor) -> Result<> {
+  if (!tensor.scales || tensor.scales->count < 2) return {};
+  return builder.add({.name = tensor.name + ":scales",
+                      .type = ElementType::fp32,
+                      .shape = {tensor.scales->count},
+                      .offset = tensor.scales->offset,
+                      .bytes = uint64_t{4} * tensor.scales->count,
+                      .scales = {}});
+}
+
 /// Adds the tensor if its data lie in the file as its type and shape say.
 auto add_tensor(TableBuilder& builder, Table const& tensor, std::vector<Table> const& buffers)
     -> Result<> {
@@ -90,6 +101,7 @@ auto add_tensor(TableBuilder& builder, Table const& tensor, std::vector<Table> c
   }
   TRY(found.shape, read_shape(tensor));
   TRY(found.scales, read_scales(builder, tensor));
+  TRY_VOID(add_scales(builder, found));
   return builder.add(std::move(found));
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "server/delta/weights/element_value.h"
+#include "server/delta/weights/peaks.h"
 #include "server/delta/weights/tabled_encoder.h"
 #include "server/delta/weights/tensor_numbers.h"
 
@@ -134,6 +135,7 @@ auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
   TensorPlan alone = best;
   alone.segment.wide = narrow && to.type != ElementType::int4;
   alone.segment.further = best.segment.trailing > 0 || is_float(to.type);
+  if (!by_tables_) alone = best_alone(std::move(alone));
   if (!pair.from) {
     if (!by_tables_) return alone;
     double cost = narrow ? trial_.cost(alone) : 0;
@@ -200,10 +202,27 @@ auto TensorPlanner::settled(TensorPlan const& plan, double& cost) -> TensorPlan 
   if (narrow && plan.segment.bytes >= kTabledBytesMin) return plan;
   TensorPlan learning = plan;
   learning.segment.tabled = false;
+  if (!plan.segment.from_old)
+    if (auto const ways = likely_peaks(new_, plan.pair.to); !ways.empty())
+      learning.segment = by_peaks(learning.segment, ways.back());
   double const learning_cost = trial_.cost(learning);
   if (narrow && cost * (1 - kLearningGainMin) <= learning_cost) return plan;
   cost = learning_cost;
   return learning;
+}
+
+auto TensorPlanner::best_alone(TensorPlan plan) -> TensorPlan {
+  if (plan.segment.tabled) return plan;
+  auto const ways = likely_peaks(new_, plan.pair.to);
+  double best_cost = ways.empty() ? 0 : trial_.cost(plan);
+  TensorPlan best = plan;
+  for (weights::Peaks const peaks : ways) {
+    TensorPlan other = plan;
+    other.segment = by_peaks(plan.segment, peaks);
+    double const other_cost = trial_.cost(other);
+    keep_cheaper(best, best_cost, std::move(other), other_cost);
+  }
+  return best;
 }
 
 auto TensorPlanner::is_tabled(weights::Segment const& segment) const -> bool {

@@ -17,6 +17,8 @@ class TensorPlanner {
   auto plan_tensor(TensorPair const& pair) -> TensorPlan;
   void try_codes(TensorPlan& best, double& best_cost);
   void try_as_bytes(TensorPlan& best, double& best_cost);
+  /// The cheapest way to code int8 without the old file.
+  auto best_alone(TensorPlan plan) -> TensorPlan;
   auto is_tabled(proto::weights::Segment const& segment) const -> bool;
   auto settled(TensorPlan const& plan, double& cost) -> TensorPlan;
   void try_ranked(TensorPlan& best, double& best_cost, TensorPlan const& base);

@@ -41,7 +41,7 @@ auto TensorTrial::cost(TensorPlan const& plan) -> double {
     cost = counter.bytes();
   } else {
     CostCounter counter;
-    memory_->learnt.begin_block();
+    memory_->learnt.begin_block(true);
     try_rows(counter, memory_->learnt, plan);
     cost = counter.bytes();
   }
@@ -69,7 +69,7 @@ auto TensorTrial::bytes_cost(TensorPlan const& plan, bool tabled) -> double {
     return scaled(counter.bytes());
   }
   CostCounter counter;
-  memory_->learnt.begin_block();
+  memory_->learnt.begin_block(true);
   try_bytes(counter, memory_->learnt, plan);
   return scaled(counter.bytes());
 }

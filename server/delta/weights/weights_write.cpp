@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "proto/format/weights/description.h"
 #include "proto/format/weights/sections.h"
 #include "proto/trust/digest.h"
+#include "server/delta/weights/products.h"
 #include "server/delta/weights/tabled_encoder.h"
 #include "server/delta/weights/tensor_plan.h"
 
@@ -117,14 +119,27 @@ class BlockPlanner {
       old_at_ = piece.old_offset;
     }
     Planned& into = block_.back();
-    if (!into.steps.empty())
-      into.steps.back().seek = static_cast<int64_t>(piece.old_offset - old_at_);
-    into.steps.push_back(
-        {.add = static_cast<uint32_t>(piece.add), .literal = static_cast<uint32_t>(piece.literal)});
+    add_step(into.steps, piece);
     into.segment.bytes += bytes;
     at_ += bytes;
     used_ += bytes;
     old_at_ = piece.old_offset + piece.add;
+  }
+
+  /// What goes on where the last step stopped is part of it.
+  void add_step(std::vector<weights::Step>& steps, Match const& piece) {
+    auto const add = static_cast<uint32_t>(piece.add);
+    auto const literal = static_cast<uint32_t>(piece.literal);
+    if (!steps.empty()) {
+      weights::Step& last = steps.back();
+      if (add > 0 && last.literal == 0 && old_at_ == piece.old_offset) {
+        last.add += add;
+        last.literal = literal;
+        return;
+      }
+      last.seek = static_cast<int64_t>(piece.old_offset - old_at_);
+    }
+    steps.push_back({.add = add, .literal = literal});
   }
 
   void add_rows(TensorPlan const& plan, uint32_t row, uint32_t rows) {
@@ -171,8 +186,10 @@ class BlockCoder {
         memory_(std::make_unique_for_overwrite<CodingMemory<kLarge>>()) {}
 
   auto code(std::vector<Planned> const& planned) -> Bytes {
-    Writer writer;
-    memory_->learnt.begin_block();
+    BinaryEncoder descriptions;
+    Writer coded_bytes;
+    memory_->learnt.begin_block(true);
+    description_.reset();
     uint64_t expected = start_of(planned);
     for (Planned const& each : planned) {
       weights::Segment segment = each.segment;
@@ -183,11 +200,17 @@ class BlockCoder {
                                : code_by<BinaryEncoder>(memory_->learnt, segment, each);
       Bytes const codebook = codebook_of(each);
       segment.coded_bytes = static_cast<uint32_t>(codebook.size() + coded.size());
-      weights::write_segment(writer, expected, segment);
-      writer.bytes(codebook);
-      writer.bytes(coded);
+      description_.code(descriptions, expected, segment);
+      coded_bytes.bytes(codebook);
+      coded_bytes.bytes(coded);
       expected = weights::old_end(segment);
     }
+    Bytes const described = descriptions.finish();
+    Writer writer;
+    for (size_t i = 0; i < weights::kDescriptionsHeadBytes; ++i)
+      writer.u8(static_cast<uint8_t>(described.size() >> (8 * i)));
+    writer.bytes(described);
+    writer.bytes(coded_bytes.view());
     Bytes payload = std::move(writer).take();
     payload.shrink_to_fit();  // many are kept
     return payload;
@@ -232,6 +255,7 @@ class BlockCoder {
   ByteView old_;
   ByteView new_;
   std::unique_ptr<CodingMemory<kLarge>> memory_;
+  weights::DescriptionModel description_;
 };
 
 /// A section with the columns' factor of a move.
@@ -267,6 +291,16 @@ auto plan_tensors(ByteView old_file, ByteView new_file, std::span<TensorPair con
     write_factors(sections, plans.back().move, pair.to.cols);
   }
   return plans;
+}
+
+/// Lists that follow from others need no plan of their own.
+void find_products(ByteView new_file, uint32_t room, std::vector<std::vector<Planned>>& blocks) {
+  ProductFinder finder(new_file, room);
+  for (auto& block : blocks) {
+    finder.begin_block();
+    for (Planned& each : block)
+      if (finder.take(each.segment, each.new_offset)) each.plan = nullptr;
+  }
 }
 
 auto plan_blocks(ByteView old_file, ByteView new_file, std::vector<TensorPlan> const& plans,
@@ -311,7 +345,7 @@ auto write(ByteView old_file, ByteView new_file, std::vector<std::vector<Planned
     container.blocks.push_back(
         {.new_offset = at,
          .new_bytes = bytes,
-         .operation = copy ? proto::BlockOperation::copy : proto::BlockOperation::weights,
+         .operation = copy ? proto::BlockOperation::copy : proto::BlockOperation::described,
          .old_offset = BlockCoder<kLarge>::start_of(block),
          .payload = payloads.back(),
          .check = proto::block_check(new_file.subspan(static_cast<size_t>(at), bytes))});
@@ -329,11 +363,15 @@ auto make_weights_container(ByteView old_file, ByteView new_file, std::span<Tens
   Writer sections;
   auto const plans = plan_tensors(old_file, new_file, pairs, profile, sections, pages);
   pages.done();
-  auto const blocks =
+  auto blocks =
       plan_blocks(old_file, new_file, plans, gaps, profile == proto::Profile::weights_fast, pages);
-  return profile == proto::Profile::weights_large
-             ? write<true>(old_file, new_file, blocks, profile, sections.view(), pages)
-             : write<false>(old_file, new_file, blocks, profile, sections.view(), pages);
+  bool const large = profile == proto::Profile::weights_large;
+  find_products(new_file,
+                large ? decltype(weights::Models<true>::kept)::kRoom
+                      : decltype(weights::Models<false>::kept)::kRoom,
+                blocks);
+  return large ? write<true>(old_file, new_file, blocks, profile, sections.view(), pages)
+               : write<false>(old_file, new_file, blocks, profile, sections.view(), pages);
 }
 
 }  // namespace godwit::delta

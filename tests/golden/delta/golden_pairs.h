@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "proto/format/container.h"
+#include "proto/format/weights/kept_floats.h"
 #include "server/delta/tensor_map.h"
 
 namespace godwit::delta {
@@ -40,10 +41,15 @@ struct Golden {
   bool scaled = false;   // rows grow by up to a quarter
   bool from_old = true;  // false: coded by itself
   int32_t step = 1;      // numbers are multiples of it: with a large one they are few
+  proto::weights::Peaks peaks = proto::weights::Peaks::none;  // where each channel has one
+  bool product = false;      // a second list is the first one times a number
+  bool records = false;      // bytes that stand beside nothing follow, in records
+  bool moved_words = false;  // words of the old file follow, of which some moved by one distance
   Profile profile = Profile::weights_large;
   bool (*shows)(proto::weights::Segment const&);  // that the patch uses the mode
 };
 
+using proto::weights::Peaks;
 using proto::weights::Segment;
 inline constexpr Golden kGolden[] = {
     {.name = "int8_residual", .shows = [](Segment const& s) { return s.from_old; }},
@@ -60,6 +66,31 @@ inline constexpr Golden kGolden[] = {
      .profile = Profile::weights_small,
      .shows = [](Segment const& s) { return s.ranked; }},
     {.name = "int8_alone", .from_old = false, .shows = [](Segment const& s) { return s.wide; }},
+    {.name = "int8_peaked_rows",
+     .from_old = false,
+     .peaks = Peaks::rows,
+     .records = true,
+     .shows = [](Segment const& s) { return s.is_alone() && s.peaks == Peaks::rows; }},
+    {.name = "int8_peaked_columns_small",
+     .rows = 9,
+     .from_old = false,
+     .peaks = Peaks::columns,
+     .records = true,
+     .profile = Profile::weights_small,
+     .shows = [](Segment const& s) { return s.is_alone() && s.peaks == Peaks::columns; }},
+    {.name = "fp32_product",
+     .type = ElementType::fp32,
+     .rows = 1,
+     .from_old = false,
+     .product = true,
+     .records = true,
+     .shows = [](Segment const& s) { return s.back == 64; }},
+    {.name = "fp32_product_small",
+     .type = ElementType::fp32,
+     .rows = 1,
+     .product = true,
+     .profile = Profile::weights_small,
+     .shows = [](Segment const& s) { return s.back == 64; }},
     {.name = "uint8_residual",
      .type = ElementType::uint8,
      .shows = [](Segment const& s) { return s.from_old; }},
@@ -163,6 +194,16 @@ inline constexpr Golden kGolden[] = {
      .from_old = false,
      .profile = Profile::weights_fast,
      .shows = [](Segment const& s) { return s.tabled && s.wide; }},
+    {.name = "bytes_moved_small",
+     .moved_words = true,
+     .profile = Profile::weights_small,
+     .shows = [](Segment const& s) { return s.from_old; }},
+    {.name = "bytes_moved",
+     .moved_words = true,
+     .shows = [](Segment const& s) { return s.from_old; }},
+    {.name = "bytes_moved_by_version_2",
+     .moved_words = true,
+     .shows = [](Segment const& s) { return s.from_old; }},
     {.name = "int32_fast",
      .type = ElementType::int32,
      .profile = Profile::weights_fast,
@@ -223,6 +264,55 @@ struct Pair {
   std::vector<TensorPair> pairs;
 };
 
+/// Makes one number of each channel 127 or -127, and holds the others below.
+inline void add_peaks(Golden const& golden, Pair& made) {
+  auto const weights =
+      std::span(made.new_file).subspan(static_cast<size_t>(made.pairs[0].to.offset));
+  for (uint8_t& weight : weights)
+    weight = static_cast<uint8_t>(std::clamp(int32_t{static_cast<int8_t>(weight)}, -126, 126));
+  bool const rows = golden.peaks == Peaks::rows;
+  for (uint32_t i = 0; i < (rows ? golden.rows : golden.cols); ++i) {
+    uint32_t const row = rows ? i : i * 5 % golden.rows;
+    uint32_t const col = rows ? i * 7 % golden.cols : i;
+    weights[row * golden.cols + col] = static_cast<uint8_t>(i % 3 ? 127 : -127);
+  }
+}
+
+/// The list of the new file once more, times about 0.0157.
+inline void add_product(Golden const& golden, Pair& made) {
+  TensorSpan span = made.pairs[0].to;
+  span.offset = made.new_file.size();
+  for (uint32_t j = 0; j < golden.cols; ++j) {
+    size_t const at = static_cast<size_t>(made.pairs[0].to.offset) + size_t{4} * j;
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < 4; ++i) bits |= uint32_t{made.new_file[at + i]} << (8 * i);
+    bits = proto::weights::product_of(bits, 0x3c80a1b3);
+    for (uint32_t i = 0; i < 4; ++i) made.new_file.push_back(static_cast<uint8_t>(bits >> (8 * i)));
+  }
+  made.pairs.push_back({.to = span});
+}
+
+inline void add_moved_words(Dice& dice, Pair& made) {
+  for (uint32_t i = 0; i < 700; ++i) {
+    uint32_t const word = 0x10000 + dice.next() % 4 * 0x1234 + i % 3;
+    uint32_t const moved = word + (i % 5 == 0 ? 0x58 : 0);
+    for (uint32_t shift = 0; shift < 32; shift += 8) {
+      made.old_file.push_back(static_cast<uint8_t>(word >> shift));
+      made.new_file.push_back(static_cast<uint8_t>(moved >> shift));
+    }
+  }
+}
+
+/// Of sixteen bytes each, which count and differ in a few.
+inline void add_records(Dice& dice, Pair& made) {
+  for (uint32_t i = 0; i < 60; ++i)
+    for (uint32_t j = 0; j < 16; ++j)
+      made.new_file.push_back(static_cast<uint8_t>(j == 3    ? i * 4
+                                                   : j == 9  ? dice.next() % 5
+                                                   : j == 12 ? dice.next()
+                                                             : j * j));
+}
+
 inline auto make_pair_of(Golden const& golden) -> Pair {
   Pair made;
   Dice dice(golden.rows * 31 + golden.cols);
@@ -254,6 +344,10 @@ inline auto make_pair_of(Golden const& golden) -> Pair {
       append(made.new_file, golden.type, moved / golden.step * golden.step);
     }
   }
+  if (golden.peaks != Peaks::none) add_peaks(golden, made);
+  if (golden.product) add_product(golden, made);
+  if (golden.records) add_records(dice, made);
+  if (golden.moved_words) add_moved_words(dice, made);
   return made;
 }
 

@@ -194,18 +194,18 @@ TEST_P(ContainerHoles, IsRefused) {
 
 INSTANTIATE_TEST_SUITE_P(
     Header, ContainerHoles,
-    testing::Values(Hole{.name = "OtherMagic", .spoil = [](Bytes& p) { p[0] = 'X'; }},
-                    Hole{.name = "LaterVersion", .spoil = [](Bytes& p) { p[8] = 3; }},
-                    Hole{.name = "UnknownProfile", .spoil = [](Bytes& p) { p[kProfileAt] = 9; }},
-                    Hole{.name = "MoreBlocksThanTheIndexHolds",
-                         .spoil = [](Bytes& p) { p[15] = 0xff; }},
-                    Hole{.name = "FewerBlocks", .spoil = [](Bytes& p) { p[12] = 1; }},
-                    Hole{.name = "LargerNewFile", .spoil = [](Bytes& p) { ++p[kNewBytesAt]; }},
-                    Hole{.name = "SmallerNewFile", .spoil = [](Bytes& p) { --p[kNewBytesAt]; }},
-                    Hole{.name = "HugeNewFile", .spoil = [](Bytes& p) { p[31] = 0xff; }},
-                    Hole{.name = "HugeSections", .spoil = [](Bytes& p) { p[99] = 0xff; }},
-                    Hole{.name = "HugeIndex", .spoil = [](Bytes& p) { p[103] = 0xff; }},
-                    Hole{.name = "TrailingBytes", .spoil = [](Bytes& p) { p.push_back(0); }}),
+    testing::Values(
+        Hole{.name = "OtherMagic", .spoil = [](Bytes& p) { p[0] = 'X'; }},
+        Hole{.name = "LaterVersion", .spoil = [](Bytes& p) { p[8] = kContainerVersion + 1; }},
+        Hole{.name = "UnknownProfile", .spoil = [](Bytes& p) { p[kProfileAt] = 9; }},
+        Hole{.name = "MoreBlocksThanTheIndexHolds", .spoil = [](Bytes& p) { p[15] = 0xff; }},
+        Hole{.name = "FewerBlocks", .spoil = [](Bytes& p) { p[12] = 1; }},
+        Hole{.name = "LargerNewFile", .spoil = [](Bytes& p) { ++p[kNewBytesAt]; }},
+        Hole{.name = "SmallerNewFile", .spoil = [](Bytes& p) { --p[kNewBytesAt]; }},
+        Hole{.name = "HugeNewFile", .spoil = [](Bytes& p) { p[31] = 0xff; }},
+        Hole{.name = "HugeSections", .spoil = [](Bytes& p) { p[99] = 0xff; }},
+        Hole{.name = "HugeIndex", .spoil = [](Bytes& p) { p[103] = 0xff; }},
+        Hole{.name = "TrailingBytes", .spoil = [](Bytes& p) { p.push_back(0); }}),
     [](auto const& hole) { return hole.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
