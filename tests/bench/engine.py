@@ -137,9 +137,10 @@ class Bench:
         for place, rival in enumerate(timed):
             self.report.beside(f"{name}, {best.name}", best.median, "us", rival.name, rival.median,
                                GOALS.get(name, 1.0) if place == 0 else None)
-        for runner in ours[1:]:
-            if runner.name == "avx2" and best.name.startswith("avx512"):
-                self.report.beside(f"{name}, avx2", runner.median, "us", f"our {best.name}", best.median, AVX2_OF_VNNI)
+        avx2 = next((runner for runner in ours if runner.name == "avx2"), None)
+        for vnni in ours if avx2 else []:  # of twice its width, and of its own
+            if vnni.name in ("avx512", "avxvnni"):
+                self.report.beside(f"{name}, avx2", avx2.median, "us", f"our {vnni.name}", vnni.median, AVX2_OF_VNNI)
         for runner in ours:
             if runner.name == "portable" and reference:
                 self.report.beside(f"{name}, portable", runner.median, "us", reference.name, reference.median,
