@@ -89,7 +89,8 @@ auto match_gaps(ByteView old_file, ByteView new_file, std::span<TensorPair const
   if (new_parts.empty()) return cut;
   PartCutter gaps(new_parts);
   auto const new_text = join(new_file, new_parts);
-  if (bytes_of(old_parts) > kSearchedBytesMax)
+  // A program is text as a whole: there, what is cut away is missed.
+  if (!pairs.empty() && bytes_of(old_parts) > kSearchedBytesMax)
     old_parts = parts_shared(old_file, old_parts, new_text);
   auto const old_text = join(old_file, old_parts);
   if (let_go) let_go();
