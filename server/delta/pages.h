@@ -61,7 +61,7 @@ class Pages {
   static constexpr Stage kChecking{.from = 85, .to = 100};
 
  private:
-  static constexpr uint64_t kBytesHeld = 512u << 10;
+  static constexpr uint64_t kBytesHeld = 256u << 10;
   std::function<void()> let_go_;
   std::function<void(uint32_t)> on_percent_;
   uint64_t read_ = 0;

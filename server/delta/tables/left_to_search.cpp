@@ -85,10 +85,10 @@ auto view_of(ByteView file, TensorSpan const& tensor) -> ByteView {
   return file.subspan(static_cast<size_t>(tensor.offset), static_cast<size_t>(size_bytes(tensor)));
 }
 
-auto is_alike(ByteView old_file, ByteView new_file, TensorPair const& pair) -> bool {
+auto is_alike(ByteView old_file, ByteView new_file, TensorPair const& pair, Pages& pages) -> bool {
   if (!pair.from) return false;
-  return correlation(sample_weights(old_file, *pair.from, kSamples),
-                     sample_weights(new_file, pair.to, kSamples)) > kAlike;
+  return correlation(sample_weights(old_file, *pair.from, kSamples, &pages),
+                     sample_weights(new_file, pair.to, kSamples, &pages)) > kAlike;
 }
 
 }  // namespace
@@ -99,7 +99,7 @@ auto without_searched(ByteView old_file, ByteView new_file, std::vector<TensorPa
   RunFinder finder(pairs.size());
   std::vector<TensorSpan> taken;  // of the old file, which stays with what resembles it
   for (size_t i = 0; i < pairs.size(); ++i) {
-    if (is_alike(old_file, new_file, pairs[i]))
+    if (is_alike(old_file, new_file, pairs[i], pages))
       taken.push_back(*pairs[i].from);
     else
       finder.look_for(i, view_of(new_file, pairs[i].to));

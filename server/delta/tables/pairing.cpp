@@ -93,9 +93,7 @@ class Pairing {
 
   static auto samples_of(TabledFile const& file, size_t index) -> std::vector<float> {
     auto const span = file.table.tensors[index].span();
-    auto samples = sample_weights(file.bytes, span, kSamples);
-    file.pages.read(size_bytes(span));
-    return samples;
+    return sample_weights(file.bytes, span, kSamples, &file.pages);
   }
 
   auto by_name_or_place(Indices const& from, Indices const& to) const -> std::vector<Candidate> {

@@ -48,7 +48,7 @@ auto weight(ByteView bytes, ElementType type, uint64_t i) -> float {
 
 }  // namespace
 
-auto sample_weights(ByteView file, TensorSpan const& tensor, size_t count_max)
+auto sample_weights(ByteView file, TensorSpan const& tensor, size_t count_max, Pages* pages)
     -> std::vector<float> {
   uint64_t const elements = uint64_t{tensor.rows} * tensor.cols;
   auto const count = static_cast<size_t>(std::min<uint64_t>(elements, count_max));
@@ -57,6 +57,7 @@ auto sample_weights(ByteView file, TensorSpan const& tensor, size_t count_max)
   for (size_t i = 0; i < count; ++i) {
     float const value = weight(bytes, tensor.type, elements * i / count);
     weights[i] = std::isfinite(value) ? value : 0;
+    if (pages) pages->read(size_bytes(tensor) / count);
   }
   return weights;
 }

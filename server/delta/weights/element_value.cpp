@@ -9,10 +9,8 @@ namespace godwit::delta {
 namespace {
 
 auto half_value(uint32_t v) -> float {
-  uint32_t const exponent = (v >> 10) & 31;
-  auto const mantissa = static_cast<float>(v & 1023);
-  float const size = exponent == 0 ? std::ldexp(mantissa, -24)
-                                   : std::ldexp(mantissa + 1024, static_cast<int>(exponent) - 25);
+  // Exponents of both formats lie 112 apart: a product puts that right, also of subnormal numbers.
+  float const size = std::bit_cast<float>((v & 0x7fff) << 13) * 0x1p112f;
   return v & 0x8000 ? -size : size;
 }
 
@@ -46,6 +44,13 @@ auto value(ElementType type, ByteView stored, size_t i) -> float {
 void read_values(ElementType type, ByteView stored, std::span<float> out) {
   if (type == ElementType::int8) {  // by far the most frequent
     for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<int8_t>(stored[i]);
+    return;
+  }
+  if (type == ElementType::fp16) {
+    for (size_t i = 0; i < out.size(); ++i) {
+      uint32_t const v = stored[2 * i] | uint32_t{stored[2 * i + 1]} << 8;
+      out[i] = (v & 0x7c00) == 0x7c00 ? 0 : half_value(v);
+    }
     return;
   }
   for (size_t i = 0; i < out.size(); ++i) {

@@ -46,10 +46,13 @@ auto gram(std::vector<Direction> const& rows) -> Square {
 auto diagonalise(Square& a) -> Square {
   Square v{};
   for (size_t i = 0; i < kWidth; ++i) v[i][i] = 1;
-  for (int sweep = 0; sweep < 12; ++sweep) {
+  bool turned = true;
+  for (int sweep = 0; turned && sweep < 12; ++sweep) {
+    turned = false;
     for (size_t p = 0; p < kWidth; ++p)
       for (size_t q = p + 1; q < kWidth; ++q) {
-        if (std::abs(a[p][q]) <= 1e-12 * std::sqrt(std::abs(a[p][p] * a[q][q]))) continue;
+        if (std::abs(a[p][q]) <= 1e-9 * std::sqrt(std::abs(a[p][p] * a[q][q]))) continue;
+        turned = true;
         double const theta = (a[q][q] - a[p][p]) / (2 * a[p][q]);
         double const t =
             (theta >= 0 ? 1.0 : -1.0) / (std::abs(theta) + std::sqrt(theta * theta + 1));

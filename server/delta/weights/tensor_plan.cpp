@@ -18,8 +18,11 @@ constexpr uint32_t kScaledColsMin = 8;
 /// From this size on int8 is coded by tables, also where the device could do more: a per cent or
 /// two larger, in a fifth of the time.
 constexpr uint32_t kTabledBytesMin = 256u << 10;
-/// Smaller tensors of int8 are tabled too where learning gains less than that.
+/// Smaller tensors of int8, and large ones of fp32, are tabled where learning gains less than that.
 constexpr double kLearningGainMin = 0.003;
+constexpr double kLearningGainMinNumbers = 0.0022;
+constexpr uint32_t kSettledCodes = 16u << 10;
+constexpr uint32_t kSettledNumbers = 24u << 10;
 /// Up to this size of the new file each way is tried as it would be coded: time does not matter.
 constexpr uint64_t kSmallFileBytes = 1u << 20;
 /// What is tried by tables need not be cheapest when learnt: within this it is tried again.
@@ -137,9 +140,10 @@ auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
   alone.segment.further = best.segment.trailing > 0 || is_float(to.type);
   if (!by_tables_) alone = best_alone(std::move(alone));
   if (!pair.from) {
-    if (!by_tables_) return alone;
-    double cost = narrow ? trial_.cost(alone) : 0;
-    return settled(alone, cost);
+    double cost = 0;
+    if (by_tables_ && (narrow || to.type == ElementType::fp32)) return settled(alone, cost);
+    if (!narrow) alone.segment.tabled = profile_ == proto::Profile::weights_fast;
+    return alone;
   }
   auto const bytes = static_cast<size_t>(size_bytes(to));
   if (pages_.same(old_.subspan(pair.from->offset, bytes), new_.subspan(to.offset, bytes))) {
@@ -186,29 +190,37 @@ auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
   }
   // Even when little moved: sparse weights are small alone.
   double alone_cost = trial_.cost(alone);
-  if (by_tables_ && (narrow || alone_cost < best_cost * kCloseCall)) {
+  if (by_tables_ &&
+      (narrow || to.type == ElementType::fp32 || alone_cost < best_cost * kCloseCall)) {
     bool const close = alone_cost < best_cost * kCloseCall;
     best = settled(best, best_cost);
     if (!close) return best;
     alone = settled(alone, alone_cost);
   }
-  if (by_tables_ && !narrow) alone.segment.tabled = best.segment.tabled = false;
+  if (by_tables_ && !narrow && to.type != ElementType::fp32)
+    alone.segment.tabled = best.segment.tabled = false;
   return alone_cost < best_cost ? alone : best;
 }
 
 /// By tables or learning, whichever is to be coded; `cost` becomes that of it.
 auto TensorPlanner::settled(TensorPlan const& plan, double& cost) -> TensorPlan {
   bool const narrow = weights::is_narrow(plan.segment.element);
-  if (narrow && plan.segment.bytes >= kTabledBytesMin) return plan;
+  bool const large = plan.segment.bytes >= kTabledBytesMin;
+  if (narrow && large) return plan;
+  // Both by the same sample; what learns needs more of it to come near what it is in a whole block.
+  bool const either = narrow || (large && plan.segment.element == weights::Element::fp32);
+  uint32_t const elements = narrow ? kSettledCodes : kSettledNumbers;
   TensorPlan learning = plan;
   learning.segment.tabled = false;
   if (!plan.segment.from_old)
     if (auto const ways = likely_peaks(new_, plan.pair.to); !ways.empty())
       learning.segment = by_peaks(learning.segment, ways.back());
-  double const learning_cost = trial_.cost(learning);
-  if (narrow && cost * (1 - kLearningGainMin) <= learning_cost) return plan;
-  cost = learning_cost;
-  return learning;
+  double const learning_cost = either ? trial_.cost(learning, elements) : trial_.cost(learning);
+  double const tabled_cost = either ? trial_.cost(plan, elements) : cost;
+  double const gain_min = narrow ? kLearningGainMin : kLearningGainMinNumbers;
+  bool const tabled = either && tabled_cost * (1 - gain_min) <= learning_cost;
+  cost = tabled ? tabled_cost : learning_cost;
+  return tabled ? plan : learning;
 }
 
 auto TensorPlanner::best_alone(TensorPlan plan) -> TensorPlan {

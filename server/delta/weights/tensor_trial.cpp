@@ -18,9 +18,8 @@ struct TrialRows {
   uint32_t groups;
   uint32_t rows;  // of each
 };
-auto trial_rows(TensorSpan const& tensor) -> TrialRows {
-  uint32_t const elements = element_bits(tensor.type) > 8 ? kTrialNumbers : kTrialElements;
-  uint32_t const wanted = std::max(elements / tensor.cols, 1u);
+auto trial_rows(TensorSpan const& tensor, uint32_t elements_max) -> TrialRows {
+  uint32_t const wanted = std::max(elements_max / tensor.cols, 1u);
   if (tensor.rows <= wanted) return {.groups = 1, .rows = tensor.rows};
   uint32_t const groups = std::min(kTrialGroups, wanted);
   return {.groups = groups, .rows = std::max(wanted / groups, 1u)};
@@ -34,18 +33,22 @@ TensorTrial::TensorTrial(ByteView old_file, ByteView new_file)
       memory_(std::make_unique_for_overwrite<CodingMemory<true>>()) {}
 
 auto TensorTrial::cost(TensorPlan const& plan) -> double {
+  return cost(plan, element_bits(plan.pair.to.type) > 8 ? kTrialNumbers : kTrialElements);
+}
+
+auto TensorTrial::cost(TensorPlan const& plan, uint32_t elements_max) -> double {
   double cost = 0;
   if (plan.segment.tabled) {
     TabledCounter counter;
-    try_rows(counter, memory_->tabled, plan);
+    try_rows(counter, memory_->tabled, plan, elements_max);
     cost = counter.bytes();
   } else {
     CostCounter counter;
     memory_->learnt.begin_block(true);
-    try_rows(counter, memory_->learnt, plan);
+    try_rows(counter, memory_->learnt, plan, elements_max);
     cost = counter.bytes();
   }
-  auto const trial = trial_rows(plan.pair.to);
+  auto const trial = trial_rows(plan.pair.to, elements_max);
   cost *= static_cast<double>(plan.pair.to.rows) / (trial.groups * trial.rows);
   cost += plan.segment.codebook * weights::element_bits(plan.segment.element) / 8;
   if (plan.segment.ranked) {
@@ -88,9 +91,10 @@ void TensorTrial::try_bytes(Coder& coder, Models& models, TensorPlan const& plan
 }
 
 template <typename Coder, typename Models>
-void TensorTrial::try_rows(Coder& coder, Models& models, TensorPlan const& plan) {
+void TensorTrial::try_rows(Coder& coder, Models& models, TensorPlan const& plan,
+                           uint32_t elements_max) {
   TensorSpan const& to = plan.pair.to;
-  auto const [groups, rows] = trial_rows(to);
+  auto const [groups, rows] = trial_rows(to, elements_max);
   for (uint32_t group = 0; group < groups; ++group) {
     auto const first =
         static_cast<uint32_t>(uint64_t{to.rows - rows} * group / std::max(groups - 1, 1u));

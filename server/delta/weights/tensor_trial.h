@@ -24,14 +24,15 @@ struct TensorPlan {
 class TensorTrial {
  public:
   TensorTrial(ByteView old_file, ByteView new_file);
-  /// Bytes of all of it, as its segment says: tabled, or learning.
+  /// Bytes of all of it, as its segment says: tabled, or learning. By so many elements at most.
   auto cost(TensorPlan const& plan) -> double;
+  auto cost(TensorPlan const& plan, uint32_t elements_max) -> double;
   /// The same, coded as bytes.
   auto bytes_cost(TensorPlan const& plan, bool tabled) -> double;
 
  private:
   template <typename Coder, typename Models>
-  void try_rows(Coder& coder, Models& models, TensorPlan const& plan);
+  void try_rows(Coder& coder, Models& models, TensorPlan const& plan, uint32_t elements_max);
   template <typename Coder, typename Models>
   void try_bytes(Coder& coder, Models& models, TensorPlan const& plan);
 
