@@ -20,7 +20,7 @@ constexpr uint32_t kScaledColsMin = 8;
 constexpr uint32_t kTabledBytesMin = 256u << 10;
 /// Smaller tensors of int8, and large ones of fp32, are tabled where learning gains less than that.
 constexpr double kLearningGainMin = 0.003;
-constexpr double kLearningGainMinNumbers = 0.0022;
+constexpr double kLearningGainMinNumbers = 0.0025;
 constexpr uint32_t kSettledCodes = 16u << 10;
 constexpr uint32_t kSettledNumbers = 24u << 10;
 /// Up to this size of the new file each way is tried as it would be coded: time does not matter.
