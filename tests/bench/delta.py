@@ -12,6 +12,7 @@ import tempfile
 import time
 
 from peers import PINNED, VENV, Peers
+from published import Published
 from schema import SOURCE, Report
 
 HISTORY = [("ic-1", "ic-2"), ("ic-2", "ic-3"), ("ic-3", "ic-4"), ("sww-1", "sww-2"), ("vww-1", "vww-2")]
@@ -23,7 +24,8 @@ LARGE_BYTES = 4 << 20  # from this size on, making a patch has goals of its own
 CREATE_CPU_RATIO, CREATE_MEMORY_RATIO = 10, 2.5
 APPLY_MB_PER_S, FAST_MB_PER_S = 5, 60
 FAST_OF_BSDIFF = 60  # per cent, in the mean of the large pairs
-FLOATS_OF_BSDIFF, ALONE_OF_XZ = 58, 87  # per cent
+FLOATS_OF_BSDIFF = 58  # per cent
+ALONE_OF_XZ = 87  # per cent, of fp32
 FIRMWARE_OF_BSDIFF = 85  # per cent; the tables of profile `small` have 23 KB
 REQUANTISED_OF_BSDIFF, REQUANTISED_DROP = 30, 0.1  # per cent of bsdiff between plain models; points
 
@@ -32,6 +34,8 @@ def add_arguments(parser):
     parser.add_argument("--pairs", type=pathlib.Path, metavar="DIR",
                         help="pairs outside the repository: DIR/NAME/old and new; DIR/PREFIX.layout.json tells their tensors")
     parser.add_argument("--pair", action="append", metavar="NAME", help="only this one; may be repeated")
+    parser.add_argument("--published", action="store_true",
+                        help="also networks that others published on PyPI and npm (fetches 250 MB once; takes half an hour)")
     parser.add_argument("--no-history", action="store_true", help="leave out the real release history")
 
 
@@ -159,6 +163,35 @@ class Bench:
         add.at_least(f"{pair.name}, profile fast, applying it", pair.new.stat().st_size / 1e6 / max(applied.cpu_s, 1e-3), "MB/s",
                      FAST_MB_PER_S)
 
+    def beside_rivals(self, pair: Pair) -> tuple[int, dict[str, tuple[int, Cost]]]:
+        """Rows of a network of floats; our size and what the rivals need."""
+        print(f"bench: {pair.name}", file=sys.stderr)
+        rivals = self.rivals(pair)
+        size, made, applied = self.ours(pair, "godwit")
+        bsdiff, cost = rivals["bsdiff"]
+        best = min(rivals, key=lambda name: rivals[name][0])
+        add, large = self.report, pair.new.stat().st_size >= LARGE_BYTES
+        add.beside(f"{pair.name}, size", size, "bytes", "bsdiff", bsdiff)
+        add.add(f"{pair.name}, size", size, "bytes", f"best: {best}", rivals[best][0], rivals[best][0] / size,
+                "smaller than every rival", size < rivals[best][0])
+        add.beside(f"{pair.name}, making it: processor time", made.cpu_s, "s", "bsdiff", cost.cpu_s,
+                   CREATE_CPU_RATIO if large else None)
+        add.beside(f"{pair.name}, making it: peak memory", made.peak_kib, "KiB", "bsdiff", cost.peak_kib,
+                   CREATE_MEMORY_RATIO if large else None)
+        add.at_least(f"{pair.name}, applying it", pair.new.stat().st_size / 1e6 / max(applied.cpu_s, 1e-3), "MB/s", APPLY_MB_PER_S)
+        return size, rivals
+
+    def alone(self, name: str, new: pathlib.Path, xz: int, goal: bool):
+        """Without an old file, beside xz -9."""
+        nothing = self.work / "nothing"
+        nothing.write_bytes(b"")
+        percent = 100 * self.ours(Pair(name, nothing, new), "godwit")[0] / xz
+        what = f"{name}, without an old file: size / xz's"
+        if goal:
+            self.report.at_most(what, percent, "%", ALONE_OF_XZ)
+        else:
+            self.report.add(what, percent, "%")
+
     def classic(self, pair: Pair, bsdiff: int):
         """Our BSDIFF40, applied by Debian's bspatch too."""
         size, _, _ = self.ours(pair, "bsdiff")
@@ -189,6 +222,7 @@ class Bench:
                 self.pair(pair)
         self.means()
         self.floats()
+        self.published()
         self.requantised()
         self.firmware()
         return self.report
@@ -205,32 +239,32 @@ class Bench:
             if done.returncode:
                 print(f"bench: no networks of floats, their rows are left out: {done.stderr.strip()}", file=sys.stderr)
                 return
-        nothing, fine_tuned = self.work / "nothing", []
-        nothing.write_bytes(b"")
+        fine_tuned = []
         for old in sorted(folder.glob("*/old")):
             pair = Pair(old.parent.name, old, old.with_name("new"))
             if self.options.pair and pair.name not in self.options.pair:
                 continue
-            print(f"bench: {pair.name}", file=sys.stderr)
-            rivals = self.rivals(pair)
-            size, made, applied = self.ours(pair, "godwit")
-            bsdiff, best = rivals["bsdiff"][0], min(rivals, key=lambda name: rivals[name][0])
-            self.report.beside(f"{pair.name}, size", size, "bytes", "bsdiff", bsdiff)
-            self.report.add(f"{pair.name}, size", size, "bytes", f"best: {best}", rivals[best][0], rivals[best][0] / size,
-                            "smaller than every rival", size < rivals[best][0])
-            self.report.beside(f"{pair.name}, making it: processor time", made.cpu_s, "s", "bsdiff", rivals["bsdiff"][1].cpu_s,
-                               CREATE_CPU_RATIO)
-            self.report.at_least(f"{pair.name}, applying it", pair.new.stat().st_size / 1e6 / max(applied.cpu_s, 1e-3), "MB/s",
-                                 APPLY_MB_PER_S)
+            size, rivals = self.beside_rivals(pair)
             if pair.name.startswith(("adam", "sgd")):
-                fine_tuned.append(size / bsdiff)
+                fine_tuned.append(size / rivals["bsdiff"][0])
             if pair.name.startswith("retrained"):
-                alone, _, _ = self.ours(Pair(pair.name, nothing, pair.new), "godwit")
-                self.report.at_most(f"{pair.name}, without an old file: size / xz's", 100 * alone / rivals["xz -9 (in full)"][0], "%",
-                                    ALONE_OF_XZ)
+                self.alone(pair.name, pair.new, rivals["xz -9 (in full)"][0], goal=pair.name.endswith("fp32"))
         if len(fine_tuned) == 6:
             mean = 100 * math.exp(sum(map(math.log, fine_tuned)) / 6)
             self.report.at_most("six pairs of floats, geometric mean of our size / bsdiff's", mean, "%", FLOATS_OF_BSDIFF)
+
+    def published(self):
+        if not self.options.published:
+            return
+        Peers([])  # pip is theirs
+        found = Published(SOURCE / "build" / "published")
+        for name, old, new in found.pairs():
+            if not self.options.pair or name in self.options.pair:
+                self.beside_rivals(Pair(name, old, new))
+        for name, new in found.alone():
+            if not self.options.pair or name in self.options.pair:
+                xz = subprocess.run(["xz", "-9", "-T1", "-c", new], capture_output=True, check=True).stdout
+                self.alone(name, new, len(xz), goal="fp32" in name)
 
     # Delta-aware requantisation --------------------------------------------------------------------------------------
 
