@@ -1,5 +1,6 @@
 #include "server/storage/delta_queue.h"
 
+#include "proto/format/container.h"
 #include "server/storage/delta_rows.h"
 
 namespace godwit::server::store {
@@ -10,10 +11,16 @@ void drop_needless(Tx& tx) {
       "UPDATE delta d SET state = 'dropped', reason = 'no device needs it any more'"
       " WHERE (model, to_version, from_version, format) IN ("
       "   SELECT model, to_version, from_version, format FROM delta p"
-      "   WHERE state = 'pending' AND format = 'bsdiff' AND requested_by = '' AND NOT EXISTS"
+      "   WHERE state = 'pending' AND requested_by = '' AND ((format = 'bsdiff' AND NOT EXISTS"
       "   (SELECT 1 FROM device_component c JOIN device v ON v.id = c.device_id"
-      "    WHERE c.component = p.model AND c.version = p.from_version AND v.patch_version = 0"
-      "    AND v.revoked_at IS NULL) FOR UPDATE SKIP LOCKED)");
+      "    WHERE c.component = p.model AND c.version = p.from_version"
+      "    AND v.revoked_at IS NULL AND " TAKES_BSDIFF("$1", "$2") "))"
+      "   OR (EXISTS (SELECT 1 FROM release t WHERE t.model = p.model"
+      "       AND t.version = p.to_version AND t.yanked IS NOT NULL)"
+      "     AND NOT EXISTS (SELECT 1 FROM rollout r WHERE r.model = p.model"
+      "       AND r.version = p.to_version AND r.ended_at IS NULL)))"
+      "   FOR UPDATE SKIP LOCKED)",
+      {proto::kContainerVersion, proto::profile_ram_bytes(proto::Profile::weights_large)});
 }
 
 auto read_all(Rows const& rows) -> std::vector<Delta> {

@@ -8,8 +8,8 @@
 namespace godwit::server::store {
 
 /// A delta taken by this worker until its lease ends; its `tries` tell later whether it still is.
-/// The one that helps most devices comes first. A BSDIFF40 that no device needs any more is dropped
-/// unmade, unless somebody asked for it by hand.
+/// The one that helps most devices comes first. A BSDIFF40 that no device needs any more, and what
+/// leads to a yanked release, is dropped unmade, unless somebody asked for it by hand.
 auto take_delta(Tx& tx, int64_t now_ms, int64_t lease_ms) -> std::optional<Delta>;
 /// False when the lease was lost to another worker meanwhile.
 auto renew_lease(Tx& tx, Delta const& taken, int64_t now_ms, int64_t lease_ms) -> bool;

@@ -12,6 +12,13 @@ namespace godwit::server::store {
   " d.seconds, d.sha256, d.key_enc, d.key_ct, d.patch_version, d.patch_ram, d.mode, d.devices," \
   " d.tries, to_ms(d.failed_at), to_ms(d.not_before), d.requested_by, to_ms(d.requested_at)"
 
+/// A device `v` that applies no container of `version`, the one made here (a parameter), and is
+/// therefore sent BSDIFF40: it said nothing of its decoder, or is older than this server and gives
+/// at least `ram` bytes.
+#define TAKES_BSDIFF(version, ram)                                                         \
+  "(v.patch_version = 0 OR (v.patch_version < " version "::bigint AND v.patch_ram >= " ram \
+  "::bigint))"
+
 inline auto read_delta_state(Row& row) -> DeltaState {
   auto const text = row.text();
   for (size_t i = 0; i < kDeltaStates.size(); ++i)

@@ -16,9 +16,9 @@ constexpr int64_t kUsedAgainMs = 3600 * 1000;  // a use is written down once in 
 
 /// From `pairs` (model, from_version, to_version, devices, rollout or null), where a delta between
 /// both is possible: in our format; and where a device, of the rollout if there is one, runs the
-/// old release that needs another: BSDIFF40 when it knows nothing else, what small and slow
-/// decoders take ($3 bytes of memory; $4 are not small). What is there already is not touched, so
-/// asking again locks nothing.
+/// old release that needs another: BSDIFF40 when it knows no container of version $5, what small
+/// and slow decoders take ($3 bytes of memory; $4 are not small). What is there already is not
+/// touched, so asking again locks nothing.
 #define WANT_DELTAS(pairs) \
   "INSERT INTO delta AS old (model, from_version, to_version, format, full_size, devices,"      \
   " created_at)"                                                                                \
@@ -31,10 +31,11 @@ constexpr int64_t kUsedAgainMs = 3600 * 1000;  // a use is written down once in 
   " AND (format = 'godwit' OR EXISTS (SELECT 1 FROM device_component c"                         \
   "   JOIN device v ON v.id = c.device_id WHERE c.component = f.model"                          \
   "   AND c.version = f.version AND v.revoked_at IS NULL AND CASE format"                       \
-  "     WHEN 'bsdiff' THEN v.patch_version = 0"                                                 \
-  "     WHEN 'godwit-fast' THEN v.patch_version > 0 AND v.patch_ram >= $3::bigint"              \
+  "     WHEN 'bsdiff' THEN " TAKES_BSDIFF("$5", "$4")                                           \
+  "     WHEN 'godwit-fast' THEN v.patch_version >= $5::bigint AND v.patch_ram >= $3::bigint"    \
   "       AND " IS_SLOW("t.plain_size")                                                         \
-  "     ELSE v.patch_version > 0 AND v.patch_ram >= $3::bigint AND v.patch_ram < $4::bigint END" \
+  "     ELSE v.patch_version >= $5::bigint AND v.patch_ram >= $3::bigint"                       \
+  "       AND v.patch_ram < $4::bigint END"                                                     \
   "   AND (pair.rollout IS NULL OR EXISTS (SELECT 1 FROM attempt a"                             \
   "     WHERE a.rollout_id = pair.rollout AND a.device_id = v.id))))"                           \
   " AND NOT EXISTS (SELECT 1 FROM delta d WHERE d.model = t.model AND d.to_version = t.version" \
@@ -74,26 +75,28 @@ void mark_used(Tx& tx, Delta const& d, int64_t now_ms) {
 
 void want_delta(Tx& tx, std::string_view model, std::string_view from, std::string_view to,
                 int64_t now_ms) {
-  tx.run(WANT_DELTAS("SELECT $5::text AS model, $6::text AS from_version, $7::text AS to_version,"
+  tx.run(WANT_DELTAS("SELECT $6::text AS model, $7::text AS from_version, $8::text AS to_version,"
                      " (SELECT count(*) FROM device_component"
-                     "  WHERE component = $5 AND version = $6) AS devices,"
+                     "  WHERE component = $6 AND version = $7) AS devices,"
                      " NULL::bigint AS rollout"),
-         {now_ms, kApplySecondsMax, small_ram(), large_ram(), model, from, to});
+         {now_ms, kApplySecondsMax, small_ram(), large_ram(), proto::kContainerVersion, model, from,
+          to});
 }
 
 void want_deltas_of_fleet(Tx& tx, std::string_view model, std::string_view to, size_t sources_max,
                           int64_t now_ms) {
-  tx.run(WANT_DELTAS("SELECT component AS model, version AS from_version, $6::text AS to_version,"
+  tx.run(WANT_DELTAS("SELECT component AS model, version AS from_version, $7::text AS to_version,"
                      " count(*) AS devices, NULL::bigint AS rollout FROM device_component"
-                     " WHERE component = $5 AND version <> $6 GROUP BY 1, 2"
-                     " ORDER BY count(*) DESC, version LIMIT $7::bigint"),
-         {now_ms, kApplySecondsMax, small_ram(), large_ram(), model, to, sources_max});
+                     " WHERE component = $6 AND version <> $7 GROUP BY 1, 2"
+                     " ORDER BY count(*) DESC, version LIMIT $8::bigint"),
+         {now_ms, kApplySecondsMax, small_ram(), large_ram(), proto::kContainerVersion, model, to,
+          sources_max});
 }
 
 void want_deltas_of_rollout(Tx& tx, int64_t rollout, int64_t until_ms, int64_t now_ms) {
   tx.run(WANT_DELTAS("SELECT model, from_version, version AS to_version, count(*) AS devices,"
-                     " $5::bigint AS rollout FROM attempt WHERE rollout_id = $5 GROUP BY 1, 2, 3"),
-         {now_ms, kApplySecondsMax, small_ram(), large_ram(), rollout});
+                     " $6::bigint AS rollout FROM attempt WHERE rollout_id = $6 GROUP BY 1, 2, 3"),
+         {now_ms, kApplySecondsMax, small_ram(), large_ram(), proto::kContainerVersion, rollout});
   tx.run("UPDATE rollout SET deltas_until = from_ms($2) WHERE id = $1", {rollout, until_ms});
 }
 
@@ -155,11 +158,12 @@ auto list_deltas(Tx& tx, DeltaFilter const& filter, PageRequest const& page) -> 
 
 namespace {
 
-/// A ready delta `d` that the device `v` can apply. BSDIFF40 is for devices that know nothing else:
-/// it takes more memory than they may have said, and a cut makes it begin again.
-#define CAN_APPLY(d)                                                                             \
-#d ".state = 'ready' AND CASE WHEN v.patch_version = 0 THEN " #d ".patch_version = 0 ELSE " #d \
-     ".patch_version BETWEEN 1 AND v.patch_version AND " #d ".patch_ram <= v.patch_ram END"
+/// A ready delta `d` that the device `v` can apply. BSDIFF40 is for those that know nothing else:
+/// it takes more memory than others may have said.
+#define CAN_APPLY(d, version, ram)                                               \
+#d ".state = 'ready' AND CASE " #d ".patch_version WHEN 0 THEN " TAKES_BSDIFF( \
+      version, ram) " ELSE " #d ".patch_version <= v.patch_version AND " #d      \
+                    ".patch_ram <= v.patch_ram END"
 
 /// The smallest; to a slow device that of tables alone, if there is one.
 auto offer_one(Tx& tx, std::string_view device, std::string_view model, Sha256 const& from_plain,
@@ -170,10 +174,11 @@ auto offer_one(Tx& tx, std::string_view device, std::string_view model, Sha256 c
              " JOIN release t ON t.model = d.model AND t.version = d.to_version"
              " JOIN device v ON v.id = $5"
              " WHERE d.model = $1 AND d.to_version = $4 AND f.plain_sha256 = $3 AND " CAN_APPLY(
-                 d) " AND (d.format <> 'godwit-fast' OR v.patch_rate > 0)"
+                 d, "$6", "$7") " AND (d.format <> 'godwit-fast' OR v.patch_rate > 0)"
              " ORDER BY " IS_SLOW("t.plain_size") " AND d.format <> 'godwit-fast', d.size, d.format"
              " LIMIT 1",
-             {model, kApplySecondsMax, from_plain, to, device});
+             {model, kApplySecondsMax, from_plain, to, device, proto::kContainerVersion,
+              large_ram()});
   if (rows.empty()) return std::nullopt;
   auto row = rows[0];
   return read_delta(row);
@@ -192,9 +197,11 @@ auto offer_two(Tx& tx, std::string_view device, std::string_view model, Sha256 c
       " WHERE d.model = $1 AND d.to_version <> $4 AND f.plain_sha256 = $3 AND v.patch_steps >= 2"
       " AND NOT " IS_SLOW("t.plain_size")
       " AND 'godwit-fast' NOT IN (d.format, e.format)"
-      " AND " CAN_APPLY(d) " AND " CAN_APPLY(e) " AND d.size + e.size < $6::bigint"
+      " AND " CAN_APPLY(d, "$7", "$8") " AND " CAN_APPLY(e, "$7", "$8")
+      " AND d.size + e.size < $6::bigint"
       " ORDER BY d.size + e.size, d.to_version, d.format, e.format LIMIT 1",
-      {model, kApplySecondsMax, from_plain, to, device, bytes_max});
+      {model, kApplySecondsMax, from_plain, to, device, bytes_max, proto::kContainerVersion,
+       large_ram()});
   std::vector<Delta> steps;
   if (keys.empty()) return steps;
   auto row = keys[0];

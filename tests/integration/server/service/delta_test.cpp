@@ -45,6 +45,40 @@ TEST_F(DeltaTest, ADeviceIsOfferedTheSmallestThatItsDecoderCanApply) {
   EXPECT_EQ(assigned(small).delta->sha256, *for_small->sha256);
 }
 
+TEST_F(DeltaTest, AnAgentOlderThanTheServerIsOfferedBsdiff40) {
+  publish(0);
+  SimDevice older(world, "a-older");
+  older.facts.patch_version = proto::kContainerVersion - 1;
+  older.facts.patch_ram_bytes = 3 << 20;
+  SimDevice older_small(world, "b-older-small");
+  older_small.facts.patch_version = proto::kContainerVersion - 1;
+  older_small.facts.patch_ram_bytes = 192 << 10;
+  for (auto* device : {&older, &older_small}) {
+    device->runs(name(0));
+    device->hello();
+  }
+  publish(1, 0);
+  roll_out(1);
+  EXPECT_EQ(offered(older), "bsdiff");
+  EXPECT_EQ(offered(older_small), "") << "BSDIFF40 takes more memory than it gives";
+  EXPECT_FALSE(delta(0, 1, "godwit-small")) << "nobody could apply it";
+  older.facts.patch_version = proto::kContainerVersion;
+  older.hello();
+  EXPECT_EQ(offered(older), "godwit");
+}
+
+TEST_F(DeltaTest, WhatLeadsToAYankedReleaseIsNotMade) {
+  publish(0);
+  SimDevice device(world, "cam-1");
+  device.runs(name(0));
+  device.hello();
+  publish(1, 0);
+  ASSERT_EQ(delta(0, 1, "godwit")->state, DeltaState::pending);
+  ASSERT_TRUE(world.service().releases().yank(ic(), *Version::parse(name(1)), "it bites"));
+  world.make_deltas();
+  EXPECT_EQ(delta(0, 1, "godwit")->state, DeltaState::dropped);
+}
+
 TEST_F(DeltaTest, PatchesForSmallDecodersAreMadeOnlyWhereADeviceNeedsThem) {
   publish(0);
   SimDevice able(world, "a-able");
