@@ -232,11 +232,12 @@ auto inspect(Context& context, Paths const& paths) -> Result<> {
                               {"literal_bytes", info.literal_bytes},
                               {"instructions", info.instructions}});
   if (auto const& container = info.container) {
+    object.set("version", int{container->version});
     object.set("profile", int{container->profile});
     object.set("ram_bytes", container->ram_bytes);
     object.set("blocks", int64_t{container->blocks});
     object.set("old_bytes", container->old_bytes);
-    object.set("old_sha256", container->old_sha256.hex());
+    object.set("old_sha256", container->old_sha256);
     object.set("new_sha256", container->new_sha256.hex());
   }
   Table table;

@@ -15,7 +15,8 @@ struct BlockPlace {
 class BlockMaker {
  public:
   BlockMaker(Profile profile, uint64_t old_bytes) : profile_(profile), old_bytes_(old_bytes) {}
-  /// Makes the bytes of one block, `out.size() == block.new_bytes`, and holds them to its check.
+  /// Makes the bytes of one block, `out.size() == block.new_bytes`, and holds them to its check if
+  /// there is one.
   auto make(Block const& block, BlockPlace const& place, ByteSource& old_file, ByteSource& patch,
             std::span<uint8_t> out) -> Result<>;
 

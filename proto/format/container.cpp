@@ -33,6 +33,11 @@ auto block_check(ByteView bytes) -> uint64_t {
   return first_bytes(sha256(bytes));
 }
 
+auto check_of(BlockOperation operation, ByteView bytes) -> std::optional<uint64_t> {
+  if (operation == BlockOperation::copy) return std::nullopt;
+  return block_check(bytes);
+}
+
 auto first_bytes(Sha256 const& digest) -> uint64_t {
   uint64_t check = 0;
   for (size_t i = 0; i < 8; ++i) check |= uint64_t{digest.bytes[i]} << (8 * i);
@@ -51,46 +56,23 @@ auto parse_container(ByteView patch, PatchLimits const& limits) -> Result<Contai
   TRY(auto payload_bytes, reader.bytes(reader.left()));
   Reader index(index_bytes);
   Reader payloads(payload_bytes);
-  container.blocks.reserve(header.block_count);
-  Block before;
-  for (uint32_t i = 0; i < header.block_count; ++i) {
-    auto const context = [i] { return "block " + std::to_string(i); };
-    TRY(IndexEntry entry, read_entry(index, container, before).within(context()));
+  IndexReader entries;
+  while (entries.more(container)) {
+    auto const context = [&] { return "block " + std::to_string(container.blocks.size()); };
+    TRY(IndexEntry entry, entries.next(index, container).within(context()));
     TRY(entry.block.payload, payloads.bytes(entry.payload_bytes).within(context()));
-    before = entry.block;
-    container.blocks.push_back(before);
+    container.blocks.push_back(entry.block);
   }
-  if (before.new_offset + before.new_bytes != container.new_bytes)
-    return corrupt("blocks make less than the new file");
-  if (index.left() || payloads.left()) return corrupt("bytes that belong to no block");
+  TRY_VOID(entries.finish(header, index.left(), payloads.left()));
   return container;
 }
 
 auto write_container(Container const& container) -> Bytes {
-  Writer index;
-  Block before;
-  for (Block const& block : container.blocks) {
-    write_varint(index, block.new_bytes);
-    index.u8(static_cast<uint8_t>(block.operation));
-    write_zigzag(index, static_cast<int64_t>(block.old_offset - expected_old_offset(before)));
-    write_varint(index, block.payload.size());
-    index.u64(block.check);
-    before = block;
-  }
+  auto const index = write_index(container);
   Writer writer;
-  writer.bytes(as_bytes(kContainerMagic));
-  writer.u16(kContainerVersion);
-  writer.u16(static_cast<uint16_t>(container.profile));
-  writer.u32(static_cast<uint32_t>(container.blocks.size()));
-  writer.u64(container.old_bytes);
-  writer.u64(container.new_bytes);
-  writer.bytes(container.old_sha256.bytes);
-  writer.bytes(container.new_sha256.bytes);
-  writer.u32(static_cast<uint32_t>(container.sections.size()));
-  writer.u32(static_cast<uint32_t>(index.size()));
-  CHECK(writer.size() == kContainerHeaderBytes);
+  write_header(writer, container, index.size());
   writer.bytes(container.sections);
-  writer.bytes(index.view());
+  writer.bytes(index);
   auto patch = std::move(writer).take();
   size_t bytes = patch.size();
   for (Block const& block : container.blocks) bytes += block.payload.size();
@@ -101,14 +83,18 @@ auto write_container(Container const& container) -> Bytes {
 }
 
 auto check_old_file(Container const& container, ByteView old_file) -> Result<> {
-  if (old_file.size() == container.old_bytes && sha256(old_file) == container.old_sha256) return {};
+  if (old_file.size() == container.old_bytes && container.is_for(sha256(old_file))) return {};
   return another_old_file(container);
+}
+
+auto old_digest_hex(Container const& container) -> std::string {
+  return to_hex(ByteView(container.old_sha256.bytes).first(container.old_digest_bytes()));
 }
 
 auto another_old_file(Container const& container) -> Error {
   return conflict("the patch was made for another old file, of " +
                   std::to_string(container.old_bytes) + " bytes and SHA-256 " +
-                  container.old_sha256.hex());
+                  old_digest_hex(container));
 }
 
 BlockApplier::BlockApplier(Container const& container, ByteView old_file)
@@ -185,11 +171,12 @@ auto inspect_container(ByteView patch, PatchLimits const& limits) -> Result<Patc
   PatchInfo info;
   info.format = PatchFormat::godwit;
   info.new_bytes = container.new_bytes;
-  info.container = PatchInfo::Container{.profile = static_cast<uint16_t>(container.profile),
+  info.container = PatchInfo::Container{.version = container.version,
+                                        .profile = static_cast<uint16_t>(container.profile),
                                         .ram_bytes = profile_ram_bytes(container.profile),
                                         .blocks = static_cast<uint32_t>(container.blocks.size()),
                                         .old_bytes = container.old_bytes,
-                                        .old_sha256 = container.old_sha256,
+                                        .old_sha256 = old_digest_hex(container),
                                         .new_sha256 = container.new_sha256};
   for (Block const& block : container.blocks) {
     if (block.operation == BlockOperation::copy) {

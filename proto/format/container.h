@@ -14,10 +14,14 @@
 namespace godwit::proto {
 
 constexpr std::string_view kContainerMagic = "GODWITDP";
-constexpr uint16_t kContainerVersion = 3;       // that is written
+constexpr uint16_t kContainerVersion = 4;       // that is written
 constexpr uint16_t kContainerVersionFirst = 1;  // that is read, and all between
-constexpr size_t kContainerHeaderBytes = 104;
+constexpr uint16_t kContainerVersionShort = 4;  // the first with short headers and entries
+constexpr size_t kContainerHeaderBytesMax = 104;
 constexpr uint32_t kBlockBytesMax = 256u << 10;
+/// Since version 4: of the old file's SHA-256, which only tells that it is another file. Nobody
+/// gains by one that is taken for it, for the result's hash is whole.
+constexpr size_t kOldDigestBytes = 16;
 
 /// What a decoder must be able to do and the memory that it takes, beside the old file: the profile
 /// is this promise. `weights_small` and `weights_fast` need no allocator
@@ -41,31 +45,49 @@ struct Block {
   BlockOperation operation = BlockOperation::copy;
   uint64_t old_offset = 0;  // where reading the old file starts
   ByteView payload;
-  uint64_t check = 0;  // block_check of the bytes it makes
+  /// block_check of the bytes it makes. Copies have none where the old file stays as it is: it was
+  /// checked before, and the hash of the result covers them.
+  std::optional<uint64_t> check{};
 };
 
 struct Container {
+  uint16_t version = kContainerVersion;
   Profile profile = Profile::bytes;
   uint64_t old_bytes = 0;
   uint64_t new_bytes = 0;
-  Sha256 old_sha256;
+  Sha256 old_sha256;  // its first old_digest_bytes
   Sha256 new_sha256;
   ByteView sections{};
   std::vector<Block> blocks;  // in the order of the new file, covering it exactly
+
+  auto old_digest_bytes() const -> size_t {
+    return version < kContainerVersionShort ? old_sha256.bytes.size() : kOldDigestBytes;
+  }
+  /// Whether it was made for the old file with this hash.
+  auto is_for(Sha256 const& old_file) const -> bool {
+    return std::equal(old_file.bytes.begin(),
+                      old_file.bytes.begin() + static_cast<ptrdiff_t>(old_digest_bytes()),
+                      old_sha256.bytes.begin());
+  }
 };
 
 /// The first eight bytes of the SHA-256: finds accidental damage of one block; what makes the
 /// whole result trusted is new_sha256.
 auto block_check(ByteView bytes) -> uint64_t;
+/// The check of a block that makes these bytes; nothing for copies.
+auto check_of(BlockOperation operation, ByteView bytes) -> std::optional<uint64_t>;
 auto first_bytes(Sha256 const& digest) -> uint64_t;
 
 /// Views into `patch`. `corrupt` unless every length, offset and sum holds and nothing is left.
 auto parse_container(ByteView patch, PatchLimits const& limits) -> Result<Container>;
+/// Always in the newest version.
 auto write_container(Container const& container) -> Bytes;
 
 /// `conflict` unless this is the old file that the patch was made for.
 auto check_old_file(Container const& container, ByteView old_file) -> Result<>;
 auto another_old_file(Container const& container) -> Error;
+/// What the patch says of the old file's SHA-256.
+auto old_digest_hex(Container const& container) -> std::string;
 /// Sections carry what blocks share. One that is not known is passed over unless it is critical.
 auto check_sections(ByteSource& patch, weights::Range sections, Profile profile) -> Result<>;
 /// The body of the first section of that type, or nothing.
@@ -81,7 +103,8 @@ class BlockApplier {
  public:
   BlockApplier(Container const& container, ByteView old_file);
   ~BlockApplier();
-  /// Makes the bytes of one block, `out.size() == block.new_bytes`, and holds them to its check.
+  /// Makes the bytes of one block, `out.size() == block.new_bytes`, and holds them to its check if
+  /// there is one.
   auto apply(Block const& block, std::span<uint8_t> out) -> Result<>;
 
  private:

@@ -6,6 +6,8 @@
 
 namespace godwit::proto {
 
+struct ContainerHeader;
+
 class ContainerReader {
  public:
   /// Reads header and index. The patch must outlive it. `corrupt` as parse_container says it.
@@ -18,14 +20,15 @@ class ContainerReader {
   auto sections() const -> weights::Range { return sections_; }
   /// `conflict` unless this is the old file that the patch was made for.
   auto check_old(ByteSource& old_file, uint64_t old_bytes) const -> Result<>;
-  /// Makes a block, `out.size() == container().blocks[block].new_bytes`, and holds it to its check.
+  /// Makes a block, `out.size() == container().blocks[block].new_bytes`, and holds it to its check
+  /// if there is one.
   auto make(size_t block, ByteSource& old_file, std::span<uint8_t> out) -> Result<>;
   /// The payload of a block, for who looks at it without making it.
   auto payload(size_t block) const -> Result<Bytes>;
 
  private:
   explicit ContainerReader(ByteSource& patch) : patch_(&patch) {}
-  auto read_index(weights::Range where, uint32_t block_count, uint64_t patch_bytes) -> Result<>;
+  auto read_index(ContainerHeader const& header, uint64_t patch_bytes) -> Result<>;
 
   ByteSource* patch_;
   Container container_;

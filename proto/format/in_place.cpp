@@ -1,5 +1,7 @@
 #include "proto/format/in_place.h"
 
+#include <algorithm>
+
 #include "proto/format/varint.h"
 #include "proto/format/weights/sections.h"
 #include "proto/trust/digest.h"
@@ -45,10 +47,10 @@ class InPlace {
     made_.resize(block.new_bytes);
     auto const kept = store_.read_scratch(made_);
     if (!kept && kept.error().code != Code::not_found) return kept;
-    if (kept && block_check(made_) == block.check) return store_.write(block.new_offset, made_);
+    if (kept && block_check(made_) == *block.check) return store_.write(block.new_offset, made_);
     // The next block was on its way into the scratch area: this one was in its place before.
     TRY_VOID(store_.read(block.new_offset, made_));
-    if (block_check(made_) == block.check) return {};
+    if (block_check(made_) == *block.check) return {};
     return corrupt("a block that was safe is in neither place");
   }
 
@@ -112,6 +114,9 @@ auto apply_in_place(InPlaceSources const& sources, PatchLimits const& limits, In
   TRY(auto reader, ContainerReader::open(sources.patch, sources.patch_bytes, limits));
   auto const& container = reader.container();
   TRY(auto order, order_of_blocks(sources.patch, reader.sections(), container.blocks.size()));
+  if (!std::ranges::all_of(container.blocks,
+                           [](Block const& block) { return block.check.has_value(); }))
+    return corrupt("a patch for applying in place with a block that has no check");
   InPlace apply(store, reader, std::move(order));
   TRY_VOID(apply.find_journal(sources.patch_sha256));
   Resumed const resumed{.block = apply.blocks_safe(), .bytes = 0};

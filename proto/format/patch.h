@@ -34,11 +34,12 @@ struct PatchInfo {
   uint64_t literal_bytes = 0;  // bytes carried by the patch itself
   uint64_t instructions = 0;   // runs of one of these
   struct Container {           // only Godwit's format knows
+    uint16_t version = 0;
     uint16_t profile = 0;
     uint64_t ram_bytes = 0;  // the working memory that the profile promises to stay below
     uint32_t blocks = 0;
     uint64_t old_bytes = 0;
-    Sha256 old_sha256;
+    std::string old_sha256;  // in hexadecimal, as much of it as the patch holds
     Sha256 new_sha256;
   };
   std::optional<Container> container;

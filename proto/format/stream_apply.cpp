@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <new>
 
-#include "proto/format/container_index.h"
 #include "proto/format/small_digest.h"
 
 namespace godwit::proto {
@@ -11,18 +10,20 @@ namespace {
 
 constexpr size_t kPieceBytes = 512;
 
-/// Hands on what a block makes and digests it on the way.
+/// Hands on what a block makes and digests it on the way, if there is what to hold it to.
 class CheckingSink final : public ByteSink {
  public:
-  explicit CheckingSink(ByteSink& sink) : sink_(sink) {}
+  CheckingSink(ByteSink& sink, std::optional<uint64_t> expected)
+      : sink_(sink), expected_(expected) {}
   auto write(ByteView bytes) -> Result<> override {
-    digest_.add(bytes);
+    if (expected_) digest_.add(bytes);
     return sink_.write(bytes);
   }
-  auto check() -> uint64_t { return first_bytes(digest_.finish()); }
+  auto holds() -> bool { return !expected_ || first_bytes(digest_.finish()) == *expected_; }
 
  private:
   ByteSink& sink_;
+  std::optional<uint64_t> expected_;
   SmallSha256 digest_;
 };
 
@@ -60,36 +61,29 @@ auto StreamApplier::place(std::span<std::byte> memory) -> StreamApplier* {
 
 auto StreamApplier::open(ByteSource& patch, uint64_t patch_bytes, PatchLimits const& limits)
     -> Result<> {
-  std::array<uint8_t, kContainerHeaderBytes> bytes;
-  if (patch_bytes < bytes.size()) return corrupt("a patch that is cut off");
-  TRY_VOID(patch.read(0, bytes));
-  Reader reader(bytes);
-  TRY(ContainerHeader header, read_header(reader, limits));
+  TRY(ContainerHeader header, read_header(patch, patch_bytes, limits));
   Profile const profile = header.container.profile;
   if (profile != Profile::weights_small && profile != Profile::weights_fast)
     return corrupt("a patch that needs more memory");
   decoder_ = weights::place_decoder(decoder_size(profile), decoder_memory_);
-  uint64_t const index_at = kContainerHeaderBytes + uint64_t{header.section_bytes};
-  if (index_at + header.index_bytes > patch_bytes) return corrupt("a patch that is cut off");
   header_ = std::move(header.container);
-  block_count_ = header.block_count;
   patch_ = &patch;
   patch_bytes_ = patch_bytes;
-  sections_ = {.offset = kContainerHeaderBytes, .bytes = header.section_bytes};
+  sections_ = {.offset = header.bytes, .bytes = header.section_bytes};
   TRY_VOID(check_sections(patch, sections_, profile));
-  weights::Range const index{.offset = index_at, .bytes = header.index_bytes};
-  index_ = index;
-  payload_at_ = index_at + header.index_bytes;
-  before_ = Block();
-  next_ = 0;
+  Place const first{
+      .entries = {}, .index_at = header.index_at(), .payload_at = header.payloads_at()};
+  index_end_ = header.payloads_at();
+  place_ = first;
   // Once through the index, so that no block is made of a patch that cannot be whole.
-  TRY_VOID(skip_to(block_count_));
-  if (index_.bytes > 0 || payload_at_ != patch_bytes || new_offset() != header_.new_bytes)
-    return corrupt("blocks that do not add up to the patch");
-  index_ = index;
-  payload_at_ = index_at + header.index_bytes;
-  before_ = Block();
-  next_ = 0;
+  while (place_.entries.more(header_)) {
+    TRY(IndexEntry const entry, read_entry());
+    place_.payload_at += entry.payload_bytes;
+  }
+  TRY_VOID(place_.entries.finish(header, index_end_ - place_.index_at,
+                                 patch_bytes_ - place_.payload_at));
+  block_count_ = place_.entries.blocks();
+  place_ = first;
   return {};
 }
 
@@ -97,56 +91,59 @@ auto StreamApplier::check_old(ByteSource& old_file, uint64_t old_bytes) -> Resul
   DigestSink sink;
   if (old_bytes == header_.old_bytes) {
     TRY_VOID(copy(old_file, 0, old_bytes, sink));
-    if (sink.digest.finish() == header_.old_sha256) return {};
+    if (header_.is_for(sink.digest.finish())) return {};
   }
   return conflict("the patch was made for another old file");
 }
 
-auto StreamApplier::read_entry(Block& block, uint64_t& payload_bytes) -> Result<> {
+auto StreamApplier::read_entry() -> Result<IndexEntry> {
   std::array<uint8_t, kIndexEntryBytesMax> bytes;
-  auto const entry_bytes = std::span(bytes).first(std::min<uint64_t>(index_.bytes, bytes.size()));
-  TRY_VOID(patch_->read(index_.offset, entry_bytes));
+  auto const entry_bytes =
+      std::span(bytes).first(std::min<uint64_t>(index_end_ - place_.index_at, bytes.size()));
+  TRY_VOID(patch_->read(place_.index_at, entry_bytes));
   Reader reader(entry_bytes);
-  TRY(IndexEntry const entry, proto::read_entry(reader, header_, before_));
-  if (entry.payload_bytes > patch_bytes_ - payload_at_) return corrupt("a patch that is cut off");
-  index_.offset += reader.offset();
-  index_.bytes -= reader.offset();
-  block = entry.block;
-  payload_bytes = entry.payload_bytes;
-  return {};
+  TRY(IndexEntry const entry, place_.entries.next(reader, header_));
+  if (entry.payload_bytes > patch_bytes_ - place_.payload_at)
+    return corrupt("a patch that is cut off");
+  place_.index_at += reader.offset();
+  return entry;
 }
 
 auto StreamApplier::skip_to(uint32_t block) -> Result<> {
-  if (block < next_ || block > block_count_) return invalid("no such block");
-  for (; next_ < block; ++next_) {
-    uint64_t payload_bytes = 0;
-    TRY_VOID(read_entry(before_, payload_bytes));
-    payload_at_ += payload_bytes;
+  if (block < next_block() || block > block_count_) return invalid("no such block");
+  while (next_block() < block) {
+    TRY(IndexEntry const entry, read_entry());
+    place_.payload_at += entry.payload_bytes;
   }
   return {};
 }
 
 auto StreamApplier::make_next(ByteSource& old_file, ByteSink& sink) -> Result<> {
-  if (next_ >= block_count_) return invalid("no such block");
-  Block block;
-  uint64_t payload_bytes = 0;
-  TRY_VOID(read_entry(block, payload_bytes));
-  CheckingSink checking(sink);
+  if (next_block() >= block_count_) return invalid("no such block");
+  Place const before = place_;
+  auto const made = make_entry(old_file, sink);
+  if (!made) place_ = before;  // it may be tried again
+  return made;
+}
+
+auto StreamApplier::make_entry(ByteSource& old_file, ByteSink& sink) -> Result<> {
+  TRY(IndexEntry const entry, read_entry());
+  Block const& block = entry.block;
+  CheckingSink checking(sink, block.check);
   if (block.operation == BlockOperation::copy) {
     TRY_VOID(copy(old_file, block.old_offset, block.new_bytes, checking));
   } else {
-    TRY_VOID(decoder_->decode({.sections = sections_,
-                               .payload = {.offset = payload_at_, .bytes = payload_bytes},
-                               .described = block.operation == BlockOperation::described,
-                               .old_offset = block.old_offset,
-                               .old_bytes = header_.old_bytes,
-                               .new_bytes = block.new_bytes},
-                              old_file, *patch_, checking));
+    TRY_VOID(
+        decoder_->decode({.sections = sections_,
+                          .payload = {.offset = place_.payload_at, .bytes = entry.payload_bytes},
+                          .described = block.operation == BlockOperation::described,
+                          .old_offset = block.old_offset,
+                          .old_bytes = header_.old_bytes,
+                          .new_bytes = block.new_bytes},
+                         old_file, *patch_, checking));
   }
-  if (checking.check() != block.check) return corrupt("its bytes do not have the expected hash");
-  before_ = block;
-  payload_at_ += payload_bytes;
-  ++next_;
+  if (!checking.holds()) return corrupt("its bytes do not have the expected hash");
+  place_.payload_at += entry.payload_bytes;
   return {};
 }
 

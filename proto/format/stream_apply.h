@@ -3,7 +3,7 @@
 // the caller may note in its journal how far it came (docs/format-delta.md, "Small devices").
 #pragma once
 
-#include "proto/format/container.h"
+#include "proto/format/container_index.h"
 
 namespace godwit::proto {
 
@@ -24,26 +24,33 @@ class StreamApplier {
   auto check_old(ByteSource& old_file, uint64_t old_bytes) -> Result<>;
 
   auto block_count() const -> uint32_t { return block_count_; }
-  auto next_block() const -> uint32_t { return next_; }
-  auto new_offset() const -> uint64_t { return before_.new_offset + before_.new_bytes; }
+  auto next_block() const -> uint32_t { return place_.entries.blocks(); }
+  auto new_offset() const -> uint64_t { return place_.entries.new_end(); }
   auto header() const -> Container const& { return header_; }
   /// Passes over blocks that were made before.
   auto skip_to(uint32_t block) -> Result<>;
-  /// Makes the next block. What `sink` got is trusted only when this succeeds.
+  /// Makes the next block. What `sink` got is trusted only when this succeeds,
+  /// and the whole when it has the hash that the header names: copies have none of their own.
   auto make_next(ByteSource& old_file, ByteSink& sink) -> Result<>;
 
  private:
   StreamApplier() = default;
-  auto read_entry(Block& block, uint64_t& payload_bytes) -> Result<>;
+  auto read_entry() -> Result<IndexEntry>;
+  auto make_entry(ByteSource& old_file, ByteSink& sink) -> Result<>;
+
+  /// Where it stands between two blocks.
+  struct Place {
+    IndexReader entries;
+    uint64_t index_at = 0;    // of the next entry
+    uint64_t payload_at = 0;  // of the next block
+  };
 
   Container header_;  // without blocks
-  Block before_;
   ByteSource* patch_ = nullptr;
   weights::Range sections_;
-  weights::Range index_;     // entries that were not yet read
-  uint64_t payload_at_ = 0;  // of the next block
+  uint64_t index_end_ = 0;
+  Place place_;
   uint32_t block_count_ = 0;
-  uint32_t next_ = 0;
   uint64_t patch_bytes_ = 0;
   std::span<std::byte> decoder_memory_;
   weights::Decoder* decoder_ = nullptr;

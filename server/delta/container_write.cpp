@@ -131,12 +131,13 @@ auto make_container(ByteView old_file, ByteView new_file, std::span<Match const>
   uint64_t at = 0;
   for (Coded const& one : coded) {
     uint64_t const bytes = std::min<uint64_t>(proto::kBlockBytesMax, new_file.size() - at);
-    container.blocks.push_back({.new_offset = at,
-                                .new_bytes = static_cast<uint32_t>(bytes),
-                                .operation = one.operation,
-                                .old_offset = one.old_offset,
-                                .payload = one.payload,
-                                .check = proto::block_check(new_file.subspan(at, bytes))});
+    container.blocks.push_back(
+        {.new_offset = at,
+         .new_bytes = static_cast<uint32_t>(bytes),
+         .operation = one.operation,
+         .old_offset = one.old_offset,
+         .payload = one.payload,
+         .check = proto::check_of(one.operation, new_file.subspan(at, bytes))});
     at += bytes;
   }
   return write_container(container);

@@ -45,7 +45,7 @@ auto make_godwit(ByteView old_file, ByteView new_file, PatchOptions const& optio
 auto check_container(ByteView old_file, ByteView new_file, ByteView patch, Pages& pages)
     -> Result<> {
   TRY(auto const container, proto::parse_container(patch, {}));
-  if (container.old_bytes != old_file.size() || container.old_sha256 != pages.sha256(old_file))
+  if (container.old_bytes != old_file.size() || !container.is_for(pages.sha256(old_file)))
     return internal("the new patch is for another old file");
   proto::BlockApplier applier(container, old_file);
   proto::Sha256Stream digest;

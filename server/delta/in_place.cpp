@@ -186,9 +186,10 @@ auto order_in_place(ByteView old_file, ByteView new_file, ByteView patch) -> Res
   auto const order = Order(container.blocks, reads).find(alone);
   std::vector<Bytes> payloads(container.blocks.size());
   for (size_t i = 0; i < container.blocks.size(); ++i) {
-    if (!alone[i]) continue;
     proto::Block& block = container.blocks[i];
     auto const bytes = new_file.subspan(static_cast<size_t>(block.new_offset), block.new_bytes);
+    block.check = proto::block_check(bytes);  // of copies too: the old file does not stay as it is
+    if (!alone[i]) continue;
     auto const from_nothing = block_alone(bytes, container.profile);
     TRY(auto const parsed, proto::parse_container(from_nothing, {}));
     CHECK(parsed.blocks.size() == 1 && parsed.sections.empty());

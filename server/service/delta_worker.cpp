@@ -129,7 +129,7 @@ auto describe(Delta& delta, ByteView patch) -> Result<> {
   delta.mode = "bytes";
   if (!info.container) return {};
   delta.mode = mode_of(info.container->profile);
-  delta.patch_version = proto::kContainerVersion;
+  delta.patch_version = info.container->version;
   delta.patch_ram_bytes = info.container->ram_bytes;
   return {};
 }

@@ -29,10 +29,9 @@ class Collect final : public proto::ByteSink {
 auto make_new(ByteView old_file, ByteView patch) -> Result<Bytes> {
   Reader reader(patch);
   TRY(auto const header, proto::read_header(reader, {}));
-  uint64_t const index_at = proto::kContainerHeaderBytes + uint64_t{header.section_bytes};
-  uint64_t payload_at = index_at + header.index_bytes;
+  uint64_t payload_at = header.payloads_at();
   if (payload_at > patch.size()) return corrupt("a patch that is cut off");
-  Reader index(patch.subspan(static_cast<size_t>(index_at), header.index_bytes));
+  Reader index(patch.subspan(static_cast<size_t>(header.index_at()), header.index_bytes));
   auto const size = proto::decoder_size(header.container.profile);
   size_t const bytes = proto::weights::decoder_bytes(size);
   auto const memory = std::make_unique<std::byte[]>(bytes);
@@ -41,19 +40,23 @@ auto make_new(ByteView old_file, ByteView patch) -> Result<Bytes> {
   proto::ViewSource patch_source(patch);
   Bytes made;
   Collect sink(made);
-  proto::Block before;
-  for (uint32_t i = 0; i < header.block_count; ++i) {
-    TRY(auto const entry, proto::read_entry(index, header.container, before));
-    TRY_VOID(decoder->decode(
-        {.sections = {.offset = proto::kContainerHeaderBytes, .bytes = header.section_bytes},
-         .payload = {.offset = payload_at, .bytes = entry.payload_bytes},
-         .described = entry.block.operation == proto::BlockOperation::described,
-         .old_offset = entry.block.old_offset,
-         .old_bytes = old_file.size(),
-         .new_bytes = entry.block.new_bytes},
-        old_source, patch_source, sink));
+  proto::IndexReader entries;
+  while (entries.more(header.container)) {
+    TRY(auto const entry, entries.next(index, header.container));
+    if (entry.block.operation == proto::BlockOperation::copy) {
+      TRY_VOID(sink.write(
+          old_file.subspan(static_cast<size_t>(entry.block.old_offset), entry.block.new_bytes)));
+      continue;
+    }
+    TRY_VOID(
+        decoder->decode({.sections = {.offset = header.bytes, .bytes = header.section_bytes},
+                         .payload = {.offset = payload_at, .bytes = entry.payload_bytes},
+                         .described = entry.block.operation == proto::BlockOperation::described,
+                         .old_offset = entry.block.old_offset,
+                         .old_bytes = old_file.size(),
+                         .new_bytes = entry.block.new_bytes},
+                        old_source, patch_source, sink));
     payload_at += entry.payload_bytes;
-    before = entry.block;
   }
   proto::SmallSha256 digest;
   digest.add(made);

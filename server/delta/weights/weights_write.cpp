@@ -342,13 +342,14 @@ auto write(ByteView old_file, ByteView new_file, std::vector<std::vector<Planned
     for (Planned const& each : block) bytes += each.segment.bytes;
     bool const copy = block.size() == 1 && block.front().segment.kind == weights::SegmentKind::copy;
     payloads.push_back(copy ? Bytes() : coder.code(block));
+    auto const operation = copy ? proto::BlockOperation::copy : proto::BlockOperation::described;
     container.blocks.push_back(
         {.new_offset = at,
          .new_bytes = bytes,
-         .operation = copy ? proto::BlockOperation::copy : proto::BlockOperation::described,
+         .operation = operation,
          .old_offset = BlockCoder<kLarge>::start_of(block),
          .payload = payloads.back(),
-         .check = proto::block_check(new_file.subspan(static_cast<size_t>(at), bytes))});
+         .check = proto::check_of(operation, new_file.subspan(static_cast<size_t>(at), bytes))});
     pages.read(uint64_t{2} * bytes);
     pages.reached(Pages::kCoding, at + bytes, new_file.size());
   }

@@ -44,6 +44,7 @@ struct Golden {
   proto::weights::Peaks peaks = proto::weights::Peaks::none;  // where each channel has one
   bool product = false;      // a second list is the first one times a number
   bool records = false;      // bytes that stand beside nothing follow, in records
+  uint32_t copied = 0;       // so many bytes follow as they were
   bool moved_words = false;  // words of the old file follow, of which some moved by one distance
   Profile profile = Profile::weights_large;
   bool (*shows)(proto::weights::Segment const&);  // that the patch uses the mode
@@ -204,6 +205,17 @@ inline constexpr Golden kGolden[] = {
     {.name = "bytes_moved_by_version_2",
      .moved_words = true,
      .shows = [](Segment const& s) { return s.from_old; }},
+    {.name = "short_header", .scaled = true, .shows = [](Segment const& s) { return s.scaled; }},
+    {.name = "short_header_small",
+     .profile = Profile::weights_small,
+     .shows = [](Segment const& s) { return s.from_old; }},
+    {.name = "short_header_and_copies",
+     .copied = 800'000,
+     .shows = [](Segment const& s) { return s.from_old; }},
+    {.name = "short_header_and_copies_fast",
+     .copied = 800'000,
+     .profile = Profile::weights_fast,
+     .shows = [](Segment const& s) { return s.from_old; }},
     {.name = "int32_fast",
      .type = ElementType::int32,
      .profile = Profile::weights_fast,
@@ -348,6 +360,10 @@ inline auto make_pair_of(Golden const& golden) -> Pair {
   if (golden.product) add_product(golden, made);
   if (golden.records) add_records(dice, made);
   if (golden.moved_words) add_moved_words(dice, made);
+  for (uint32_t i = 0; i < golden.copied; ++i) {
+    made.old_file.push_back(static_cast<uint8_t>(dice.next() >> 4));
+    made.new_file.push_back(made.old_file.back());
+  }
   return made;
 }
 

@@ -56,7 +56,7 @@ TEST(BlockPool, GivesTheSameBytesWithAnyNumberOfThreads) {
 
 TEST(BlockPool, FailsAtTheBlockThatFails) {
   Sample sample;
-  sample.container.blocks[20].check ^= 1;
+  *sample.container.blocks[20].check ^= 1;
   for (unsigned const threads : {1u, 4u}) {
     BlockPool pool(sample.container, sample.old_file, 0, threads);
     for (size_t i = 0; i < 20; ++i) ASSERT_TRUE(pool.next()) << i;

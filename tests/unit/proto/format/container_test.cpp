@@ -2,126 +2,20 @@
 #include "proto/format/container.h"
 
 #include <gtest/gtest.h>
-#include <zstd.h>
 
 #include <functional>
 
-#include "proto/format/splice.h"
 #include "proto/format/varint.h"
-#include "proto/trust/digest.h"
+#include "tests/unit/proto/format/container_sample.h"
 
 namespace godwit::proto {
 namespace {
 
+using namespace test;
+
 constexpr size_t kProfileAt = 10;
-constexpr size_t kNewBytesAt = 24;
-constexpr size_t kSectionBytesAt = 96;
 
-auto bytes_of(size_t count, uint32_t seed) -> Bytes {
-  Bytes bytes(count);
-  for (auto& byte : bytes) {
-    seed = seed * 1664525 + 1013904223;
-    byte = static_cast<uint8_t>(seed >> 24);
-  }
-  return bytes;
-}
-
-void add_stored(Bytes& payload, ByteView plain) {
-  write_stream(payload, StreamCodec::stored, plain.size(), plain);
-}
-void add_zstd(Bytes& payload, ByteView plain) {
-  Bytes coded(ZSTD_compressBound(plain.size()));
-  coded.resize(ZSTD_compress(coded.data(), coded.size(), plain.data(), plain.size(), 3));
-  write_stream(payload, StreamCodec::zstd, plain.size(), coded);
-}
-
-/// Two blocks: the first copies old[100, 300), the second splices 60 bytes of old[0, ...) raised by
-/// one, 20 literals and 20 bytes of old[500, ...).
-struct Sample {
-  Bytes old_file = bytes_of(1000, 1);
-  Bytes new_file;
-  std::vector<Instruction> instructions = {{.add = 60, .literal = 20, .seek = 440},
-                                           {.add = 20, .literal = 0, .seek = 0}};
-  Bytes diff = Bytes(80, 0);
-  Bytes literals = bytes_of(20, 2);
-  Bytes payload;
-  Container container;
-
-  Sample() {
-    std::fill_n(diff.begin(), 60, uint8_t{1});
-    new_file.assign(old_file.begin() + 100, old_file.begin() + 300);
-    for (size_t i = 0; i < 60; ++i) new_file.push_back(static_cast<uint8_t>(old_file[i] + 1));
-    new_file.insert(new_file.end(), literals.begin(), literals.end());
-    new_file.insert(new_file.end(), old_file.begin() + 500, old_file.begin() + 520);
-    container = {.profile = Profile::bytes,
-                 .old_bytes = old_file.size(),
-                 .new_bytes = new_file.size(),
-                 .old_sha256 = sha256(old_file),
-                 .new_sha256 = sha256(new_file),
-                 .blocks = {{.new_offset = 0,
-                             .new_bytes = 200,
-                             .operation = BlockOperation::copy,
-                             .old_offset = 100,
-                             .payload = {},
-                             .check = block_check(ByteView(new_file).first(200))},
-                            {.new_offset = 200,
-                             .new_bytes = 100,
-                             .operation = BlockOperation::splice,
-                             .old_offset = 0,
-                             .payload = {},
-                             .check = block_check(ByteView(new_file).subspan(200))}}};
-  }
-
-  auto build() -> Bytes {
-    if (payload.empty()) {
-      add_stored(payload, write_instructions(instructions));
-      add_zstd(payload, diff);
-      add_stored(payload, literals);
-    }
-    container.blocks[1].payload = payload;
-    return write_container(container);
-  }
-  auto apply(ByteView patch) const -> Result<Bytes> {
-    return apply_container(old_file, patch, {.new_bytes_max = 1000});
-  }
-};
-
-TEST(Container, CopiesAndSplices) {
-  Sample sample;
-  auto const made = sample.apply(sample.build());
-  ASSERT_TRUE(made) << made.error().what;
-  EXPECT_EQ(*made, sample.new_file);
-}
-
-TEST(Container, BlocksAreIndependent) {
-  Sample sample;
-  auto const patch = sample.build();
-  auto const container = parse_container(patch, {});
-  ASSERT_TRUE(container);
-  Bytes last(100);
-  ASSERT_TRUE(BlockApplier(*container, sample.old_file).apply(container->blocks[1], last));
-  EXPECT_TRUE(std::equal(last.begin(), last.end(), sample.new_file.begin() + 200));
-}
-
-TEST(Container, AnotherOldFileIsAConflict) {
-  Sample sample;
-  auto const patch = sample.build();
-  sample.old_file[999] ^= 1;  // a byte that no block reads
-  auto const made = sample.apply(patch);
-  ASSERT_FALSE(made);
-  EXPECT_EQ(made.error().code, Code::conflict);
-}
-
-TEST(Container, EveryCutIsRefused) {
-  Sample sample;
-  auto const patch = sample.build();
-  for (size_t bytes = 0; bytes < patch.size(); ++bytes)
-    EXPECT_FALSE(sample.apply(ByteView(patch).first(bytes))) << bytes;
-}
-
-TEST(Container, EveryFlippedBitIsRefused) {
-  Sample sample;
-  auto patch = sample.build();
+void expect_flips_refused(Sample const& sample, Bytes patch) {
   for (size_t at = 0; at < patch.size(); ++at) {
     for (int bit = 0; bit < 8; ++bit) {
       patch[at] = static_cast<uint8_t>(patch[at] ^ 1 << bit);
@@ -135,9 +29,57 @@ TEST(Container, EveryFlippedBitIsRefused) {
   }
 }
 
-TEST(Container, InspectionCounts) {
+class EachVersion : public testing::TestWithParam<uint16_t> {};
+INSTANTIATE_TEST_SUITE_P(Container, EachVersion, testing::Values(3, kContainerVersion));
+
+TEST_P(EachVersion, CopiesAndSplices) {
   Sample sample;
-  auto const info = inspect_container(sample.build(), {});
+  auto const made = sample.apply(sample.build(GetParam()));
+  ASSERT_TRUE(made) << made.error().what;
+  EXPECT_EQ(*made, sample.new_file);
+}
+
+TEST_P(EachVersion, BlocksAreIndependent) {
+  Sample sample;
+  auto const patch = sample.build(GetParam());
+  auto const container = parse_container(patch, {});
+  ASSERT_TRUE(container);
+  Bytes last(100);
+  ASSERT_TRUE(BlockApplier(*container, sample.old_file).apply(container->blocks[1], last));
+  EXPECT_TRUE(std::equal(last.begin(), last.end(), sample.new_file.begin() + 200));
+}
+
+/// A copy without a check, as makers write it.
+TEST(Container, EveryFlippedBitIsRefusedWhereCopiesHaveNoCheck) {
+  Sample sample;
+  sample.container.blocks[0].check.reset();
+  expect_flips_refused(sample, sample.build());
+}
+
+TEST(Container, AnotherOldFileIsAConflict) {
+  Sample sample;
+  auto const patch = sample.build();
+  sample.old_file[999] ^= 1;  // a byte that no block reads
+  auto const made = sample.apply(patch);
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, Code::conflict);
+}
+
+TEST_P(EachVersion, EveryCutIsRefused) {
+  Sample sample;
+  auto const patch = sample.build(GetParam());
+  for (size_t bytes = 0; bytes < patch.size(); ++bytes)
+    EXPECT_FALSE(sample.apply(ByteView(patch).first(bytes))) << bytes;
+}
+
+TEST_P(EachVersion, EveryFlippedBitIsRefused) {
+  Sample sample;
+  expect_flips_refused(sample, sample.build(GetParam()));
+}
+
+TEST_P(EachVersion, InspectionCounts) {
+  Sample sample;
+  auto const info = inspect_container(sample.build(GetParam()), {});
   ASSERT_TRUE(info) << info.error().what;
   EXPECT_EQ(info->copied_bytes, 200u);
   EXPECT_EQ(info->added_bytes, 80u);
@@ -148,28 +90,25 @@ TEST(Container, InspectionCounts) {
   EXPECT_EQ(info->container->new_sha256, sha256(sample.new_file));
 }
 
-/// Inserts a section of no bytes, as a later version of the format may.
-auto with_section(Bytes patch, uint16_t flags) -> Bytes {
+/// With a section of no bytes, as a later version of the format may have it.
+auto with_section(Sample& sample, uint16_t flags) -> Bytes {
   Writer section;
   section.u16(77);
   section.u16(flags);
   section.u32(0);
-  patch[kSectionBytesAt] = static_cast<uint8_t>(section.size());
-  auto const at = patch.begin() + static_cast<ptrdiff_t>(kContainerHeaderBytes);
-  patch.insert(at, section.view().begin(), section.view().end());
-  return patch;
+  sample.container.sections = section.view();
+  return sample.build();
 }
 
 TEST(Container, UnknownSectionsArePassedOverUnlessTheyAreCritical) {
   Sample sample;
-  auto const patch = sample.build();
-  EXPECT_TRUE(sample.apply(with_section(patch, 0)));
-  EXPECT_FALSE(sample.apply(with_section(patch, 1)));
+  EXPECT_TRUE(sample.apply(with_section(sample, 0)));
+  EXPECT_FALSE(sample.apply(with_section(sample, 1)));
 }
 
-TEST(Container, TheLimitHolds) {
+TEST_P(EachVersion, TheLimitHolds) {
   Sample sample;
-  auto const patch = sample.build();
+  auto const patch = sample.build(GetParam());
   EXPECT_TRUE(apply_container(sample.old_file, patch, {.new_bytes_max = 300}));
   EXPECT_FALSE(apply_container(sample.old_file, patch, {.new_bytes_max = 299}));
 }
@@ -178,34 +117,73 @@ struct Hole {
   char const* name;
   std::function<void(Sample&)> open = [](Sample&) {};
   std::function<void(Bytes&)> spoil = [](Bytes&) {};
+  uint16_t version = kContainerVersion;
 };
+
+/// Makes a number of four bytes and more of the last byte of one.
+void lengthen(Bytes& patch, size_t at) {
+  patch[at] |= 0x80;
+  patch.insert(patch.begin() + static_cast<ptrdiff_t>(at) + 1, {0xff, 0xff, 0xff, 0x0f});
+}
 
 class ContainerHoles : public testing::TestWithParam<Hole> {};
 
 TEST_P(ContainerHoles, IsRefused) {
   Sample sample;
   GetParam().open(sample);
-  auto patch = sample.build();
+  auto patch = sample.build(GetParam().version);
   GetParam().spoil(patch);
   auto const made = sample.apply(patch);
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, Code::corrupt) << made.error().what;
 }
 
+/// Of the sample's header: each length is two bytes or one.
+constexpr size_t kNewBytesAt = 14;
+constexpr size_t kSectionBytesAt = 16;
+constexpr size_t kIndexBytesAt = 17;
+constexpr size_t kFirstAt = 66;  // entries: size, distance and check follow the first one's head
+constexpr size_t kSecondAt = kFirstAt + 13;
+
 INSTANTIATE_TEST_SUITE_P(
     Header, ContainerHoles,
     testing::Values(
         Hole{.name = "OtherMagic", .spoil = [](Bytes& p) { p[0] = 'X'; }},
         Hole{.name = "LaterVersion", .spoil = [](Bytes& p) { p[8] = kContainerVersion + 1; }},
+        Hole{.name = "NoVersion", .spoil = [](Bytes& p) { p[8] = 0; }},
         Hole{.name = "UnknownProfile", .spoil = [](Bytes& p) { p[kProfileAt] = 9; }},
-        Hole{.name = "MoreBlocksThanTheIndexHolds", .spoil = [](Bytes& p) { p[15] = 0xff; }},
-        Hole{.name = "FewerBlocks", .spoil = [](Bytes& p) { p[12] = 1; }},
         Hole{.name = "LargerNewFile", .spoil = [](Bytes& p) { ++p[kNewBytesAt]; }},
         Hole{.name = "SmallerNewFile", .spoil = [](Bytes& p) { --p[kNewBytesAt]; }},
-        Hole{.name = "HugeNewFile", .spoil = [](Bytes& p) { p[31] = 0xff; }},
-        Hole{.name = "HugeSections", .spoil = [](Bytes& p) { p[99] = 0xff; }},
-        Hole{.name = "HugeIndex", .spoil = [](Bytes& p) { p[103] = 0xff; }},
+        Hole{.name = "HugeNewFile", .spoil = [](Bytes& p) { lengthen(p, kNewBytesAt + 1); }},
+        Hole{.name = "HugeSections", .spoil = [](Bytes& p) { lengthen(p, kSectionBytesAt); }},
+        Hole{.name = "HugeIndex", .spoil = [](Bytes& p) { lengthen(p, kIndexBytesAt); }},
+        Hole{.name = "LongerIndex", .spoil = [](Bytes& p) { ++p[kIndexBytesAt]; }},
+        Hole{.name = "ShorterIndex", .spoil = [](Bytes& p) { --p[kIndexBytesAt]; }},
+        Hole{.name = "NumberInALongerForm",
+             .spoil =
+                 [](Bytes& p) {
+                   p[kSectionBytesAt] = 0x80;
+                   p.insert(p.begin() + kSectionBytesAt + 1, 0);
+                 }},
         Hole{.name = "TrailingBytes", .spoil = [](Bytes& p) { p.push_back(0); }}),
+    [](auto const& hole) { return hole.param.name; });
+
+INSTANTIATE_TEST_SUITE_P(
+    LongHeader, ContainerHoles,
+    testing::Values(
+        Hole{.name = "OtherMagic", .spoil = [](Bytes& p) { p[0] = 'X'; }, .version = 3},
+        Hole{.name = "UnknownProfile", .spoil = [](Bytes& p) { p[10] = 9; }, .version = 3},
+        Hole{.name = "ManyBlocks", .spoil = [](Bytes& p) { p[15] = 0xff; }, .version = 3},
+        Hole{.name = "FewerBlocks", .spoil = [](Bytes& p) { p[12] = 1; }, .version = 3},
+        Hole{.name = "LargerNewFile", .spoil = [](Bytes& p) { ++p[24]; }, .version = 3},
+        Hole{.name = "SmallerNewFile", .spoil = [](Bytes& p) { --p[24]; }, .version = 3},
+        Hole{.name = "HugeNewFile", .spoil = [](Bytes& p) { p[31] = 0xff; }, .version = 3},
+        Hole{.name = "HugeSections", .spoil = [](Bytes& p) { p[99] = 0xff; }, .version = 3},
+        Hole{.name = "HugeIndex", .spoil = [](Bytes& p) { p[103] = 0xff; }, .version = 3},
+        Hole{.name = "WrongCheck",
+             .open = [](Sample& s) { *s.container.blocks[0].check ^= 1; },
+             .version = 3},
+        Hole{.name = "TrailingBytes", .spoil = [](Bytes& p) { p.push_back(0); }, .version = 3}),
     [](auto const& hole) { return hole.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(
@@ -226,7 +204,12 @@ INSTANTIATE_TEST_SUITE_P(
              .open = [](Sample& s) { s.container.blocks[1].old_offset = 1001; }},
         Hole{.name = "UnknownOperation",
              .open = [](Sample& s) { s.container.blocks[0].operation = BlockOperation{2}; }},
-        Hole{.name = "WrongCheck", .open = [](Sample& s) { s.container.blocks[0].check ^= 1; }},
+        Hole{.name = "WrongCheck", .open = [](Sample& s) { *s.container.blocks[0].check ^= 1; }},
+        Hole{.name = "SpliceThatSaysItIsARun", .spoil = [](Bytes& p) { p[kSecondAt] |= 0x20; }},
+        Hole{.name = "RunOfCheckedCopies", .spoil = [](Bytes& p) { p[kFirstAt] |= 0x20; }},
+        Hole{.name = "RunPastTheNewFile",
+             .open = [](Sample& s) { s.container.blocks[0].check.reset(); },
+             .spoil = [](Bytes& p) { p[kFirstAt] |= 0x40; }},
         Hole{.name = "WrongResult",
              .open = [](Sample& s) { s.container.new_sha256.bytes[0] ^= 1; }}),
     [](auto const& hole) { return hole.param.name; });
