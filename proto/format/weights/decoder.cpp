@@ -120,13 +120,15 @@ class SizedDecoder final : public Decoder {
   }
 
   /// Not inlined: what is read lies on the stack, which the segment needs afterwards.
-  [[gnu::noinline]] auto build_tables(BufferedReader& payload, uint32_t table_bytes) -> Result<> {
+  [[gnu::noinline]] auto build_tables(BufferedReader& payload, uint32_t table_bytes, bool fine)
+      -> Result<> {
     memory_.arena.rewind();  // what the columns of the segment before took
     auto const models = memory_.arena.template take<ShareModel>(kShareModels);
     if (models.empty()) return corrupt("factors too large for the profile of the patch");
     TabledShares shares;
     BinaryDecoder tables(payload, table_bytes);
-    if (!code_shares(tables, models, shares) || !tables.at_end()) return corrupt("damaged tables");
+    if (!code_shares(tables, models, fine, shares) || !tables.at_end())
+      return corrupt("damaged tables");
     memory_.tables.build(shares);
     memory_.arena.rewind();
     return {};
@@ -138,7 +140,7 @@ class SizedDecoder final : public Decoder {
     uint32_t const table_bytes = low | uint32_t{payload.next()} << 8;
     if (segment.coded_bytes < 2 || table_bytes > segment.coded_bytes - 2)
       return corrupt("tables longer than their segment");
-    TRY_VOID(build_tables(payload, table_bytes));
+    TRY_VOID(build_tables(payload, table_bytes, segment.is_fine()));
     TabledDecoder coder(payload, segment.coded_bytes - 2 - table_bytes, memory_.tables);
     return pass(coder, memory_.tabled, segment, task, factors, io);
   }

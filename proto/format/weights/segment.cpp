@@ -38,14 +38,14 @@ auto settle_tensor(Segment& segment, uint32_t left) -> Result<> {
   bool const integer = segment.element == Element::int16 || segment.element == Element::int32;
   if ((segment.scaled || segment.ranked) && !segment.from_old)
     return corrupt("a prediction from nothing");
-  if ((segment.wide && !segment.further && !narrow) ||
+  if ((segment.is_fine() && !segment.tabled) ||
       (segment.further && narrow && (segment.from_old || segment.wide || segment.tabled)) ||
       ((segment.scaled || segment.ranked) && integer))
     return corrupt("a mode that this type of element has not");
   if (segment.codebook > 0 && (segment.scaled || segment.ranked || segment.codebook > 256))
     return corrupt("a mode that codes have not");
   if (segment.further && !narrow && segment.codebook == 0 &&
-      (segment.wide || segment.trailing >= std::max(form_of(segment.element).mantissa_bits, 1u)))
+      (segment.trailing >= std::max(form_of(segment.element).mantissa_bits, 1u)))
     return corrupt("a mode that this type of element has not");
   if (segment.back > 0 && (segment.element != Element::fp32 || segment.rows != 1 ||
                            segment.back < segment.cols || segment.from_old || segment.tabled))

@@ -49,7 +49,7 @@ struct Segment {
   bool from_old = false;  // predicted from the old file
   bool scaled = false;    // each row of it by a factor of its own
   bool ranked = false;    // and moved by a product of factors
-  bool wide = false;      // int8: by length in bits instead of unary
+  bool wide = false;      // int8: by length in bits instead of unary; numbers: by finer tables
   uint32_t rows = 0;
   uint32_t cols = 0;
   uint32_t factor = 0;  // which of the factors
@@ -68,6 +68,8 @@ struct Segment {
   auto has_codes() const -> bool { return codebook > 0 || is_narrow(element); }
   /// Coded by AloneModel.
   auto is_alone() const -> bool { return further && is_narrow(element); }
+  /// Numbers, coded by FineNumbers.
+  auto is_fine() const -> bool { return wide && kind == SegmentKind::tensor && !has_codes(); }
   auto operator==(Segment const&) const -> bool = default;
 };
 

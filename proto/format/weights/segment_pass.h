@@ -46,7 +46,11 @@ class SegmentPass {
     if constexpr (kLearns) {
       if (segment_.is_alone()) return codes_alone();
     }
-    return segment_.has_codes() ? narrow(factors) : numbers(factors);
+    if (segment_.has_codes()) return narrow(factors);
+    if constexpr (!kLearns) {
+      if (segment_.is_fine()) return numbers(models_.fine, factors);
+    }
+    return numbers(models_.numbers, factors);
   }
 
   auto bytes(uint64_t old_bytes) -> Result<> {
@@ -186,8 +190,9 @@ class SegmentPass {
       from_codes(form_of(segment_.element), codebook, codes, stored);
   }
 
-  auto numbers(Factors const& factors) -> Result<> {
-    models_.numbers.begin_segment();
+  template <typename Model>
+  auto numbers(Model& model, Factors const& factors) -> Result<> {
+    model.begin_segment();
     auto const columns = keep_columns() ? arena_.template take<NumberColumn>(segment_.cols)
                                         : std::span<NumberColumn>();
     size_t const rank = factors.multipliers.size();
@@ -199,15 +204,16 @@ class SegmentPass {
       if (segment_.scaled) ratio = code_ratio(coder_, models_.ratio, ratio, io_.ratio(row));
       std::array<int16_t, kRankMax> weights;
       code_weights(row, factors, weights);
-      models_.numbers.begin_row();
-      TRY_VOID(numbers_row(std::span(weights).first(rank), factors, ratio, old_at, columns));
+      model.begin_row();
+      TRY_VOID(numbers_row(model, std::span(weights).first(rank), factors, ratio, old_at, columns));
       old_at += segment_.row_bytes();
     }
     return {};
   }
 
-  [[gnu::noinline]] auto numbers_row(std::span<int16_t const> weights, Factors const& factors,
-                                     int32_t ratio, uint64_t old_at,
+  template <typename Model>
+  [[gnu::noinline]] auto numbers_row(Model& model, std::span<int16_t const> weights,
+                                     Factors const& factors, int32_t ratio, uint64_t old_at,
                                      std::span<NumberColumn> columns) -> Result<> {
     for (uint32_t at = 0; at < segment_.cols; at += kPieceElements) {
       auto const count = std::min<size_t>(segment_.cols - at, kPieceElements);
@@ -227,7 +233,7 @@ class SegmentPass {
       if constexpr (kLearns) {
         if (segment_.back > 0) multiply(std::span(old).first(bytes));
       }
-      code_numbers(coder_, models_.numbers, segment_, row, std::span(old).first(bytes),
+      code_numbers(coder_, model, segment_, row, std::span(old).first(bytes),
                    std::span(made).first(bytes), columns.empty() ? columns : columns.subspan(at));
       if constexpr (kLearns) {
         for (size_t j = 0; list && j < bytes; j += 4)

@@ -2,7 +2,7 @@
 // learn: what came before chooses among the tables of the segment, and the tables stay.
 #pragma once
 
-#include "proto/format/weights/number_rates.h"
+#include "proto/format/weights/fine_numbers.h"
 #include "proto/format/weights/tabled_decoder.h"
 #include "proto/format/weights/tensor_rows.h"
 
@@ -326,6 +326,7 @@ struct TabledEntries {
 struct TabledModels {
   TabledResiduals residual;
   TabledNumbers numbers;
+  FineNumbers fine;
   TabledBytes bytes;
   TabledRatio ratio;
   TabledEntries entries;

@@ -11,7 +11,7 @@ namespace {
 auto half_value(uint32_t v) -> float {
   // Exponents of both formats lie 112 apart: a product puts that right, also of subnormal numbers.
   float const size = std::bit_cast<float>((v & 0x7fff) << 13) * 0x1p112f;
-  return v & 0x8000 ? -size : size;
+  return std::bit_cast<float>(std::bit_cast<uint32_t>(size) | (v & 0x8000) << 16);
 }
 
 auto value(ElementType type, ByteView stored, size_t i) -> float {
@@ -49,7 +49,8 @@ void read_values(ElementType type, ByteView stored, std::span<float> out) {
   if (type == ElementType::fp16) {
     for (size_t i = 0; i < out.size(); ++i) {
       uint32_t const v = stored[2 * i] | uint32_t{stored[2 * i + 1]} << 8;
-      out[i] = (v & 0x7c00) == 0x7c00 ? 0 : half_value(v);
+      uint32_t const finite = (v & 0x7c00) == 0x7c00 ? 0 : v;
+      out[i] = half_value(finite);
     }
     return;
   }

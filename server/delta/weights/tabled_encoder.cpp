@@ -57,7 +57,7 @@ auto sum_of(Counts a, Counts const& b) -> Counts {
 auto single_sets(SymbolCounts const& counts) -> std::vector<Set> {
   std::vector<Set> sets;
   size_t at = 0;
-  for (uint8_t const size : weights::kContextGroups) {
+  for (uint16_t const size : weights::kAllGroups) {
     size_t const before = sets.size();
     for (size_t i = 0; i < size; ++i) {
       Counts const& here = counts[at + i];
@@ -130,7 +130,7 @@ auto choose_shares(SymbolCounts const& counts) -> weights::TabledShares {
   shares.count = static_cast<uint32_t>(sets.size());
   size_t at = 0;
   size_t next = 0;
-  for (uint8_t const size : weights::kContextGroups) {
+  for (uint16_t const size : weights::kAllGroups) {
     bool const any = next < sets.size() && sets[next].first < at + size;
     for (size_t i = 0; i < size; ++i, ++at) {
       if (next < sets.size() && sets[next].first == at) ++next;
@@ -186,7 +186,7 @@ auto coded_tables(weights::TabledShares const& shares) -> std::vector<CodedTable
 
 }  // namespace
 
-auto TabledRecorder::finish() -> Bytes {
+auto TabledRecorder::finish(bool fine) -> Bytes {
   auto shares = choose_shares(counts_);
   auto const coded_by = coded_tables(shares);
   uint32_t x = weights::kStateMin;
@@ -213,7 +213,7 @@ auto TabledRecorder::finish() -> Bytes {
   give();
   BinaryEncoder encoder;
   std::vector<weights::ShareModel> models(weights::kShareModels);
-  CHECK(weights::code_shares(encoder, std::span(models), shares));
+  CHECK(weights::code_shares(encoder, std::span(models), fine, shares));
   Bytes const tables = encoder.finish();
   CHECK(tables.size() < 65536);
   Bytes coded;

@@ -54,8 +54,8 @@ class TabledRecorder {
     notes_.push_back(static_cast<uint16_t>(kRaw | bits << kRawShift | value));
     return value;
   }
-  /// The coded bytes of the segment.
-  auto finish() -> Bytes;
+  /// The coded bytes of the segment, by finer tables or not.
+  auto finish(bool fine) -> Bytes;
 
  private:
   static constexpr uint32_t kRaw = 1u << 15;

@@ -5,6 +5,7 @@
 
 #include "server/delta/weights/element_value.h"
 #include "server/delta/weights/peaks.h"
+#include "server/delta/weights/row_ratios.h"
 #include "server/delta/weights/tabled_encoder.h"
 #include "server/delta/weights/tensor_numbers.h"
 
@@ -18,9 +19,13 @@ constexpr uint32_t kScaledColsMin = 8;
 /// From this size on int8 is coded by tables, also where the device could do more: a per cent or
 /// two larger, in a fifth of the time.
 constexpr uint32_t kTabledBytesMin = 256u << 10;
-/// Smaller tensors of int8, and large ones of fp32, are tabled where learning gains less than that.
+/// Numbers of 16 and 32 bits already from here on: a per cent larger at most.
+constexpr uint32_t kTabledBytesMinNumbers = 32u << 10;
+/// Smaller tensors of int8 are tabled where learning gains less than that, and larger ones of
+/// numbers that come down to so few bits each.
 constexpr double kLearningGainMin = 0.003;
-constexpr double kLearningGainMinNumbers = 0.0025;
+constexpr double kLearningGainMinNumbers = 0.01;
+constexpr double kFewBits = 4;
 constexpr uint32_t kSettledCodes = 16u << 10;
 constexpr uint32_t kSettledNumbers = 24u << 10;
 /// Up to this size of the new file each way is tried as it would be coded: time does not matter.
@@ -30,27 +35,10 @@ constexpr double kCloseCall = 1.1;
 /// Floats are tried with factors of rows and products at once where the factors save so much.
 constexpr double kScaledFirst = 0.985;
 
-auto scale(ByteView file, ScaleSpan const& scales, uint32_t row) -> float {
-  uint64_t const at = scales.offset + (scales.count > 1 ? uint64_t{4} * row : 0);
-  return std::bit_cast<float>(weights::load(file.subspan(static_cast<size_t>(at), 4)));
-}
-
-auto to_ratio(double ratio) -> int32_t {
-  double const scaled = ratio * weights::kRatioOne;
-  return scaled > 0 && scaled < weights::kRatioMax ? static_cast<int32_t>(std::lround(scaled))
-                                                   : weights::kRatioOne;
-}
-
-/// Of rows of int8, at most kColumnsMax of them: the sums stay below 2^27.
-auto fitted_ratio(ByteView from, ByteView to) -> int32_t {
-  int32_t products = 0;
-  int32_t squares = 0;
-  for (size_t j = 0; j < to.size(); ++j) {
-    int32_t const old = static_cast<int8_t>(from[j]);
-    products += old * static_cast<int8_t>(to[j]);
-    squares += old * old;
-  }
-  return squares > 0 ? to_ratio(double(products) / squares) : weights::kRatioOne;
+/// By tables, of numbers the finer ones; or by what learns.
+void set_tabled(weights::Segment& segment, bool tabled) {
+  segment.tabled = tabled;
+  if (!segment.has_codes()) segment.wide = tabled;
 }
 
 void keep_cheaper(TensorPlan& best, double& best_cost, TensorPlan other, double other_cost) {
@@ -132,18 +120,16 @@ auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
                   .rows = to.rows,
                   .cols = to.cols};
   bool const narrow = weights::is_narrow(best.segment.element);
-  best.segment.tabled = is_tabled(best.segment);
+  set_tabled(best.segment, is_tabled(best.segment));
   best.segment.trailing = trailing_zeros(new_, to, pages_);
   best.segment.further = best.segment.trailing > 0;
   TensorPlan alone = best;
-  alone.segment.wide = narrow && to.type != ElementType::int4;
+  if (narrow) alone.segment.wide = to.type != ElementType::int4;
   alone.segment.further = best.segment.trailing > 0 || is_float(to.type);
   if (!by_tables_) alone = best_alone(std::move(alone));
   if (!pair.from) {
     double cost = 0;
-    if (by_tables_ && (narrow || to.type == ElementType::fp32)) return settled(alone, cost);
-    if (!narrow) alone.segment.tabled = profile_ == proto::Profile::weights_fast;
-    return alone;
+    return by_tables_ ? settled(alone, cost) : alone;
   }
   auto const bytes = static_cast<size_t>(size_bytes(to));
   if (pages_.same(old_.subspan(pair.from->offset, bytes), new_.subspan(to.offset, bytes))) {
@@ -160,7 +146,7 @@ auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
   if (to.cols >= kScaledColsMin && !integer) {
     TensorPlan scaled = best;
     scaled.segment.scaled = true;
-    scaled.ratios = fitted_ratios(pair);
+    scaled.ratios = fitted_ratios(old_, new_, pair, pages_);
     double const scaled_cost = trial_.cost(scaled);
     // Factors of rows pay where products of factors follow, even when they hardly do by themselves.
     if (scaled_cost < best_cost * 1.03) base = scaled;
@@ -168,7 +154,7 @@ auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
     if (pair.from->scales && to.scales && narrow) {
       scaled = best;
       scaled.segment.scaled = true;
-      scaled.ratios = file_ratios(pair);
+      scaled.ratios = file_ratios(old_, new_, pair);
       double const file_cost = trial_.cost(scaled);
       if (file_cost < best_cost * 1.03) base = scaled;
       keep_cheaper(best, best_cost, std::move(scaled), file_cost);
@@ -179,8 +165,7 @@ auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
   } else if (!integer) {
     // What factors of rows leave is of full rank: both where they pay, else the products alone.
     bool const scaled = best.segment.scaled && best_cost < kScaledFirst * plain_cost;
-    try_ranked(best, best_cost, plain);
-    if (scaled) try_ranked(best, best_cost, base);
+    try_ranked(best, best_cost, scaled ? base : plain);
   }
   if (narrow) {
     TensorPlan wide = best;
@@ -190,35 +175,35 @@ auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
   }
   // Even when little moved: sparse weights are small alone.
   double alone_cost = trial_.cost(alone);
-  if (by_tables_ &&
-      (narrow || to.type == ElementType::fp32 || alone_cost < best_cost * kCloseCall)) {
-    bool const close = alone_cost < best_cost * kCloseCall;
+  if (by_tables_) {
+    bool const close = narrow && alone_cost < best_cost * kCloseCall;
+    if (!narrow && alone_cost < best_cost) best = alone;
     best = settled(best, best_cost);
     if (!close) return best;
     alone = settled(alone, alone_cost);
   }
-  if (by_tables_ && !narrow && to.type != ElementType::fp32)
-    alone.segment.tabled = best.segment.tabled = false;
   return alone_cost < best_cost ? alone : best;
 }
 
 /// By tables or learning, whichever is to be coded; `cost` becomes that of it.
 auto TensorPlanner::settled(TensorPlan const& plan, double& cost) -> TensorPlan {
-  bool const narrow = weights::is_narrow(plan.segment.element);
-  bool const large = plan.segment.bytes >= kTabledBytesMin;
-  if (narrow && large) return plan;
-  // Both by the same sample; what learns needs more of it to come near what it is in a whole block.
-  bool const either = narrow || (large && plan.segment.element == weights::Element::fp32);
-  uint32_t const elements = narrow ? kSettledCodes : kSettledNumbers;
+  weights::Segment const& segment = plan.segment;
+  bool const narrow = weights::is_narrow(segment.element);
+  bool const large = segment.bytes >= (narrow ? kTabledBytesMin : kTabledBytesMinNumbers);
+  bool const few_bits = !narrow && cost > 0 && cost * 8 < kFewBits * segment.rows * segment.cols;
+  if (large && !few_bits) return plan;
   TensorPlan learning = plan;
-  learning.segment.tabled = false;
-  if (!plan.segment.from_old)
+  set_tabled(learning.segment, false);
+  if (!narrow && !large) return learning;
+  if (narrow && !segment.from_old)
     if (auto const ways = likely_peaks(new_, plan.pair.to); !ways.empty())
       learning.segment = by_peaks(learning.segment, ways.back());
-  double const learning_cost = either ? trial_.cost(learning, elements) : trial_.cost(learning);
-  double const tabled_cost = either ? trial_.cost(plan, elements) : cost;
+  // Both by the same sample; what learns needs more of it to come near what it is in a whole block.
+  uint32_t const elements = narrow ? kSettledCodes : kSettledNumbers;
+  double const learning_cost = trial_.cost(learning, elements);
+  double const tabled_cost = trial_.cost(plan, elements);
   double const gain_min = narrow ? kLearningGainMin : kLearningGainMinNumbers;
-  bool const tabled = either && tabled_cost * (1 - gain_min) <= learning_cost;
+  bool const tabled = tabled_cost * (1 - gain_min) <= learning_cost;
   cost = tabled ? tabled_cost : learning_cost;
   return tabled ? plan : learning;
 }
@@ -304,40 +289,6 @@ auto TensorPlanner::rank_max(TensorSpan const& tensor) const -> uint32_t {
   if (arena <= fixed) return 0;
   size_t const each = tensor.cols + sizeof(weights::EntryModel) + sizeof(uint32_t);
   return static_cast<uint32_t>(std::min<size_t>((arena - fixed) / each, weights::kRankMax));
-}
-
-auto TensorPlanner::file_ratios(TensorPair const& pair) const -> std::vector<int32_t> {
-  std::vector<int32_t> ratios(pair.to.rows);
-  for (uint32_t row = 0; row < pair.to.rows; ++row)
-    ratios[row] = to_ratio(double{scale(old_, *pair.from->scales, row)} /
-                           double{scale(new_, *pair.to.scales, row)});
-  return ratios;
-}
-
-auto TensorPlanner::fitted_ratios(TensorPair const& pair) const -> std::vector<int32_t> {
-  std::vector<int32_t> ratios(pair.to.rows);
-  if (pair.to.type == ElementType::int8 && pair.to.cols <= weights::kColumnsMax) {
-    for (uint32_t row = 0; row < pair.to.rows; ++row) {
-      ratios[row] = fitted_ratio(row_of(old_, *pair.from, row), row_of(new_, pair.to, row));
-      pages_.read(uint64_t{2} * pair.to.cols);
-    }
-    return ratios;
-  }
-  std::vector<float> from(pair.to.cols);
-  std::vector<float> to(pair.to.cols);
-  for (uint32_t row = 0; row < pair.to.rows; ++row) {
-    read_values(pair.from->type, row_of(old_, *pair.from, row), from);
-    read_values(pair.to.type, row_of(new_, pair.to, row), to);
-    double products = 0;
-    double squares = 0;
-    for (size_t j = 0; j < to.size(); ++j) {
-      products += double{from[j]} * to[j];
-      squares += double{from[j]} * from[j];
-    }
-    pages_.read(2 * size_bytes(pair.to) / pair.to.rows);
-    ratios[row] = squares > 0 ? to_ratio(products / squares) : weights::kRatioOne;
-  }
-  return ratios;
 }
 
 }  // namespace godwit::delta

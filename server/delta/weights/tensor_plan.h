@@ -25,8 +25,6 @@ class TensorPlanner {
   /// The exponent of the last place that a typical number of a float tensor has.
   auto last_place(TensorSpan const& tensor) const -> int32_t;
   auto rank_max(TensorSpan const& tensor) const -> uint32_t;
-  auto file_ratios(TensorPair const& pair) const -> std::vector<int32_t>;
-  auto fitted_ratios(TensorPair const& pair) const -> std::vector<int32_t>;
 
   ByteView old_;
   ByteView new_;

@@ -228,7 +228,10 @@ class BlockCoder {
     Coder coder;
     code_segment(coder, *memory_, models, segment, old_,
                  new_.subspan(static_cast<size_t>(planned.new_offset)), side_of(planned));
-    return coder.finish();
+    if constexpr (std::is_same_v<Coder, TabledRecorder>)
+      return coder.finish(segment.is_fine());
+    else
+      return coder.finish();
   }
   static auto reads_old(weights::Segment const& segment) -> bool {
     return segment.kind != weights::SegmentKind::tensor || segment.from_old;

@@ -272,6 +272,8 @@ TEST(Described, WhatMakesNoSenseIsRefused) {
   EXPECT_TRUE(refused([](Segment& s) { s.from_old = true, s.old_offset = 90; }));
   EXPECT_TRUE(refused([](Segment& s) { s.further = true, s.trailing = 23; }));
   EXPECT_TRUE(refused([](Segment& s) { s.further = true, s.codebook = 257; }));
+  EXPECT_TRUE(refused([](Segment& s) { s.wide = true; }));
+  EXPECT_FALSE(refused([](Segment& s) { s.wide = true, s.tabled = true; }));
   EXPECT_FALSE(refused([](Segment& s) { s.further = true, s.back = 8; }));
   EXPECT_TRUE(refused([](Segment& s) { s.further = true, s.back = 7; }));
   EXPECT_TRUE(refused([](Segment& s) { s.further = true, s.back = 8, s.rows = 2; }));
