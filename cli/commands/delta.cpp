@@ -178,8 +178,10 @@ auto apply(Context& context, Paths const& paths) -> Result<> {
   if (paths.in_place != paths.new_file.empty())
     return invalid("either a NEW file to write, or --in-place");
   if (paths.in_place) return apply_in_place(context, paths);
-  TRY(Bytes const old_file, read_file(paths.old_file, limits::kModelBytesMax));
-  TRY(Bytes const patch, read_file(paths.patch, kPatchBytesMax));
+  TRY(auto const old_mapped, MappedFile::open(paths.old_file, limits::kModelBytesMax));
+  TRY(auto const patch_mapped, MappedFile::open(paths.patch, kPatchBytesMax));
+  ByteView const old_file = old_mapped.bytes();
+  ByteView const patch = patch_mapped.bytes();
   TRY(auto const format, proto::detect_patch(patch).within(paths.patch));
   bool const blocks = format == proto::PatchFormat::godwit;
   // What can be seen to be wrong is said before anything is written.
@@ -199,6 +201,9 @@ auto apply(Context& context, Paths const& paths) -> Result<> {
       return apply_container(context, container, old_file, patch, paths.jobs, file, progress);
     return apply_bsdiff(context, old_file, patch, file, progress);
   }();
+  // What became shorter meanwhile is not damaged: it is said, and what was made is kept.
+  TRY_VOID(old_mapped.check_whole());
+  TRY_VOID(patch_mapped.check_whole());
   // A damaged patch is damaged at the next run too: nothing is kept to go on with.
   if (!made && made.error().code == Code::corrupt) file.discard();
   if (!made) return Error(made.error()).within(paths.patch);

@@ -52,6 +52,20 @@ class BasicBufferedReader {
     }
     return buffer_[used_++];
   }
+  /// The next `out.size()` bytes, of which there are so many.
+  void take(std::span<uint8_t> out) {
+    while (!out.empty()) {
+      if (used_ == filled_ && !refill()) {
+        past_end_ += out.size();
+        std::fill(out.begin(), out.end(), uint8_t{0});
+        return;
+      }
+      size_t const count = std::min(filled_ - used_, out.size());
+      std::copy_n(&buffer_[used_], count, out.begin());
+      used_ += count;
+      out = out.subspan(count);
+    }
+  }
   /// How often `next` was called after the last byte.
   auto past_end() const -> uint64_t { return past_end_; }
   auto left() const -> uint64_t { return left_ + (filled_ - used_); }

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <span>
 
+#include "proto/format/weights/narrow_math.h"
 #include "proto/format/weights/number_model.h"
 
 namespace godwit::proto::weights {
@@ -14,13 +15,6 @@ struct Prediction {
   int32_t old = 0;        // the old code
   uint32_t fraction = 8;  // where between the neighbours the prediction lay, in 1/16
 };
-
-/// About two steps per octave.
-inline auto log_step(uint32_t v) -> uint32_t {
-  // Without a branch: 0 and 1 are taken for 2 and 3.
-  auto const b = static_cast<uint32_t>(std::bit_width(v | 2)) - 1;
-  return 2 * b + ((v >> (b - 1)) & 1) - (v < 2 ? 2 : 0);
-}
 
 /// What the contexts see of a difference.
 struct SeenDifference {
@@ -59,6 +53,8 @@ struct Column {
 
 class ResidualModel {
  public:
+  using ColumnState = Column;
+
   void reset() {
     head_.reset(kWeight);
     tail_.reset(kWeight);

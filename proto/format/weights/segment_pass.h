@@ -79,6 +79,7 @@ class SegmentPass {
   }
 
  private:
+  using NarrowColumn = typename decltype(Models::residual)::ColumnState;
   static constexpr bool kLearns = requires(Models & models) { models.alone; };
   static constexpr uint32_t kBlockStepMax = 1u << 20;
   static constexpr size_t kPieceBytes = 4 * kPieceElements;
@@ -87,8 +88,8 @@ class SegmentPass {
 
   auto narrow(Factors const& factors) -> Result<> {
     models_.residual.begin_segment(segment_.wide);
-    auto const columns =
-        keep_columns() ? arena_.template take<Column>(segment_.cols) : std::span<Column>();
+    auto const columns = keep_columns() ? arena_.template take<NarrowColumn>(segment_.cols)
+                                        : std::span<NarrowColumn>();
     size_t const rank = factors.multipliers.size();
     if ((keep_columns() && columns.empty()) || !models_.entries.begin(arena_, rank))
       return corrupt("a tensor too large for the profile of the patch");
@@ -143,7 +144,7 @@ class SegmentPass {
 
   // Not inlined, so that the buffers of both never lie on the stack together.
   [[gnu::noinline]] auto narrow_row(std::span<int16_t const> weights, Factors const& factors,
-                                    int32_t ratio, uint64_t old_at, std::span<Column> columns)
+                                    int32_t ratio, uint64_t old_at, std::span<NarrowColumn> columns)
       -> Result<> {
     for (uint32_t at = 0; at < segment_.cols; at += kPieceElements) {
       auto const count = std::min<size_t>(segment_.cols - at, kPieceElements);

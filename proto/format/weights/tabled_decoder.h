@@ -16,24 +16,27 @@ struct SymbolTables {
     uint16_t first;
     uint16_t count;
   };
+  struct Table {
+    std::array<Share, kSymbols> share;
+    std::array<uint8_t, kSharesAll> symbol;
+  };
   std::array<uint8_t, kContextsAll> table;
-  std::array<std::array<Share, kSymbols>, kTablesMax> share;
-  std::array<uint8_t, kTablesMax * kSharesAll> symbol;
+  std::array<Table, kTablesMax> each;
 
   void build(TabledShares const& shares) {
     // A context without a table gives zeros and takes nothing from the state.
     for (size_t i = 0; i < table.size(); ++i)
       table[i] = shares.table[i] == kNoTable ? uint8_t{0} : shares.table[i];
     if (shares.count == 0) {
-      share[0].fill({.first = 0, .count = kSharesAll});
-      std::fill_n(symbol.begin(), kSharesAll, uint8_t{0});
+      each[0].share.fill({.first = 0, .count = kSharesAll});
+      each[0].symbol.fill(0);
     }
     for (size_t t = 0; t < shares.count; ++t) {
       uint32_t first = 0;
       for (size_t s = 0; s < kSymbols; ++s) {
         uint16_t const count = shares.share[t][s];
-        share[t][s] = {.first = static_cast<uint16_t>(first), .count = count};
-        std::fill_n(&symbol[t * kSharesAll + first], count, static_cast<uint8_t>(s));
+        each[t].share[s] = {.first = static_cast<uint16_t>(first), .count = count};
+        std::fill_n(&each[t].symbol[first], count, static_cast<uint8_t>(s));
         first += count;
       }
     }
@@ -42,52 +45,76 @@ struct SymbolTables {
 
 class TabledDecoder {
  public:
-  /// Kept by who decodes in a loop, so that it stays in a register.
-  using State = uint32_t;
+  /// Kept by who decodes in a loop, so that it stays in registers.
+  struct State {
+    uint32_t x;
+    uint8_t const* at;  // what x takes next, in the decoder's window
+  };
 
   TabledDecoder(BufferedReader& payload, uint64_t coded_bytes, SymbolTables const& tables)
       : payload_(payload), left_(coded_bytes), tables_(tables) {
-    kept_ = take16();
-    kept_ = kept_ << 16 | take16();
+    kept_ = {.x = 0, .at = end_};
+    for (int i = 0; i < 2; ++i) take_if(kept_, true);
   }
+  TabledDecoder(TabledDecoder const&) = delete;
+  auto operator=(TabledDecoder const&) -> TabledDecoder& = delete;
+
   auto state() const -> State { return kept_; }
   void keep(State state) { kept_ = state; }
   /// The state that the encoder began with, and nothing left over.
-  auto at_end() const -> bool { return left_ == 0 && kept_ == kStateMin; }
+  auto at_end() const -> bool { return left_ == 0 && kept_.at >= end_ && kept_.x == kStateMin; }
 
-  [[gnu::always_inline]] auto symbol(State& x, uint32_t context, uint32_t /*unknown*/) -> uint32_t {
-    uint32_t const table = tables_.table[context];
-    uint32_t const slot = x & (kSharesAll - 1);
-    uint32_t const symbol = tables_.symbol[table * kSharesAll + slot];
-    SymbolTables::Share const share = tables_.share[table][symbol];
-    x = share.count * (x >> kShareBits) + slot - share.first;
-    if (x < kStateMin) x = refill(x);
+  [[gnu::always_inline]] auto symbol(State& state, uint32_t context, uint32_t /*unknown*/)
+      -> uint32_t {
+    SymbolTables::Table const& table = tables_.each[tables_.table[context]];
+    uint32_t const slot = state.x & (kSharesAll - 1);
+    uint32_t const symbol = table.symbol[slot];
+    SymbolTables::Share const share = table.share[symbol];
+    state.x = share.count * (state.x >> kShareBits) + slot - share.first;
+    take_if(state, state.x < kStateMin);
     return symbol;
   }
   /// At most kRawBitsMax bits as they are.
-  [[gnu::always_inline]] auto raw(State& x, uint32_t bits, uint32_t /*unknown*/) -> uint32_t {
-    uint32_t const value = x & ((1u << bits) - 1);
-    x >>= bits;
-    if (x < kStateMin) x = refill(x);
+  [[gnu::always_inline]] auto raw(State& state, uint32_t bits, uint32_t /*unknown*/) -> uint32_t {
+    uint32_t const value = state.x & ((1u << bits) - 1);
+    state.x >>= bits;
+    take_if(state, state.x < kStateMin);
     return value;
   }
 
  private:
-  [[gnu::noinline]] auto refill(State x) -> State { return x << 16 | take16(); }
-  auto take16() -> uint32_t {
-    uint32_t const high = take();
-    return high << 8 | take();
+  static constexpr size_t kWindowBytes = 256;
+
+  /// 16 bits more, without a branch on whether they are needed: that cannot be foreseen.
+  [[gnu::always_inline]] void take_if(State& state, bool needed) {
+    if (state.at >= last_) [[unlikely]]
+      move_window(state);
+    uint32_t const next = uint32_t{state.at[0]} << 8 | state.at[1];
+    uint32_t const mask = needed ? ~0u : 0u;
+    state.x = (state.x << (mask & 16)) | (next & mask);
+    state.at += mask & 2;
   }
-  auto take() -> uint32_t {
-    if (left_ == 0) return 0;
-    --left_;
-    return payload_.next();
+  /// Brings what was not taken yet to the beginning of the window, and more behind it. Past the
+  /// end of the coded bytes are zeros.
+  [[gnu::noinline]] void move_window(State& state) {
+    auto const kept = static_cast<size_t>(std::max<ptrdiff_t>(end_ - state.at, 0));
+    std::copy_n(state.at, kept, window_.begin());
+    auto const more = static_cast<size_t>(std::min<uint64_t>(left_, kWindowBytes - kept));
+    payload_.take(std::span(window_).subspan(kept, more));
+    left_ -= more;
+    end_ = window_.data() + kept + more;
+    std::fill(window_.begin() + static_cast<ptrdiff_t>(kept + more), window_.end(), uint8_t{0});
+    last_ = left_ > 0 ? end_ - 1 : window_.data() + kWindowBytes;
+    state.at = window_.data();
   }
 
   BufferedReader& payload_;
-  uint64_t left_;
+  uint64_t left_;  // coded bytes that the window has not seen
   SymbolTables const& tables_;
-  State kept_ = 0;
+  std::array<uint8_t, kWindowBytes + 2> window_;
+  uint8_t const* end_ = window_.data();   // of the coded bytes in the window
+  uint8_t const* last_ = window_.data();  // from here on the window must move
+  State kept_{};
 };
 
 /// Up to 63 bits as they are, lowest first.

@@ -15,19 +15,17 @@ constexpr auto unfolded(uint32_t folded, bool flip) -> int8_t {
   return static_cast<int8_t>(static_cast<uint8_t>(negative ? -size : size));
 }
 
-/// What each weight asks for, as tables: a weight takes some eight nanoseconds.
+/// What each weight asks for, as tables: a weight takes some six nanoseconds.
 struct ResidualTables {
   std::array<std::array<int8_t, kSymbols>, 2> unfolded;  // by symbol
-  std::array<uint8_t, 64> near;                          // context by fraction
-  std::array<int16_t, 256> size;                         // up to 31, in 1/1024
+  std::array<uint8_t, 64> near;                          // twice the context by fraction
 };
 constexpr auto make_residual_tables() -> ResidualTables {
   ResidualTables tables{};
   for (uint32_t folded = 0; folded < kSymbols; ++folded)
     for (bool const flip : {false, true}) tables.unfolded[flip][folded] = unfolded(folded, flip);
   for (uint32_t f = 0; f < tables.near.size(); ++f)
-    tables.near[f] = static_cast<uint8_t>(((f < 32 ? 31 - f : f - 32) >> 3) * kLevels);
-  for (size_t i = 0; i < tables.size.size(); ++i) tables.size[i] = kSeen[i].rate;
+    tables.near[f] = static_cast<uint8_t>(2 * ((f < 32 ? 31 - f : f - 32) >> 3) * kLevels);
   return tables;
 }
 inline constexpr auto kResiduals = make_residual_tables();
@@ -36,96 +34,117 @@ inline constexpr auto kResiduals = make_residual_tables();
 /// between its neighbours the prediction lay, on whose side the difference is likely to be.
 class TabledResiduals {
  public:
+  using ColumnState = uint16_t;  // the mean size of its differences
+
   void begin_segment(bool wide) {
     wide_ = wide;
     rate_ = 256;
-    step_ = step_of(rate_);
+    step_ = step_of(256);
     row_ = 0;
   }
   void begin_row() {}
   void end_row() { ++row_; }
 
-  /// A piece of a row; `columns` of this and all further columns of the row, or empty.
+  /// A piece of a row; `columns` of this and all further columns of the row, or empty. What a
+  /// symbol does not wait for is done for all of the piece, before and after.
   template <typename Coder>
   void code(Coder& coder, RowPrediction const& row, std::span<int8_t const> old,
-            std::span<int8_t> made, std::span<Column> columns) {
+            std::span<int8_t> made, std::span<uint16_t> columns) {
     Predictions<10> predictions;
     predict(row, old, predictions);
-    if (wide_)
-      code_piece<true>(coder, predictions, made, columns);
-    else
-      code_piece<false>(coder, predictions, made, columns);
+    std::array<uint8_t, kPieceElements> levels;  // of the columns; then how large differences were
+    if (columns.empty()) {
+      code_piece<false>(coder, predictions, made, levels);
+      return;
+    }
+    columns = columns.first(made.size());
+    steps_of(columns, kLevels - 1, levels);
+    code_piece<true>(coder, predictions, made, levels);
+    learn_sizes(std::span(levels).first(made.size()), row_ < 4 ? 1 : row_ < 16 ? 3 : 4, columns);
   }
 
  private:
   static auto step_of(uint32_t rate) -> uint32_t { return std::min(log_step(rate), kLevels - 1); }
 
-  template <bool kWide, typename Coder>
+  template <bool kColumns, typename Coder>
   void code_piece(Coder& coder, Predictions<10> const& predictions, std::span<int8_t> made,
-                  std::span<Column> columns) {
+                  std::span<uint8_t> levels) {
+    if (wide_)
+      code_piece_of<true, kColumns>(coder, predictions, made, levels);
+    else
+      code_piece_of<false, kColumns>(coder, predictions, made, levels);
+  }
+  template <bool kWide, bool kColumns, typename Coder>
+  void code_piece_of(Coder& coder, Predictions<10> const& predictions, std::span<int8_t> made,
+                     std::span<uint8_t> levels) {
     auto state = coder.state();
-    uint32_t rate = rate_;
+    int32_t rate = rate_;
     uint32_t step = step_;
-    int const shift = row_ < 4 ? 1 : row_ < 16 ? 3 : 4;
-    Column* const column = columns.data();
-    bool const keep = !columns.empty();
     for (size_t j = 0; j < made.size(); ++j) {
       int32_t const value = predictions.value[j];
       uint32_t const fraction = predictions.fraction[j];  // in 1/64
       uint32_t const context =
-          kResiduals.near[fraction] + ((keep ? column[j].rate_step + step : 2 * step) >> 1);
+          (kResiduals.near[fraction] + (kColumns ? levels[j] + step : 2 * step)) >> 1;
       auto const known = static_cast<int8_t>(static_cast<uint8_t>(made[j] - value));
       // One step late, so that the next context does not wait for this symbol.
-      step = step_of(rate);
-      int8_t const residual = kWide ? code_wide(coder, state, context, known)
-                                    : code_near(coder, state, context, known, fraction < 32);
-      made[j] = static_cast<int8_t>(static_cast<uint8_t>(value + residual));
-      auto const seen = static_cast<int8_t>(kWide ? residual / 4 : residual);
-      int32_t const size = kResiduals.size[static_cast<uint8_t>(seen)];
-      rate = static_cast<uint32_t>(static_cast<int32_t>(rate) +
-                                   ((size - static_cast<int32_t>(rate)) >> 5));
-      if (!keep) continue;
-      column[j].rate = static_cast<uint16_t>(column[j].rate + ((size - column[j].rate) >> shift));
-      column[j].rate_step = static_cast<uint8_t>(step_of(column[j].rate));
+      step = step_of(static_cast<uint32_t>(rate));
+      Coded const difference = kWide ? code_wide(coder, state, context, known)
+                                     : code_near(coder, state, context, known, fraction < 32);
+      made[j] = static_cast<int8_t>(static_cast<uint8_t>(value + difference.value));
+      levels[j] = static_cast<uint8_t>(difference.size);
+      rate += (difference.size * kSizeOne - rate) >> 5;
     }
     rate_ = rate;
     step_ = step;
     coder.keep(state);
   }
 
+  /// Of a weight, and what is remembered of it.
+  struct Coded {
+    int8_t value;
+    int32_t size;  // up to 31
+  };
+  static auto size_of(int32_t difference) -> int32_t {
+    return std::min(std::abs(difference), kSizeMax);
+  }
+
   /// Folded so that the likelier sign comes first; from 15 on with eight bits more.
   template <typename Coder>
   [[gnu::always_inline]] static auto code_near(Coder& coder, typename Coder::State& state,
                                                uint32_t context, int32_t residual, bool flip)
-      -> int8_t {
+      -> Coded {
     constexpr uint32_t kLarge = kSymbols - 1;
     int32_t const turned = flip ? -residual : residual;
     auto const known = static_cast<uint32_t>(turned <= 0 ? -2 * turned : 2 * turned - 1);
     uint32_t folded = coder.symbol(state, context, std::min(known, kLarge));
-    if (folded < kLarge) return kResiduals.unfolded[flip][folded];
+    if (folded < kLarge)
+      return {.value = kResiduals.unfolded[flip][folded],
+              .size = static_cast<int32_t>((folded + 1) >> 1)};
     folded += coder.raw(state, 8, (known - kLarge) & 255);
-    return unfolded(folded, flip);
+    int8_t const value = unfolded(folded, flip);
+    return {.value = value, .size = size_of(value)};
   }
 
   /// By its two halves.
   template <typename Coder>
   [[gnu::always_inline]] static auto code_wide(Coder& coder, typename Coder::State& state,
-                                               uint32_t context, int32_t residual) -> int8_t {
+                                               uint32_t context, int32_t residual) -> Coded {
     auto const known = static_cast<uint32_t>(residual + 128);
     uint32_t const high = coder.symbol(state, context, known >> 4);
     uint32_t const low = coder.symbol(state, kLowContexts + high, known & 15);
-    return static_cast<int8_t>(static_cast<int32_t>(high * 16 + low) - 128);
+    auto const value = static_cast<int8_t>(static_cast<int32_t>(high * 16 + low) - 128);
+    return {.value = value, .size = size_of(value / 4)};
   }
 
   bool wide_ = false;
-  uint32_t rate_ = 0;
+  int32_t rate_ = 0;
   uint32_t step_ = 0;
   uint32_t row_ = 0;
 };
 
 template <typename Coder>
 void code_narrow(Coder& coder, TabledResiduals& model, RowPrediction const& row,
-                 std::span<int8_t const> old, std::span<int8_t> made, std::span<Column> columns) {
+                 std::span<int8_t const> old, std::span<int8_t> made, std::span<uint16_t> columns) {
   model.code(coder, row, old, made, columns);
 }
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "proto/format/weights/factors.h"
+#include "proto/format/weights/narrow_math.h"
 #include "proto/format/weights/number_row_model.h"
 #include "proto/format/weights/residual_model.h"
 #include "proto/format/weights/segment.h"
@@ -12,9 +13,6 @@
 namespace godwit::proto::weights {
 
 constexpr uint32_t kColumnsMax = 8192;  // wider tensors are coded without columns' statistics
-constexpr size_t kPieceElements = 448;  // even: int4 share bytes; what small stacks have room for
-constexpr int32_t kRatioOne = 2048;     // a row's factor of 1
-constexpr int32_t kRatioMax = 16 * kRatioOne;
 using RatioModel = NumberModel<18>;
 
 /// A row's scaling factor, as its difference to the row before; out of bounds it is clamped.
@@ -22,43 +20,6 @@ template <typename Coder, typename Model>
 auto code_ratio(Coder& coder, Model& model, int32_t before, int32_t ratio) -> int32_t {
   auto const coded = unfold(model.code(coder, fold(int64_t{ratio} - before)));
   return static_cast<int32_t>(std::clamp<int64_t>(before + coded, 0, kRatioMax));
-}
-
-/// How a row of int8 is predicted; `moves` of the piece in 1/65536, or empty.
-struct RowPrediction {
-  bool from_old = false;
-  int32_t ratio = kRatioOne;
-  std::span<int32_t const> moves{};
-};
-
-/// The predictions of a piece of a row, and where between its neighbours each lay, in
-/// 1/2^(16 - kShift) from half below on.
-template <uint32_t kShift>
-struct Predictions {
-  std::array<int8_t, kPieceElements> value;
-  std::array<uint8_t, kPieceElements> fraction;
-};
-template <uint32_t kShift>
-void predict(RowPrediction const& row, std::span<int8_t const> old, Predictions<kShift>& out) {
-  constexpr int32_t kHalf = 32768;
-  if (!row.from_old || (row.ratio == kRatioOne && row.moves.empty())) {
-    for (size_t j = 0; j < old.size(); ++j) {
-      out.value[j] = row.from_old ? old[j] : int8_t{0};
-      out.fraction[j] = kHalf >> kShift;
-    }
-    return;
-  }
-  // Below 2^27 and 2^28: no overflow.
-  int32_t const ratio = row.ratio * 32;
-  auto const place = [&out](size_t j, int32_t exact) {
-    int32_t const rounded = (exact + kHalf) >> 16;
-    out.value[j] = static_cast<int8_t>(std::clamp(rounded, -127, 127));
-    out.fraction[j] = static_cast<uint8_t>((exact - rounded * 65536 + kHalf) >> kShift);
-  };
-  if (row.moves.empty())
-    for (size_t j = 0; j < old.size(); ++j) place(j, old[j] * ratio);
-  else
-    for (size_t j = 0; j < old.size(); ++j) place(j, old[j] * ratio + row.moves[j]);
 }
 
 /// Both spans are of the piece; `columns` of this and all further columns of the row, or empty.
