@@ -29,6 +29,19 @@ constexpr auto make_magnitude_steps() -> std::array<uint8_t, 129> {
 }
 inline constexpr auto kMagnitudeSteps = make_magnitude_steps();
 
+/// How large a weight is, in six steps.
+constexpr auto make_magnitude_sizes() -> std::array<uint8_t, 129> {
+  constexpr std::array<size_t, 5> kBounds = {1, 10, 24, 48, 80};
+  std::array<uint8_t, 129> sizes{};
+  for (size_t magnitude = 0; magnitude < sizes.size(); ++magnitude)
+    for (size_t const bound : kBounds)
+      sizes[magnitude] = static_cast<uint8_t>(sizes[magnitude] + (magnitude >= bound));
+  return sizes;
+}
+inline constexpr auto kMagnitudeSizes = make_magnitude_sizes();
+
+/// `Cells` keep what most decisions see.
+template <template <size_t> typename Cells>
 class AloneModel {
  public:
   void reset() {
@@ -95,10 +108,12 @@ class AloneModel {
     return kMagnitudeSteps[static_cast<size_t>(rate >> 8)];
   }
   static auto size_of(int8_t weight) -> size_t {
-    int32_t const size = std::abs(int32_t{weight});
-    return size == 0 ? 0 : size < 10 ? 1 : size < 24 ? 2 : size < 48 ? 3 : size < 80 ? 4 : 5;
+    return kMagnitudeSizes[static_cast<size_t>(std::abs(int32_t{weight}))];
   }
-  static auto sign_of(int8_t weight) -> size_t { return weight < 0 ? 1 : weight > 0 ? 2 : 0; }
+  /// Without branches, which would go as signs do: nobody knows where.
+  static auto sign_of(int8_t weight) -> size_t {
+    return static_cast<size_t>(weight < 0) + 2 * static_cast<size_t>(weight > 0);
+  }
 
   /// Of n weights that are left in a channel each is as likely its largest.
   template <typename Coder>
@@ -125,13 +140,12 @@ class AloneModel {
                                             zeros,
                                             step_of(both)};
     size_t const activity = std::min<size_t>(row / 2, 5);
-    size_t node = 1;
     for (size_t i = 0, base = 0; i < contexts.size(); base += kContexts[i++])
       magnitude_.select(i, (base + contexts[i]) * kNodes);
-    for (size_t depth = 0; depth < 7; ++depth)
-      node = node * 2 + magnitude_.code_at(coder, (magnitude >> (6 - depth)) & 1, node,
-                                           depth * 6 + activity, depth * 3 + second);
-    return static_cast<int32_t>(node - kNodes);
+    return static_cast<int32_t>(magnitude_.template code_bits<7>(
+        coder, static_cast<uint32_t>(magnitude),
+        [activity](size_t depth) { return depth * 6 + activity; },
+        [second](size_t depth) { return depth * 3 + second; }));
   }
 
   template <typename Coder>
@@ -161,7 +175,7 @@ class AloneModel {
     column->peaked = column->peaked || peak;
   }
 
-  Mixing<8, 1, kSlots, kSets> magnitude_;
+  Mixing<8, 1, kSlots, kSets, Cells> magnitude_;
   Mixing<4, 1, 4 * kPlaces, 1> sign_;
   AdaptiveBit peaked_;  // is it as large, after the largest was seen?
   AdaptiveBit least_;   // is it -128, and not 0?

@@ -53,7 +53,7 @@ inline auto squash(int32_t logit) -> uint32_t {
 inline auto squash_inside(int32_t logit) -> uint32_t {
   return kLogistic.squash[static_cast<uint32_t>(logit + kLogitMax)];
 }
-inline auto stretch(uint32_t probability) -> int32_t {
+inline auto stretch(uint32_t probability) -> int16_t {
   return kLogistic.stretch[probability >> 4];
 }
 

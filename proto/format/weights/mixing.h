@@ -3,31 +3,9 @@
 // whose `bit(y, p)` codes y with probability p/65536 of a one, or ignores y and decodes it.
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
-
-#include "proto/format/weights/mixing_math.h"
+#include "proto/format/weights/mixing_cells.h"
 
 namespace godwit::proto::weights {
-
-/// How fast a probability moves after n observations: 32768 / (n + 1.6).
-constexpr int kCountMax = 255;
-constexpr auto make_rates() -> std::array<int16_t, kCountMax + 1> {
-  std::array<int16_t, kCountMax + 1> rates{};
-  for (int n = 0; n <= kCountMax; ++n)
-    rates[static_cast<size_t>(n)] = static_cast<int16_t>(327680 / (10 * n + 16));
-  return rates;
-}
-inline constexpr auto kRates = make_rates();
-
-/// How much an adaptive probability of n observations is believed, in 1/256.
-constexpr auto make_confidence() -> std::array<int16_t, kCountMax + 1> {
-  std::array<int16_t, kCountMax + 1> confidence{};
-  for (int n = 0; n <= kCountMax; ++n)
-    confidence[static_cast<size_t>(n)] = static_cast<int16_t>(256 * 2 * n / (2 * n + 3));
-  return confidence;
-}
-inline constexpr auto kConfidence = make_confidence();
 
 inline void adapt(uint16_t& p, uint8_t& n, bool y, int count_max) {
   int32_t const target = y ? 65535 : 0;
@@ -48,42 +26,20 @@ struct AdaptiveBit {
   }
 };
 
-/// What an observation does to a probability of n observations before it.
-struct CellStep {
-  int16_t rate;
-  int16_t confidence;
-  uint8_t next;
-};
-constexpr int kMixedCountMax = 250;
-constexpr auto make_cell_steps() -> std::array<CellStep, kCountMax + 1> {
-  std::array<CellStep, kCountMax + 1> steps{};
-  for (size_t n = 0; n <= kCountMax; ++n)
-    steps[n] = {.rate = kRates[n],
-                .confidence = kConfidence[n],
-                .next = static_cast<uint8_t>(n < kMixedCountMax ? n + 1 : n)};
-  return steps;
-}
-inline constexpr auto kCellSteps = make_cell_steps();
-
 /// The state of `kSlots` contexts of `kNodes` decisions each, and the weights of the mixers: plain
 /// memory that needs no more than `reset`.
-template <size_t kInputs, size_t kNodes, size_t kSlots, size_t kSets>
+template <size_t kInputs, size_t kNodes, size_t kSlots, size_t kSets,
+          template <size_t> typename Cells = PackedCells>
 class Mixing {
  public:
   static constexpr size_t kInputCount = kInputs;
 
   void reset(int16_t weight) {
-    probability_.fill(32768);
-    count_.fill(0);
+    cells_.reset(0, kSlots * kNodes);
     weights_.fill(weight);
   }
   /// Begins some contexts of an input anew.
-  void forget(size_t first, size_t slots) {
-    std::fill_n(probability_.begin() + static_cast<ptrdiff_t>(first * kNodes), slots * kNodes,
-                uint16_t{32768});
-    std::fill_n(count_.begin() + static_cast<ptrdiff_t>(first * kNodes), slots * kNodes,
-                uint8_t{0});
-  }
+  void forget(size_t first, size_t slots) { cells_.reset(first * kNodes, slots * kNodes); }
   /// Chooses the context of one input for the decisions that follow.
   void select(size_t input, size_t slot) { at_[input] = static_cast<uint32_t>(slot * kNodes); }
 
@@ -97,33 +53,68 @@ class Mixing {
   template <typename Coder>
   [[gnu::always_inline]] auto code_at(Coder& coder, bool y, size_t offset, size_t first,
                                       size_t second) -> bool {
-    int16_t* const a = &weights_[first * kInputs];
-    int16_t* const b = &weights_[(kNodes * kSets + second) * kInputs];
-    uint16_t* const probability = &probability_[offset];
-    uint8_t* const count = &count_[offset];
-    auto const logit = gather<kInputs>([&](size_t i) __attribute__((always_inline)) {
-      uint32_t const k = at_[i];
-      return static_cast<int16_t>(stretch(probability[k]) * kCellSteps[count[k]].confidence >> 8);
-    });
-    auto const [logit_a, logit_b] = dots<kInputs>(logit, a, b);
-    y = coder.bit(y, kLogistic.coded[static_cast<uint32_t>((logit_a + logit_b) >> 1) + kLogitMax]);
-    learn<kInputs>(a, logit, error_of(y, squash_inside(logit_a)));
-    learn<kInputs>(b, logit, error_of(y, squash_inside(logit_b)));
-    int32_t const target = y ? 65535 : 0;
-    for (size_t i = 0; i < kInputs; ++i) {
-      uint32_t const k = at_[i];
-      CellStep const& step = kCellSteps[count[k]];
-      int32_t const p = probability[k];
-      probability[k] = static_cast<uint16_t>(p + ((target - p) * step.rate >> 15));
-      count[k] = step.next;
+    return settle(coder, y, offset, first, second, foresee(offset, first, second));
+  }
+  /// `kBits` decisions, highest first, each in the place of those before; `first` and `second` tell
+  /// the sets of weights of each, which differ. What either answer leads to is looked up before it
+  /// is known: otherwise most of the time goes by with waiting.
+  template <size_t kBits, typename Coder, typename First, typename Second>
+  [[gnu::always_inline]] auto code_bits(Coder& coder, uint32_t bits, First const& first,
+                                        Second const& second) -> uint32_t {
+    uint32_t node = 1;
+    Foreseen here = foresee(1, first(0), second(0));
+    for (size_t i = 0;; ++i) {
+      bool const y = (bits >> (kBits - 1 - i)) & 1;
+      if (i + 1 == kBits)
+        return (node * 2 + settle(coder, y, node, first(i), second(i), here)) & ((1u << kBits) - 1);
+      Foreseen const zero = foresee(node * 2, first(i + 1), second(i + 1));
+      Foreseen const one = foresee(node * 2 + 1, first(i + 1), second(i + 1));
+      bool const made = settle(coder, y, node, first(i), second(i), here);
+      here = chosen(made, zero, one);
+      node = node * 2 + made;
     }
-    return y;
   }
 
  private:
-  std::array<uint32_t, kInputs> at_{};
-  std::array<uint16_t, kSlots * kNodes> probability_;
-  std::array<uint8_t, kSlots * kNodes> count_;
+  /// A decision before it is made.
+  struct Foreseen {
+    typename Cells<kSlots * kNodes>::template Seen<kInputs> seen;
+    TwoLogits mixed;
+    uint32_t p;
+  };
+  [[gnu::always_inline]] static auto chosen(bool y, Foreseen const& zero, Foreseen const& one)
+      -> Foreseen {
+    auto const mask = static_cast<int32_t>(y) * -1;
+    auto const of = [mask](auto a, auto b) {
+      return static_cast<decltype(a)>((a & ~mask) | (b & mask));
+    };
+    return {.seen = Cells<kSlots * kNodes>::chosen(y, zero.seen, one.seen),
+            .mixed = {.a = of(zero.mixed.a, one.mixed.a), .b = of(zero.mixed.b, one.mixed.b)},
+            .p = of(zero.p, one.p)};
+  }
+  auto weights_a(size_t set) -> int16_t* { return &weights_[set * kInputs]; }
+  auto weights_b(size_t set) -> int16_t* { return &weights_[(kNodes * kSets + set) * kInputs]; }
+
+  [[gnu::always_inline]] auto foresee(size_t offset, size_t first, size_t second) -> Foreseen {
+    Foreseen made{.seen = cells_.look(at_, offset), .mixed = {}, .p = 0};
+    made.mixed = dots<kInputs>(made.seen.logits, weights_a(first), weights_b(second));
+    made.p = kLogistic.coded[static_cast<uint32_t>((made.mixed.a + made.mixed.b) >> 1) + kLogitMax];
+    return made;
+  }
+  template <typename Coder>
+  [[gnu::always_inline]] auto settle(Coder& coder, bool y, size_t offset, size_t first,
+                                     size_t second, Foreseen const& foreseen) -> bool {
+    y = coder.bit(y, foreseen.p);
+    learn<kInputs>(weights_a(first), foreseen.seen.logits,
+                   error_of(y, squash_inside(foreseen.mixed.a)));
+    learn<kInputs>(weights_b(second), foreseen.seen.logits,
+                   error_of(y, squash_inside(foreseen.mixed.b)));
+    cells_.learn(at_, offset, foreseen.seen, y);
+    return y;
+  }
+
+  CellPlaces<kInputs> at_{};
+  Cells<kSlots * kNodes> cells_;
   std::array<int16_t, 2 * kNodes * kSets * kInputs> weights_;
 };
 

@@ -22,10 +22,13 @@ struct Logits {
   std::array<int16_t, kInputs> each;
 };
 
-template <size_t kInputs, typename Logit>
-[[gnu::always_inline]] inline auto gather(Logit const& logit_of) -> Logits<kInputs> {
+/// Of each input its own logit, by how far it is believed, in 1/256.
+template <size_t kInputs, typename Logit, typename Confidence>
+[[gnu::always_inline]] inline auto gather(Logit const& logit_of, Confidence const& confidence_of)
+    -> Logits<kInputs> {
   Logits<kInputs> logits;
-  for (size_t i = 0; i < kInputs; ++i) logits.each[i] = logit_of(i);
+  for (size_t i = 0; i < kInputs; ++i)
+    logits.each[i] = static_cast<int16_t>(logit_of(i) * confidence_of(i) >> 8);
   return logits;
 }
 
@@ -107,16 +110,22 @@ struct Logits<4> {
   __m128i each;
 };
 
-template <size_t kInputs, typename Logit>
-requires(kInputs == 8) [[gnu::always_inline]] inline auto gather(Logit const& logit_of)
-    -> Logits<8> {
-  return {_mm_setr_epi16(logit_of(0), logit_of(1), logit_of(2), logit_of(3), logit_of(4),
-                         logit_of(5), logit_of(6), logit_of(7))};
+/// The middle 16 of 32 bits of the products.
+[[gnu::always_inline]] inline auto believed(__m128i logits, __m128i confidence) -> __m128i {
+  return _mm_or_si128(_mm_srli_epi16(_mm_mullo_epi16(logits, confidence), 8),
+                      _mm_slli_epi16(_mm_mulhi_epi16(logits, confidence), 8));
 }
-template <size_t kInputs, typename Logit>
-requires(kInputs == 4) [[gnu::always_inline]] inline auto gather(Logit const& logit_of)
-    -> Logits<4> {
-  return {_mm_setr_epi16(logit_of(0), logit_of(1), logit_of(2), logit_of(3), 0, 0, 0, 0)};
+template <size_t kInputs, typename Logit, typename Confidence>
+requires(kInputs == 8)
+    [[gnu::always_inline]] inline auto gather(Logit const& l, Confidence const& c) -> Logits<8> {
+  return {believed(_mm_setr_epi16(l(0), l(1), l(2), l(3), l(4), l(5), l(6), l(7)),
+                   _mm_setr_epi16(c(0), c(1), c(2), c(3), c(4), c(5), c(6), c(7)))};
+}
+template <size_t kInputs, typename Logit, typename Confidence>
+requires(kInputs == 4)
+    [[gnu::always_inline]] inline auto gather(Logit const& l, Confidence const& c) -> Logits<4> {
+  return {believed(_mm_setr_epi16(l(0), l(1), l(2), l(3), 0, 0, 0, 0),
+                   _mm_setr_epi16(c(0), c(1), c(2), c(3), 0, 0, 0, 0))};
 }
 
 /// The sums of products of eight logits; of four, the upper ones are zero.

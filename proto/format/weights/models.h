@@ -59,15 +59,15 @@ constexpr size_t kLargeArenaBytes = 320u << 10;
 /// other begins it anew.
 template <bool kLarge>
 struct CodeModels {
-  ResidualModel residual;
-  AloneModel alone;
+  ResidualModel<WideCells> residual;
+  AloneModel<WideCells> alone;
 };
 template <>
 struct CodeModels<false> {
   CodeModels() : residual() {}
   union {
-    ResidualModel residual;
-    AloneModel alone;
+    ResidualModel<PackedCells> residual;
+    AloneModel<PackedCells> alone;
   };
 };
 

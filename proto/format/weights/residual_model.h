@@ -51,6 +51,8 @@ struct Column {
   uint8_t rate_step = 0;
 };
 
+/// `Cells` keep what most decisions see.
+template <template <size_t> typename Cells>
 class ResidualModel {
  public:
   using ColumnState = Column;
@@ -203,7 +205,7 @@ class ResidualModel {
                                        ((size - static_cast<int32_t>(fast_rate_)) >> 3));
   }
 
-  Mixing<8, kNodes, kSlots, 4> head_;
+  Mixing<8, kNodes, kSlots, 4, Cells> head_;
   Mixing<3, kNodes, kTailSlots, 4> tail_;
   NumberModel<8> escape_;
   std::array<std::array<AdaptiveBit, 4>, 8> low_;

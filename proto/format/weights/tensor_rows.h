@@ -24,8 +24,8 @@ auto code_ratio(Coder& coder, Model& model, int32_t before, int32_t ratio) -> in
 
 /// Both spans are of the piece; `columns` of this and all further columns of the row, or empty.
 /// Without a prediction from the old file `old` holds zeros.
-template <typename Coder>
-void code_narrow(Coder& coder, ResidualModel& model, RowPrediction const& row,
+template <typename Coder, template <size_t> typename Cells>
+void code_narrow(Coder& coder, ResidualModel<Cells>& model, RowPrediction const& row,
                  std::span<int8_t const> old, std::span<int8_t> made, std::span<Column> columns) {
   Predictions<12> predictions;
   predict(row, old, predictions);
