@@ -22,6 +22,8 @@ auto mode_of(Segment const& segment) -> std::string {
   std::string const tabled = segment.tabled ? ", tables" : "";
   if (segment.kind == SegmentKind::bytes) return "bytes" + tabled;
   if (segment.codebook > 0) return (segment.from_old ? "residual of codes" : "codes") + tabled;
+  if (segment.halves)
+    return (segment.from_old ? "residual of halves" : "halves") + tabled + ", row factor";
   if (!segment.from_old) return "self" + tabled;
   std::string mode = "residual" + tabled;
   if (segment.scaled) mode += ", row scale";

@@ -20,6 +20,7 @@ class DecodingIo final : public SegmentIo {
   void fill(std::span<uint8_t> made) override { std::fill(made.begin(), made.end(), uint8_t{0}); }
   auto take(ByteView made) -> Result<> override { return sink_.write(made); }
   auto ratio(uint32_t) -> int32_t override { return 0; }
+  auto factors(uint32_t) -> HalvesFactors override { return {}; }
   auto entry(uint32_t, uint32_t) -> int64_t override { return 0; }
   auto step(uint32_t) -> Step override { return {}; }
 

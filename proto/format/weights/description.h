@@ -35,6 +35,7 @@ class DescriptionModel {
  private:
   static constexpr uint32_t kHasCodebook = 255;  // in the place of trailing zeros
   static constexpr uint32_t kIsProduct = 254;
+  static constexpr uint32_t kIsHalves = 253;
 
   template <typename Coder, size_t kNodes>
   static auto bits(Coder& coder, std::array<AdaptiveBit, kNodes>& nodes, uint32_t count,
@@ -65,7 +66,10 @@ class DescriptionModel {
 
   template <typename Coder>
   void further(Coder& coder, Segment& segment) {
-    uint32_t how = segment.codebook ? kHasCodebook : segment.back ? kIsProduct : segment.trailing;
+    uint32_t how = segment.codebook ? kHasCodebook
+                   : segment.back   ? kIsProduct
+                   : segment.halves ? kIsHalves
+                                    : segment.trailing;
     if (is_narrow(segment.element)) how = static_cast<uint32_t>(segment.peaks);
     number(coder, how_, how);
     if (is_narrow(segment.element)) {
@@ -80,6 +84,9 @@ class DescriptionModel {
       for (uint32_t i = 32; i-- > 0;)
         times = times << 1 | uint32_t{coder.bit((segment.times >> i) & 1, 32768)};
       segment.times = times;
+    } else if (how == kIsHalves) {
+      segment.halves = true;
+      number(coder, how_, segment.trailing);
     } else {
       segment.trailing = how;
     }

@@ -50,6 +50,9 @@ auto settle_tensor(Segment& segment, uint32_t left) -> Result<> {
   if (segment.back > 0 && (segment.element != Element::fp32 || segment.rows != 1 ||
                            segment.back < segment.cols || segment.from_old || segment.tabled))
     return corrupt("products of other than a list");
+  if (segment.halves && (segment.element != Element::fp32 || segment.scaled || segment.ranked ||
+                         segment.trailing >= kHalfForm.mantissa_bits))
+    return corrupt("halves of other than float32");
   if (static_cast<uint8_t>(segment.peaks) > kPeaksLast) return corrupt("unknown peaks");
   uint64_t const rows = segment.rows;
   uint64_t const cols = segment.cols;

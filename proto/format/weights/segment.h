@@ -60,8 +60,9 @@ struct Segment {
   uint32_t trailing = 0;  // so many of their lowest bits are always zero
   uint32_t codebook = 0;  // so many values follow the description, of which they are codes; or 0
   Peaks peaks = Peaks::none;
-  uint32_t back = 0;   // of float32: products of those so many numbers before; or 0
-  uint32_t times = 0;  // and of this float32
+  uint32_t back = 0;    // of float32: products of those so many numbers before; or 0
+  uint32_t times = 0;   // and of this float32
+  bool halves = false;  // float32 are coded as halves, times a factor of the row; since version 4
 
   auto row_bytes() const -> uint32_t { return bytes / rows; }
   /// Coded by ResidualModel or AloneModel: codes of eight bits at most.

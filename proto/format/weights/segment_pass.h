@@ -2,6 +2,7 @@
 // the coder, and where old and new bytes come from or go to.
 #pragma once
 
+#include "proto/format/weights/halves.h"
 #include "proto/format/weights/models.h"
 
 namespace godwit::proto::weights {
@@ -13,15 +14,22 @@ struct Step {
   int64_t seek = 0;
 };
 
+/// The factors of a row of halves, as the bits of float32: of its own, and of the old row.
+struct HalvesFactors {
+  uint32_t made = 0;
+  uint32_t old = 0;
+};
+
 /// What a pass over a segment asks of its side. An encoder knows the new file and answers; a
 /// decoder answers anything where it says "encoder", and takes what was made.
 class SegmentIo {
  public:
   virtual ~SegmentIo() = default;
   virtual auto read_old(uint64_t offset, std::span<uint8_t> out) -> Result<> = 0;
-  virtual void fill(std::span<uint8_t> made) = 0;    // encoder: the next new bytes
-  virtual auto take(ByteView made) -> Result<> = 0;  // decoder: the next new bytes
-  virtual auto ratio(uint32_t row) -> int32_t = 0;   // encoder
+  virtual void fill(std::span<uint8_t> made) = 0;           // encoder: the next new bytes
+  virtual auto take(ByteView made) -> Result<> = 0;         // decoder: the next new bytes
+  virtual auto ratio(uint32_t row) -> int32_t = 0;          // encoder
+  virtual auto factors(uint32_t row) -> HalvesFactors = 0;  // encoder
   virtual auto entry(uint32_t row, uint32_t component) -> int64_t = 0;  // encoder
   virtual auto step(uint32_t index) -> Step = 0;                        // encoder
 };
@@ -206,7 +214,9 @@ class SegmentPass {
       std::array<int16_t, kRankMax> weights;
       code_weights(row, factors, weights);
       model.begin_row();
-      TRY_VOID(numbers_row(model, std::span(weights).first(rank), factors, ratio, old_at, columns));
+      TRY_VOID(segment_.halves ? halves_row(model, row, old_at, columns)
+                               : numbers_row(model, std::span(weights).first(rank), factors, ratio,
+                                             old_at, columns));
       old_at += segment_.row_bytes();
     }
     return {};
@@ -230,19 +240,67 @@ class SegmentPass {
         add_products(weights, factors.columns, at, std::span(moves).first(count));
       }
       io_.fill(std::span(made).first(bytes));
-      bool const list = segment_.rows == 1 && segment_.element == Element::fp32;
       if constexpr (kLearns) {
         if (segment_.back > 0) multiply(std::span(old).first(bytes));
       }
       code_numbers(coder_, model, segment_, row, std::span(old).first(bytes),
                    std::span(made).first(bytes), columns.empty() ? columns : columns.subspan(at));
-      if constexpr (kLearns) {
-        for (size_t j = 0; list && j < bytes; j += 4)
-          models_.kept.add(load(std::span(made).subspan(j, 4)));
-      }
+      keep_list(std::span(made).first(bytes));
       TRY_VOID(io_.take(std::span(made).first(bytes)));
     }
     return {};
+  }
+
+  /// As two numbers of 16 bits.
+  auto code_factor(uint32_t factor) -> uint32_t {
+    uint64_t const high = models_.ratio.code(coder_, factor >> 16);
+    uint64_t const low = models_.ratio.code(coder_, factor & 0xffff);
+    return static_cast<uint32_t>(high << 16 | (low & 0xffff));
+  }
+
+  template <typename Model>
+  [[gnu::noinline]] auto halves_row(Model& model, uint32_t row, uint64_t old_at,
+                                    std::span<NumberColumn> columns) -> Result<> {
+    HalvesFactors factors = io_.factors(row);
+    factors.made = code_factor(factors.made);
+    if (segment_.from_old) factors.old = code_factor(factors.old);
+    Segment coded = segment_;
+    coded.element = Element::fp16;
+    for (uint32_t at = 0; at < segment_.cols; at += kPieceElements) {
+      auto const count = std::min<size_t>(segment_.cols - at, kPieceElements);
+      std::array<uint8_t, kPieceBytes> stored;
+      std::array<uint8_t, 2 * kPieceElements> old;
+      std::array<uint8_t, 2 * kPieceElements> made;
+      auto const numbers = std::span(stored).first(4 * count);
+      if (segment_.from_old) {
+        TRY_VOID(io_.read_old(old_at, numbers));
+        to_halves(factors.old, numbers, old);
+        old_at += numbers.size();
+      }
+      io_.fill(numbers);
+      to_halves(factors.made, numbers, made);
+      code_numbers(coder_, model, coded, {}, std::span(old).first(2 * count),
+                   std::span(made).first(2 * count),
+                   columns.empty() ? columns : columns.subspan(at));
+      for (size_t j = 0; j < count; ++j)
+        store<4>(half_times(load<2>(&made[2 * j]), factors.made), &numbers[4 * j]);
+      keep_list(numbers);
+      TRY_VOID(io_.take(numbers));
+    }
+    return {};
+  }
+
+  static void to_halves(uint32_t factor, ByteView numbers, std::span<uint8_t> halves) {
+    for (size_t j = 0; 4 * j < numbers.size(); ++j)
+      store<2>(half_over(load<4>(&numbers[4 * j]), factor), &halves[2 * j]);
+  }
+
+  /// Lists of float32 are remembered for products.
+  void keep_list(ByteView made) {
+    if constexpr (kLearns) {
+      if (segment_.rows > 1 || segment_.element != Element::fp32) return;
+      for (size_t j = 0; j < made.size(); j += 4) models_.kept.add(load(made.subspan(j, 4)));
+    }
   }
 
   /// What a product is predicted to be, as if the old file held it. A piece is remembered when it

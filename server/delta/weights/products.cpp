@@ -33,7 +33,8 @@ auto ProductFinder::take(weights::Segment& segment, uint64_t new_offset) -> bool
   bool made = false;
   for (List const& other : lists_ | std::views::reverse | std::views::take(kListsMax)) {
     if (made_ - other.at > room_) break;
-    uint32_t const times = other.count == list.count ? quotient(list, other) : 0;
+    bool const alike = other.count == list.count && !segment.halves;
+    uint32_t const times = alike ? quotient(list, other) : 0;
     if (times == 0) continue;
     segment = {.kind = weights::SegmentKind::tensor,
                .bytes = segment.bytes,

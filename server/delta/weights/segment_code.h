@@ -12,6 +12,7 @@ namespace godwit::delta {
 /// What a segment needs beside its description; spans start at its first row.
 struct SegmentSide {
   std::span<int32_t const> ratios{};
+  std::span<proto::weights::HalvesFactors const> factors{};
   RankedMove const* move = nullptr;  // whose entries start at `first_row`
   uint32_t first_row = 0;
   std::span<proto::weights::Step const> steps{};
@@ -27,6 +28,9 @@ class EncodingIo final : public proto::weights::SegmentIo {
   void fill(std::span<uint8_t> made) override;
   auto take(ByteView made) -> Result<> override;
   auto ratio(uint32_t row) -> int32_t override { return side_.ratios[row]; }
+  auto factors(uint32_t row) -> proto::weights::HalvesFactors override {
+    return side_.factors[row];
+  }
   auto entry(uint32_t row, uint32_t component) -> int64_t override;
   auto step(uint32_t index) -> proto::weights::Step override { return side_.steps[index]; }
 

@@ -5,6 +5,7 @@
 
 #include "server/delta/weights/element_value.h"
 #include "server/delta/weights/peaks.h"
+#include "server/delta/weights/row_factors.h"
 #include "server/delta/weights/row_ratios.h"
 #include "server/delta/weights/tabled_encoder.h"
 #include "server/delta/weights/tensor_numbers.h"
@@ -123,10 +124,7 @@ auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
   set_tabled(best.segment, is_tabled(best.segment));
   best.segment.trailing = trailing_zeros(new_, to, pages_);
   best.segment.further = best.segment.trailing > 0;
-  TensorPlan alone = best;
-  if (narrow) alone.segment.wide = to.type != ElementType::int4;
-  alone.segment.further = best.segment.trailing > 0 || is_float(to.type);
-  if (!by_tables_) alone = best_alone(std::move(alone));
+  TensorPlan alone = best_alone(best);
   if (!pair.from) {
     double cost = 0;
     return by_tables_ ? settled(alone, cost) : alone;
@@ -173,6 +171,7 @@ auto TensorPlanner::plan_tensor(TensorPair const& pair) -> TensorPlan {
     double const wide_cost = trial_.cost(wide);
     keep_cheaper(best, best_cost, std::move(wide), wide_cost / 0.99);
   }
+  if (alone.segment.halves) try_halves(best, best_cost, alone);
   // Even when little moved: sparse weights are small alone.
   double alone_cost = trial_.cost(alone);
   if (by_tables_) {
@@ -209,7 +208,15 @@ auto TensorPlanner::settled(TensorPlan const& plan, double& cost) -> TensorPlan 
 }
 
 auto TensorPlanner::best_alone(TensorPlan plan) -> TensorPlan {
-  if (plan.segment.tabled) return plan;
+  ElementType const type = plan.pair.to.type;
+  if (weights::is_narrow(plan.segment.element)) plan.segment.wide = type != ElementType::int4;
+  plan.segment.further = plan.segment.trailing > 0 || is_float(type);
+  if (auto factors = row_factors(new_, plan.pair.to, pages_); !factors.rows.empty()) {
+    plan.segment.halves = true;
+    plan.segment.trailing = factors.trailing;
+    plan.factors = std::move(factors.rows);
+  }
+  if (by_tables_ || plan.segment.tabled) return plan;
   auto const ways = likely_peaks(new_, plan.pair.to);
   double best_cost = ways.empty() ? 0 : trial_.cost(plan);
   TensorPlan best = plan;
@@ -226,6 +233,14 @@ auto TensorPlanner::is_tabled(weights::Segment const& segment) const -> bool {
   if (profile_ == proto::Profile::weights_fast || by_tables_) return true;
   return profile_ == proto::Profile::weights_large && weights::is_narrow(segment.element) &&
          segment.bytes >= kTabledBytesMin;
+}
+
+void TensorPlanner::try_halves(TensorPlan& best, double& best_cost, TensorPlan halves) {
+  halves.segment.from_old = true;
+  halves.segment.old_offset = halves.pair.from->offset;
+  add_old_factors(old_, new_, halves.pair, halves.factors, pages_);
+  double const cost = trial_.cost(halves);
+  keep_cheaper(best, best_cost, std::move(halves), cost);
 }
 
 void TensorPlanner::try_ranked(TensorPlan& best, double& best_cost, TensorPlan const& base) {

@@ -17,10 +17,12 @@ class TensorPlanner {
   auto plan_tensor(TensorPair const& pair) -> TensorPlan;
   void try_codes(TensorPlan& best, double& best_cost);
   void try_as_bytes(TensorPlan& best, double& best_cost);
-  /// The cheapest way to code int8 without the old file.
+  /// The cheapest way without the old file.
   auto best_alone(TensorPlan plan) -> TensorPlan;
   auto is_tabled(proto::weights::Segment const& segment) const -> bool;
   auto settled(TensorPlan const& plan, double& cost) -> TensorPlan;
+  /// Of float32 that are halves times a factor of their row, which `halves` codes alone.
+  void try_halves(TensorPlan& best, double& best_cost, TensorPlan halves);
   void try_ranked(TensorPlan& best, double& best_cost, TensorPlan const& base);
   /// The exponent of the last place that a typical number of a float tensor has.
   auto last_place(TensorSpan const& tensor) const -> int32_t;

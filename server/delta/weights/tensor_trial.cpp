@@ -103,8 +103,8 @@ void TensorTrial::try_rows(Coder& coder, Models& models, TensorPlan const& plan,
     segment.rows = rows;
     segment.bytes = rows * row_bytes;
     segment.old_offset += uint64_t{first} * row_bytes;
-    SegmentSide const side{.ratios = segment.scaled ? std::span(plan.ratios).subspan(first)
-                                                    : std::span<int32_t const>(),
+    SegmentSide const side{.ratios = std::span(plan.ratios).subspan(segment.scaled ? first : 0),
+                           .factors = std::span(plan.factors).subspan(segment.halves ? first : 0),
                            .move = &plan.move,
                            .first_row = first,
                            .codebook = plan.codebook};

@@ -16,8 +16,9 @@ struct TensorPlan {
   bool bytes = false;                 // as bytes, beside the old ones where there are some
   proto::weights::Segment segment{};  // of the whole tensor; its factor is set by the writer
   std::vector<int32_t> ratios{};      // one for each row, when the segment is scaled
-  RankedMove move{};                  // when the segment is ranked
-  std::vector<uint32_t> codebook{};   // in order, when the segment has one
+  std::vector<proto::weights::HalvesFactors> factors{};  // the same, when it has halves
+  RankedMove move{};                                     // when the segment is ranked
+  std::vector<uint32_t> codebook{};                      // in order, when the segment has one
 };
 
 /// Counts for one plan after another; keeps what counting needs.

@@ -251,6 +251,7 @@ class BlockCoder {
     if (!each.plan) return side;
     side.move = &each.plan->move;
     side.codebook = each.plan->codebook;
+    if (each.segment.halves) side.factors = std::span(each.plan->factors).subspan(each.first_row);
     if (each.segment.scaled) side.ratios = std::span(each.plan->ratios).subspan(each.first_row);
     return side;
   }

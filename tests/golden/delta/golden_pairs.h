@@ -5,13 +5,11 @@
 #include <algorithm>
 #include <bit>
 
-#include "proto/format/container.h"
-#include "proto/format/weights/kept_floats.h"
-#include "server/delta/tensor_map.h"
+#include "proto/format/weights/halves.h"
+#include "proto/format/weights/tensor_rows.h"
+#include "tests/golden/delta/golden_modes.h"
 
 namespace godwit::delta {
-
-using proto::Profile;
 
 class Dice {
  public:
@@ -29,237 +27,6 @@ class Dice {
 
  private:
   uint32_t state_;
-};
-
-struct Golden {
-  char const* name;
-  ElementType type = ElementType::int8;
-  uint32_t rows = 48;
-  uint32_t cols = 64;
-  int32_t moved = 1;     // spread of what is added to the old number
-  int32_t ranked = 0;    // spread of an outer product that is added
-  bool scaled = false;   // rows grow by up to a quarter
-  bool from_old = true;  // false: coded by itself
-  int32_t step = 1;      // numbers are multiples of it: with a large one they are few
-  proto::weights::Peaks peaks = proto::weights::Peaks::none;  // where each channel has one
-  bool product = false;      // a second list is the first one times a number
-  bool records = false;      // bytes that stand beside nothing follow, in records
-  uint32_t copied = 0;       // so many bytes follow as they were
-  bool moved_words = false;  // words of the old file follow, of which some moved by one distance
-  Profile profile = Profile::weights_large;
-  bool (*shows)(proto::weights::Segment const&);  // that the patch uses the mode
-};
-
-using proto::weights::Peaks;
-using proto::weights::Segment;
-inline constexpr Golden kGolden[] = {
-    {.name = "int8_residual", .shows = [](Segment const& s) { return s.from_old; }},
-    {.name = "int8_scaled", .scaled = true, .shows = [](Segment const& s) { return s.scaled; }},
-    {.name = "int8_ranked",
-     .rows = 128,
-     .cols = 128,
-     .ranked = 10,
-     .shows = [](Segment const& s) { return s.ranked; }},
-    {.name = "int8_ranked_small",
-     .rows = 128,
-     .cols = 128,
-     .ranked = 10,
-     .profile = Profile::weights_small,
-     .shows = [](Segment const& s) { return s.ranked; }},
-    {.name = "int8_alone", .from_old = false, .shows = [](Segment const& s) { return s.wide; }},
-    {.name = "int8_peaked_rows",
-     .from_old = false,
-     .peaks = Peaks::rows,
-     .records = true,
-     .shows = [](Segment const& s) { return s.is_alone() && s.peaks == Peaks::rows; }},
-    {.name = "int8_peaked_columns_small",
-     .rows = 9,
-     .from_old = false,
-     .peaks = Peaks::columns,
-     .records = true,
-     .profile = Profile::weights_small,
-     .shows = [](Segment const& s) { return s.is_alone() && s.peaks == Peaks::columns; }},
-    {.name = "fp32_product",
-     .type = ElementType::fp32,
-     .rows = 1,
-     .from_old = false,
-     .product = true,
-     .records = true,
-     .shows = [](Segment const& s) { return s.back == 64; }},
-    {.name = "fp32_product_small",
-     .type = ElementType::fp32,
-     .rows = 1,
-     .product = true,
-     .profile = Profile::weights_small,
-     .shows = [](Segment const& s) { return s.back == 64; }},
-    {.name = "uint8_residual",
-     .type = ElementType::uint8,
-     .shows = [](Segment const& s) { return s.from_old; }},
-    {.name = "int4_residual",
-     .type = ElementType::int4,
-     .shows = [](Segment const& s) { return s.from_old; }},
-    {.name = "int16_residual",
-     .type = ElementType::int16,
-     .shows = [](Segment const& s) { return s.from_old; }},
-    {.name = "int32_small",
-     .type = ElementType::int32,
-     .rows = 1,
-     .profile = Profile::weights_small,
-     .shows = [](Segment const& s) { return s.from_old; }},
-    {.name = "fp16_scaled",
-     .type = ElementType::fp16,
-     .scaled = true,
-     .shows = [](Segment const& s) { return s.scaled; }},
-    {.name = "fp16_alone",
-     .type = ElementType::fp16,
-     .from_old = false,
-     .shows = [](Segment const& s) { return !s.from_old; }},
-    {.name = "fp16_ranked",
-     .type = ElementType::fp16,
-     .rows = 128,
-     .cols = 128,
-     .ranked = 400,
-     .shows = [](Segment const& s) { return s.ranked; }},
-    {.name = "fp32_ranked_small",
-     .type = ElementType::fp32,
-     .rows = 128,
-     .cols = 128,
-     .ranked = 400,
-     .profile = Profile::weights_small,
-     .shows = [](Segment const& s) { return s.ranked && !s.tabled; }},
-    {.name = "bf16_residual",
-     .type = ElementType::bf16,
-     .moved = 400,
-     .shows = [](Segment const& s) { return s.from_old; }},
-    {.name = "fp32_scaled",
-     .type = ElementType::fp32,
-     .scaled = true,
-     .shows = [](Segment const& s) { return s.scaled; }},
-    {.name = "fp32_alone",
-     .type = ElementType::fp32,
-     .from_old = false,
-     .shows = [](Segment const& s) { return !s.from_old; }},
-    {.name = "fp16_by_magnitude",
-     .type = ElementType::fp16,
-     .from_old = false,
-     .shows = [](Segment const& s) { return s.further && s.codebook == 0 && !s.from_old; }},
-    {.name = "fp16_by_magnitude_small",
-     .type = ElementType::fp16,
-     .from_old = false,
-     .profile = Profile::weights_small,
-     .shows = [](Segment const& s) { return s.further && s.codebook == 0 && !s.from_old; }},
-    {.name = "fp16_by_magnitude_fast",
-     .type = ElementType::fp16,
-     .from_old = false,
-     .profile = Profile::weights_fast,
-     .shows = [](Segment const& s) { return s.tabled && s.further && s.codebook == 0; }},
-    {.name = "fp32_trailing",
-     .type = ElementType::fp32,
-     .scaled = true,
-     .shows = [](Segment const& s) { return s.trailing > 0 && s.scaled; }},
-    {.name = "fp32_codes",
-     .type = ElementType::fp32,
-     .moved = 900,
-     .step = 1000,
-     .shows = [](Segment const& s) { return s.codebook > 0 && s.from_old; }},
-    {.name = "fp16_codes_small",
-     .type = ElementType::fp16,
-     .moved = 900,
-     .step = 1000,
-     .profile = Profile::weights_small,
-     .shows = [](Segment const& s) { return s.codebook > 0 && s.from_old; }},
-    {.name = "int32_codes_fast",
-     .type = ElementType::int32,
-     .moved = 9,
-     .step = 10,
-     .profile = Profile::weights_fast,
-     .shows = [](Segment const& s) { return s.codebook > 0 && s.tabled; }},
-    {.name = "bf16_codes_alone",
-     .type = ElementType::bf16,
-     .from_old = false,
-     .step = 1000,
-     .shows = [](Segment const& s) { return s.codebook > 0 && s.wide; }},
-    {.name = "int8_ranked_fast",
-     .rows = 128,
-     .cols = 128,
-     .ranked = 10,
-     .profile = Profile::weights_fast,
-     .shows = [](Segment const& s) { return s.tabled && s.ranked && !s.wide; }},
-    {.name = "int8_tabled",
-     .rows = 520,
-     .cols = 520,
-     .moved = 1,
-     .scaled = true,
-     .shows = [](Segment const& s) { return s.tabled && s.scaled; }},
-    {.name = "int8_alone_fast",
-     .from_old = false,
-     .profile = Profile::weights_fast,
-     .shows = [](Segment const& s) { return s.tabled && s.wide; }},
-    {.name = "bytes_moved_small",
-     .moved_words = true,
-     .profile = Profile::weights_small,
-     .shows = [](Segment const& s) { return s.from_old; }},
-    {.name = "bytes_moved",
-     .moved_words = true,
-     .shows = [](Segment const& s) { return s.from_old; }},
-    {.name = "bytes_moved_by_version_2",
-     .moved_words = true,
-     .shows = [](Segment const& s) { return s.from_old; }},
-    {.name = "short_header", .scaled = true, .shows = [](Segment const& s) { return s.scaled; }},
-    {.name = "short_header_small",
-     .profile = Profile::weights_small,
-     .shows = [](Segment const& s) { return s.from_old; }},
-    {.name = "short_header_and_copies",
-     .copied = 800'000,
-     .shows = [](Segment const& s) { return s.from_old; }},
-    {.name = "short_header_and_copies_fast",
-     .copied = 800'000,
-     .profile = Profile::weights_fast,
-     .shows = [](Segment const& s) { return s.from_old; }},
-    {.name = "int32_fast",
-     .type = ElementType::int32,
-     .profile = Profile::weights_fast,
-     .shows = [](Segment const& s) { return s.tabled && s.from_old; }},
-    {.name = "fp16_fast",
-     .type = ElementType::fp16,
-     .scaled = true,
-     .profile = Profile::weights_fast,
-     .shows = [](Segment const& s) { return s.tabled && s.from_old; }},
-    {.name = "fp16_fine_fast",
-     .type = ElementType::fp16,
-     .rows = 96,
-     .scaled = true,
-     .profile = Profile::weights_fast,
-     .shows = [](Segment const& s) { return s.is_fine() && s.scaled; }},
-    // The same, with the other profile in its header: who makes that one tables larger files only.
-    {.name = "fp16_fine",
-     .type = ElementType::fp16,
-     .rows = 96,
-     .scaled = true,
-     .shows = [](Segment const& s) { return s.is_fine() && s.scaled; }},
-    {.name = "fp32_fine_ranked_fast",
-     .type = ElementType::fp32,
-     .rows = 128,
-     .cols = 128,
-     .ranked = 400,
-     .profile = Profile::weights_fast,
-     .shows = [](Segment const& s) { return s.is_fine() && s.ranked; }},
-    {.name = "bf16_fine_alone_fast",
-     .type = ElementType::bf16,
-     .rows = 96,
-     .from_old = false,
-     .profile = Profile::weights_fast,
-     .shows = [](Segment const& s) { return s.is_fine() && s.further; }},
-    {.name = "int32_fine_fast",
-     .type = ElementType::int32,
-     .moved = 90,
-     .profile = Profile::weights_fast,
-     .shows = [](Segment const& s) { return s.is_fine() && s.from_old; }},
-    {.name = "fp32_alone_fast",
-     .type = ElementType::fp32,
-     .from_old = false,
-     .profile = Profile::weights_fast,
-     .shows = [](Segment const& s) { return s.tabled && !s.from_old; }},
 };
 
 /// value / 4096 as a float32; the conversions to the shorter forms cut off.
@@ -317,6 +84,17 @@ inline void add_peaks(Golden const& golden, Pair& made) {
     uint32_t const row = rows ? i : i * 5 % golden.rows;
     uint32_t const col = rows ? i * 7 % golden.cols : i;
     weights[row * golden.cols + col] = static_cast<uint8_t>(i % 3 ? 127 : -127);
+  }
+}
+
+/// Makes halves of all numbers, times a factor of the row.
+inline void make_halves(Golden const& golden, Bytes& file, size_t offset, uint32_t step) {
+  auto const numbers = std::span(file).subspan(offset);
+  for (uint32_t i = 0; i < golden.rows * golden.cols; ++i) {
+    uint32_t const factor = 0x3f000000 + i / golden.cols * step;
+    auto const number = numbers.subspan(size_t{4} * i, 4);
+    uint32_t const half = proto::weights::half_over(proto::weights::load(number), factor);
+    proto::weights::store(proto::weights::half_times(half, factor), number);
   }
 }
 
@@ -387,6 +165,10 @@ inline auto make_pair_of(Golden const& golden) -> Pair {
     }
   }
   if (golden.peaks != Peaks::none) add_peaks(golden, made);
+  if (golden.halves) {
+    make_halves(golden, made.new_file, 5, 0x54321);
+    make_halves(golden, made.old_file, 5, 0x54345);
+  }
   if (golden.product) add_product(golden, made);
   if (golden.records) add_records(dice, made);
   if (golden.moved_words) add_moved_words(dice, made);
