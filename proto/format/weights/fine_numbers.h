@@ -9,6 +9,9 @@ namespace godwit::proto::weights {
 
 class FineNumbers {
  public:
+  /// So small that a loop should have a copy, which stays in registers.
+  static constexpr bool kInRegisters = true;
+
   void begin_segment() { *this = FineNumbers(); }
   void begin_row() {
     in_row_ = 0;
@@ -17,8 +20,9 @@ class FineNumbers {
 
   /// The number, as its difference to `predicted`.
   template <typename Coder>
-  auto code(Coder& coder, FloatForm const& form, NumberPrediction const& predicted, uint32_t number,
-            std::span<NumberColumn> columns) -> uint32_t {
+  [[gnu::always_inline]] auto code(Coder& coder, FloatForm const& form,
+                                   NumberPrediction const& predicted, uint32_t number,
+                                   std::span<NumberColumn> columns) -> uint32_t {
     int32_t const level = NumberRates::level_of(form, predicted.bits);
     int32_t const column = column_mean(columns);
     int32_t const expected =
@@ -48,8 +52,9 @@ class FineNumbers {
 
   /// The number by itself, by its magnitude.
   template <typename Coder>
-  auto code_by_magnitude(Coder& coder, FloatForm const& form, uint32_t number,
-                         std::span<NumberColumn> columns) -> uint32_t {
+  [[gnu::always_inline]] auto code_by_magnitude(Coder& coder, FloatForm const& form,
+                                                uint32_t number, std::span<NumberColumn> columns)
+      -> uint32_t {
     int32_t const column = column_mean(columns);
     int32_t const expected =
         std::clamp(column + row_, 0, static_cast<int32_t>(form.magnitude_max()) * kOne);

@@ -119,7 +119,8 @@ class TabledDecoder {
 
 /// Up to 63 bits as they are, lowest first.
 template <typename Coder>
-auto code_raw(Coder& coder, typename Coder::State& x, uint32_t bits, uint64_t value) -> uint64_t {
+[[gnu::always_inline]] inline auto code_raw(Coder& coder, typename Coder::State& x, uint32_t bits,
+                                            uint64_t value) -> uint64_t {
   uint64_t made = 0;
   for (uint32_t at = 0; at < bits; at += kRawBitsMax) {
     uint32_t const count = std::min(bits - at, kRawBitsMax);

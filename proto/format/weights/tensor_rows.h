@@ -88,9 +88,11 @@ struct NumberRowPrediction {
 };
 
 template <size_t width, typename Coder, typename Model>
-void code_numbers_of(Coder& coder, Model& model, Segment const& segment,
-                     NumberRowPrediction const& row, ByteView old, std::span<uint8_t> made,
-                     std::span<NumberColumn> columns) {
+[[gnu::always_inline]] inline void code_numbers_by(Coder& coder, Model& model,
+                                                   Segment const& segment,
+                                                   NumberRowPrediction const& row, ByteView old,
+                                                   std::span<uint8_t> made,
+                                                   std::span<NumberColumn> columns) {
   FloatForm form = form_of(segment.element);
   form.bits -= segment.trailing;
   if (form.mantissa_bits > 0) form.mantissa_bits -= segment.trailing;
@@ -113,6 +115,19 @@ void code_numbers_of(Coder& coder, Model& model, Segment const& segment,
       number = model.code_alone(coder, form, number, here);
     }
     store<width>(number << segment.trailing, out.data());
+  }
+}
+
+template <size_t width, typename Coder, typename Model>
+void code_numbers_of(Coder& coder, Model& model, Segment const& segment,
+                     NumberRowPrediction const& row, ByteView old, std::span<uint8_t> made,
+                     std::span<NumberColumn> columns) {
+  if constexpr (requires { Model::kInRegisters; }) {
+    Model here = model;
+    code_numbers_by<width>(coder, here, segment, row, old, made, columns);
+    model = here;
+  } else {
+    code_numbers_by<width>(coder, model, segment, row, old, made, columns);
   }
 }
 
