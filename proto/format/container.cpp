@@ -38,12 +38,6 @@ auto check_of(BlockOperation operation, ByteView bytes) -> std::optional<uint64_
   return block_check(bytes);
 }
 
-auto first_bytes(Sha256 const& digest) -> uint64_t {
-  uint64_t check = 0;
-  for (size_t i = 0; i < 8; ++i) check |= uint64_t{digest.bytes[i]} << (8 * i);
-  return check;
-}
-
 auto parse_container(ByteView patch, PatchLimits const& limits) -> Result<Container> {
   Reader reader(patch);
   TRY(ContainerHeader header, read_header(reader, limits));

@@ -78,6 +78,12 @@ auto has_segments(BlockOperation operation) -> bool {
   return operation == BlockOperation::weights || operation == BlockOperation::described;
 }
 
+auto first_bytes(Sha256 const& digest) -> uint64_t {
+  uint64_t check = 0;
+  for (size_t i = 0; i < 8; ++i) check |= uint64_t{digest.bytes[i]} << (8 * i);
+  return check;
+}
+
 auto is_known(Profile profile) -> bool {
   return profile_ram_bytes(profile) > 0;
 }
