@@ -330,7 +330,7 @@ auto plan_blocks(ByteView old_file, ByteView new_file, std::vector<TensorPlan> c
 template <bool kLarge>
 auto write(ByteView old_file, ByteView new_file, std::vector<std::vector<Planned>> const& planned,
            proto::Profile profile, ByteView sections, Pages& pages) -> Bytes {
-  BlockCoder<kLarge> coder(old_file, new_file);
+  auto coder = std::make_unique<BlockCoder<kLarge>>(old_file, new_file);
   std::vector<Bytes> payloads;
   proto::Container container{.profile = profile,
                              .old_bytes = old_file.size(),
@@ -345,7 +345,7 @@ auto write(ByteView old_file, ByteView new_file, std::vector<std::vector<Planned
     uint32_t bytes = 0;
     for (Planned const& each : block) bytes += each.segment.bytes;
     bool const copy = block.size() == 1 && block.front().segment.kind == weights::SegmentKind::copy;
-    payloads.push_back(copy ? Bytes() : coder.code(block));
+    payloads.push_back(copy ? Bytes() : coder->code(block));
     auto const operation = copy ? proto::BlockOperation::copy : proto::BlockOperation::described;
     container.blocks.push_back(
         {.new_offset = at,
@@ -357,6 +357,7 @@ auto write(ByteView old_file, ByteView new_file, std::vector<std::vector<Planned
     pages.read(uint64_t{2} * bytes);
     pages.reached(Pages::kCoding, at + bytes, new_file.size());
   }
+  coder.reset();  // the patch takes its memory
   return write_container(container);
 }
 
