@@ -13,6 +13,9 @@
 namespace godwit::delta {
 namespace {
 
+/// Up to this size bytes beside tensors are tried without the old file, too.
+constexpr uint64_t kTriedAloneBytes = 512u << 10;
+
 auto check_size(ByteView file, std::string_view name) -> Result<> {
   if (file.size() <= limits::kModelBytesMax) return {};
   return invalid("the " + std::string(name) + " file is larger than the limit of " +
@@ -34,11 +37,17 @@ auto make_godwit(ByteView old_file, ByteView new_file, PatchOptions const& optio
   auto const gaps =
       match_gaps(old_file, new_file, pairs, matching(new_file, pages), [&pages] { pages.done(); });
   if (options.profile == proto::Profile::bytes) return make_container(old_file, new_file, gaps);
-  auto patch = make_weights_container(old_file, new_file, pairs, gaps, options.profile, pages);
+  auto const by_weights = [&](std::span<Match const> matches) {
+    return make_weights_container(old_file, new_file, pairs, matches, options.profile, pages);
+  };
+  auto const smaller = [](Bytes a, Bytes b) { return a.size() <= b.size() ? a : b; };
+  auto patch = by_weights(gaps);
+  // What the new file repeats of itself may say more than the old one does.
+  if (!pairs.empty() && new_file.size() <= kTriedAloneBytes)
+    return smaller(std::move(patch), by_weights(literal_gaps(new_file, pairs)));
   if (!pairs.empty() || options.profile != proto::Profile::weights_large) return patch;
   // Nothing is known of the files: they may be text, or weights that lie where they lay.
-  auto other = make_container(old_file, new_file, gaps);
-  return other.size() < patch.size() ? other : patch;
+  return smaller(std::move(patch), make_container(old_file, new_file, gaps));
 }
 
 /// Applies the patch block by block, which takes no memory for the whole new file.

@@ -62,6 +62,13 @@ class PartCutter {
   uint64_t used_ = 0;
 };
 
+auto parts_taken(std::span<TensorPair const> pairs) -> std::vector<Part> {
+  std::vector<Part> taken;
+  for (TensorPair const& pair : pairs)
+    taken.push_back({.offset = pair.to.offset, .bytes = size_bytes(pair.to)});
+  return taken;
+}
+
 /// Where a place of the joined old text lies in the file, and how far its part goes on.
 auto locate(std::vector<Part> const& parts, uint64_t at) -> Part {
   for (Part const& part : parts) {
@@ -77,14 +84,11 @@ auto match_gaps(ByteView old_file, ByteView new_file, std::span<TensorPair const
                 std::function<void(uint64_t)> const& on_bytes, std::function<void()> const& let_go)
     -> std::vector<Match> {
   std::vector<Part> old_taken;
-  std::vector<Part> new_taken;
-  for (TensorPair const& pair : pairs) {
-    new_taken.push_back({.offset = pair.to.offset, .bytes = size_bytes(pair.to)});
+  for (TensorPair const& pair : pairs)
     if (pair.from)
       old_taken.push_back({.offset = pair.from->offset, .bytes = size_bytes(*pair.from)});
-  }
   auto old_parts = between(old_taken, old_file.size());
-  auto const new_parts = between(new_taken, new_file.size());
+  auto const new_parts = between(parts_taken(pairs), new_file.size());
   std::vector<Match> cut;
   if (new_parts.empty()) return cut;
   PartCutter gaps(new_parts);
@@ -120,6 +124,13 @@ auto match_gaps(ByteView old_file, ByteView new_file, std::span<TensorPair const
     }
   }
   return cut;
+}
+
+auto literal_gaps(ByteView new_file, std::span<TensorPair const> pairs) -> std::vector<Match> {
+  std::vector<Match> matches;
+  for (Part const& part : between(parts_taken(pairs), new_file.size()))
+    matches.push_back({.old_offset = 0, .add = 0, .literal = part.bytes});
+  return matches;
 }
 
 }  // namespace godwit::delta

@@ -14,4 +14,7 @@ auto match_gaps(ByteView old_file, ByteView new_file, std::span<TensorPair const
                 std::function<void(uint64_t)> const& on_bytes = {},
                 std::function<void()> const& let_go = {}) -> std::vector<Match>;
 
+/// The same without the old file.
+auto literal_gaps(ByteView new_file, std::span<TensorPair const> pairs) -> std::vector<Match>;
+
 }  // namespace godwit::delta

@@ -6,6 +6,7 @@
 
 #include "server/delta/match.h"
 #include "server/delta/suffix_index.h"
+#include "server/delta/tables/find_pairs.h"
 #include "server/delta/weights/gap_match.h"
 #include "tests/unit/server/delta/corpus.h"
 
@@ -166,6 +167,17 @@ TEST(SuffixIndex, FindsTheLongestMatch) {
     EXPECT_TRUE(std::equal(pattern.begin(), pattern.begin() + static_cast<ptrdiff_t>(found.length),
                            text.begin() + static_cast<ptrdiff_t>(found.offset)));
   }
+}
+
+TEST(Delta, AnOldFileThatSaysNothingCostsNothing) {
+  auto const patch = [](ByteView from, ByteView to) {
+    return make_patch_of(from, to, find_pairs(from, to), {})->size();
+  };
+  auto const pairs = history_pairs();
+  Bytes const& to = pairs.back().old_file;
+  size_t const alone = patch({}, to);
+  for (size_t const other : {0, 4})  // of other families
+    EXPECT_LE(patch(pairs[other].old_file, to), alone + alone / 256) << pairs[other].name;
 }
 
 }  // namespace
