@@ -60,7 +60,8 @@ auto BlockMaker::make_weights(Block const& block, BlockPlace const& place, ByteS
     decoder_ = weights::place_decoder(size, {memory_.get(), bytes});
   }
   SpanSink sink(out);
-  TRY_VOID(decoder_->decode({.sections = place.sections,
+  TRY_VOID(decoder_->decode({.version = version_,
+                             .sections = place.sections,
                              .payload = place.payload,
                              .described = block.operation == BlockOperation::described,
                              .old_offset = block.old_offset,

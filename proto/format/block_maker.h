@@ -14,7 +14,9 @@ struct BlockPlace {
 
 class BlockMaker {
  public:
-  BlockMaker(Profile profile, uint64_t old_bytes) : profile_(profile), old_bytes_(old_bytes) {}
+  /// `version` and `profile` are the container's.
+  BlockMaker(uint16_t version, Profile profile, uint64_t old_bytes)
+      : version_(version), profile_(profile), old_bytes_(old_bytes) {}
   /// Makes the bytes of one block, `out.size() == block.new_bytes`, and holds them to its check if
   /// there is one.
   auto make(Block const& block, BlockPlace const& place, ByteSource& old_file, ByteSource& patch,
@@ -24,6 +26,7 @@ class BlockMaker {
   auto make_weights(Block const& block, BlockPlace const& place, ByteSource& old_file,
                     ByteSource& patch, std::span<uint8_t> out) -> Result<>;
 
+  uint16_t version_;
   Profile profile_;
   uint64_t old_bytes_;
   std::unique_ptr<std::byte[]> memory_;  // of the decoder, once one is needed

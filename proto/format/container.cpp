@@ -94,7 +94,7 @@ auto another_old_file(Container const& container) -> Error {
 BlockApplier::BlockApplier(Container const& container, ByteView old_file)
     : sections_(container.sections),
       old_(old_file),
-      maker_(std::make_unique<BlockMaker>(container.profile, old_file.size())) {}
+      maker_(std::make_unique<BlockMaker>(container.version, container.profile, old_file.size())) {}
 BlockApplier::~BlockApplier() = default;
 
 auto BlockApplier::apply(Block const& block, std::span<uint8_t> out) -> Result<> {

@@ -26,8 +26,8 @@ auto ContainerReader::open(ByteSource& patch, uint64_t patch_bytes, PatchLimits 
   opened.sections_ = {.offset = header.bytes, .bytes = header.section_bytes};
   TRY_VOID(check_sections(patch, opened.sections_, opened.container_.profile));
   TRY_VOID(opened.read_index(header, patch_bytes));
-  opened.maker_ =
-      std::make_unique<BlockMaker>(opened.container_.profile, opened.container_.old_bytes);
+  opened.maker_ = std::make_unique<BlockMaker>(opened.container_.version, opened.container_.profile,
+                                               opened.container_.old_bytes);
   return opened;
 }
 

@@ -134,7 +134,8 @@ auto StreamApplier::make_entry(ByteSource& old_file, ByteSink& sink) -> Result<>
     TRY_VOID(copy(old_file, block.old_offset, block.new_bytes, checking));
   } else {
     TRY_VOID(
-        decoder_->decode({.sections = sections_,
+        decoder_->decode({.version = header_.version,
+                          .sections = sections_,
                           .payload = {.offset = place_.payload_at, .bytes = entry.payload_bytes},
                           .described = block.operation == BlockOperation::described,
                           .old_offset = block.old_offset,

@@ -49,7 +49,8 @@ auto make_new(ByteView old_file, ByteView patch) -> Result<Bytes> {
       continue;
     }
     TRY_VOID(
-        decoder->decode({.sections = {.offset = header.bytes, .bytes = header.section_bytes},
+        decoder->decode({.version = header.container.version,
+                         .sections = {.offset = header.bytes, .bytes = header.section_bytes},
                          .payload = {.offset = payload_at, .bytes = entry.payload_bytes},
                          .described = entry.block.operation == proto::BlockOperation::described,
                          .old_offset = entry.block.old_offset,

@@ -33,8 +33,8 @@ auto old_file() -> Bytes const& {
 }
 
 /// Decodes one block that claims to make `new_bytes`.
-void decode(proto::weights::Size size, bool described, ByteView sections, ByteView payload,
-            uint32_t new_bytes) {
+void decode(proto::weights::Size size, uint16_t version, bool described, ByteView sections,
+            ByteView payload, uint32_t new_bytes) {
   static std::array<std::byte*, 3> const memory = [] {
     auto const room = [](proto::weights::Size of) {
       return new std::byte[proto::weights::decoder_bytes(of)];
@@ -50,7 +50,8 @@ void decode(proto::weights::Size size, bool described, ByteView sections, ByteVi
   proto::ViewSource patch_source(patch);
   Collect sink;
   auto const made =
-      decoder->decode({.sections = {.offset = 0, .bytes = sections.size()},
+      decoder->decode({.version = version,
+                       .sections = {.offset = 0, .bytes = sections.size()},
                        .payload = {.offset = sections.size(), .bytes = payload.size()},
                        .described = described,
                        .old_offset = 0,
@@ -84,6 +85,8 @@ extern "C" int LLVMFuzzerTestOneInput(uint8_t const* data, size_t size) {
                                     : proto::weights::Size::small;
   uint32_t const new_bytes = 1u + (data[1] | (data[2] & 15u) << 8);
   size_t const split = std::min<size_t>(data[3], size - 4);
-  decode(choice, data[0] & 4, input.subspan(4, split), input.subspan(4 + split), new_bytes);
+  auto const version = static_cast<uint16_t>(data[0] & 8 ? 3 : proto::kContainerVersion);
+  decode(choice, version, data[0] & 4, input.subspan(4, split), input.subspan(4 + split),
+         new_bytes);
   return 0;
 }

@@ -15,10 +15,10 @@ template <size_t kSlotsPerInput>
 class BytesModel {
  public:
   /// `by_places`: bytes alone are coded bit by bit beside a like place; since version 3.
-  void reset(bool by_places) {
+  void reset(bool by_places, uint16_t version) {
     by_places_ = by_places;
     same_mixing_.reset(kWeight);
-    mixing_.reset(by_places ? kWeightByPlaces : kWeight);
+    mixing_.reset(first_weight(by_places, version));
     recurrence_.reset(by_places);
     add_.reset();
     literal_.reset();
@@ -93,10 +93,18 @@ class BytesModel {
   static constexpr size_t kNodes = 16;  // of a nibble
   static constexpr int16_t kWeight = 16384 * 3 / 10;
   static constexpr int16_t kWeightByPlaces = 16384 * 2 / 10;
+  static constexpr int16_t kWeightOfMany = 16384 * 4 / 10;
+  static constexpr uint16_t kVersionOfMany = 4;
   /// Sets of weights: of nibbles, and then by how far a like place is trusted.
   static constexpr size_t kNibbleSets = kNodes * 4;
   static constexpr size_t kPlaceSets = 1 + 4 * 8;
   static constexpr size_t kPlaceInput = 6;
+
+  /// Contexts that hardly meet in a slot are believed at once.
+  static auto first_weight(bool by_places, uint16_t version) -> int16_t {
+    if (!by_places) return kWeight;
+    return kSlotsPerInput >= 512 && version >= kVersionOfMany ? kWeightOfMany : kWeightByPlaces;
+  }
 
   /// Little-endian; zeros past the end.
   static auto word_at(ByteView bytes, size_t at) -> uint32_t {

@@ -59,7 +59,7 @@ class SizedDecoder final : public Decoder {
  public:
   auto decode(BlockTask const& task, ByteSource& old_file, ByteSource& patch, ByteSink& sink)
       -> Result<> override {
-    if constexpr (kLearns) memory_.learnt.begin_block(task.described);
+    if constexpr (kLearns) memory_.learnt.begin_block(task.described, task.version);
     DecodingIo io(old_file, sink);
     SegmentReader segments(task, patch, memory_.description);
     while (segments.more()) {

@@ -13,6 +13,7 @@ struct Range {
 };
 
 struct BlockTask {
+  uint16_t version = 0;     // of the patch: which constants its coders begin with
   Range sections;           // all sections of the patch
   Range payload;            // of this block
   bool described = false;   // its segments' descriptions come first, coded

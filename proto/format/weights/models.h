@@ -79,9 +79,11 @@ struct Models : CodeModels<kLarge> {
   LearntEntries entries;
   KeptFloats<kLarge ? 16384 : 256> kept;
 
-  /// Every block begins anew; `described` ones code bytes alone in another way.
-  void begin_block(bool described) {
+  /// Every block begins anew; `described` ones code bytes alone in another way, and `version` is
+  /// that of the patch.
+  void begin_block(bool described, uint16_t version) {
     described_ = described;
+    version_ = version;
     learning_ = {};
     ratio.reset();
     kept.clear();
@@ -99,7 +101,7 @@ struct Models : CodeModels<kLarge> {
     if (!kLarge && kind == kAlone) learning_[kCodes] = false;
     switch (kind) {
       case kBytes:
-        return bytes.reset(described_);
+        return bytes.reset(described_, version_);
       case kAlone:
         return std::construct_at(&this->alone)->reset();
       case kCodes:
@@ -113,6 +115,7 @@ struct Models : CodeModels<kLarge> {
   enum Kind : uint8_t { kCodes, kAlone, kNumbers, kBytes };
   std::array<bool, 4> learning_{};
   bool described_ = false;
+  uint16_t version_ = 0;
 };
 
 }  // namespace godwit::proto::weights

@@ -44,7 +44,7 @@ auto TensorTrial::cost(TensorPlan const& plan, uint32_t elements_max) -> double 
     cost = counter.bytes();
   } else {
     CostCounter counter;
-    memory_->learnt.begin_block(true);
+    memory_->learnt.begin_block(true, proto::kContainerVersion);
     try_rows(counter, memory_->learnt, plan, elements_max);
     cost = counter.bytes();
   }
@@ -72,7 +72,7 @@ auto TensorTrial::bytes_cost(TensorPlan const& plan, bool tabled) -> double {
     return scaled(counter.bytes());
   }
   CostCounter counter;
-  memory_->learnt.begin_block(true);
+  memory_->learnt.begin_block(true, proto::kContainerVersion);
   try_bytes(counter, memory_->learnt, plan);
   return scaled(counter.bytes());
 }

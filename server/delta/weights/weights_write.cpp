@@ -188,7 +188,7 @@ class BlockCoder {
   auto code(std::vector<Planned> const& planned) -> Bytes {
     BinaryEncoder descriptions;
     Writer coded_bytes;
-    memory_->learnt.begin_block(true);
+    memory_->learnt.begin_block(true, proto::kContainerVersion);
     description_.reset();
     uint64_t expected = start_of(planned);
     for (Planned const& each : planned) {
