@@ -61,13 +61,17 @@ auto parse_container(ByteView patch, PatchLimits const& limits) -> Result<Contai
   return container;
 }
 
-auto write_container(Container const& container) -> Bytes {
+auto write_beginning(Container const& container) -> Bytes {
   auto const index = write_index(container);
   Writer writer;
   write_header(writer, container, index.size());
   writer.bytes(container.sections);
   writer.bytes(index);
-  auto patch = std::move(writer).take();
+  return std::move(writer).take();
+}
+
+auto write_container(Container const& container) -> Bytes {
+  auto patch = write_beginning(container);
   size_t bytes = patch.size();
   for (Block const& block : container.blocks) bytes += block.payload.size();
   patch.reserve(bytes);

@@ -82,6 +82,8 @@ auto first_bytes(Sha256 const& digest) -> uint64_t;
 auto parse_container(ByteView patch, PatchLimits const& limits) -> Result<Container>;
 /// Always in the newest version.
 auto write_container(Container const& container) -> Bytes;
+/// The same without the payloads, which come next.
+auto write_beginning(Container const& container) -> Bytes;
 
 /// `conflict` unless this is the old file that the patch was made for.
 auto check_old_file(Container const& container, ByteView old_file) -> Result<>;

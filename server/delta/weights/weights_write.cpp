@@ -211,9 +211,7 @@ class BlockCoder {
       writer.u8(static_cast<uint8_t>(described.size() >> (8 * i)));
     writer.bytes(described);
     writer.bytes(coded_bytes.view());
-    Bytes payload = std::move(writer).take();
-    payload.shrink_to_fit();  // many are kept
-    return payload;
+    return std::move(writer).take();
   }
 
   static auto start_of(std::vector<Planned> const& planned) -> uint64_t {
@@ -330,8 +328,10 @@ auto plan_blocks(ByteView old_file, ByteView new_file, std::vector<TensorPlan> c
 template <bool kLarge>
 auto write(ByteView old_file, ByteView new_file, std::vector<std::vector<Planned>> const& planned,
            proto::Profile profile, ByteView sections, Pages& pages) -> Bytes {
-  auto coder = std::make_unique<BlockCoder<kLarge>>(old_file, new_file);
-  std::vector<Bytes> payloads;
+  BlockCoder<kLarge> coder(old_file, new_file);
+  Bytes patch;  // at first the payloads, one after the other
+  patch.reserve(new_file.size());
+  std::vector<size_t> sizes;
   proto::Container container{.profile = profile,
                              .old_bytes = old_file.size(),
                              .new_bytes = new_file.size(),
@@ -339,26 +339,31 @@ auto write(ByteView old_file, ByteView new_file, std::vector<std::vector<Planned
                              .new_sha256 = pages.sha256(new_file),
                              .sections = sections,
                              .blocks = {}};
-  payloads.reserve(planned.size());
   for (auto const& block : planned) {
     uint64_t const at = block.front().new_offset;
     uint32_t bytes = 0;
     for (Planned const& each : block) bytes += each.segment.bytes;
     bool const copy = block.size() == 1 && block.front().segment.kind == weights::SegmentKind::copy;
-    payloads.push_back(copy ? Bytes() : coder->code(block));
+    Bytes const payload = copy ? Bytes() : coder.code(block);
+    patch.insert(patch.end(), payload.begin(), payload.end());
+    sizes.push_back(payload.size());
     auto const operation = copy ? proto::BlockOperation::copy : proto::BlockOperation::described;
     container.blocks.push_back(
         {.new_offset = at,
          .new_bytes = bytes,
          .operation = operation,
          .old_offset = BlockCoder<kLarge>::start_of(block),
-         .payload = payloads.back(),
+         .payload = {},
          .check = proto::check_of(operation, new_file.subspan(static_cast<size_t>(at), bytes))});
     pages.read(uint64_t{2} * bytes);
     pages.reached(Pages::kCoding, at + bytes, new_file.size());
   }
-  coder.reset();  // the patch takes its memory
-  return write_container(container);
+  size_t at = 0;
+  for (size_t i = 0; i < sizes.size(); at += sizes[i++])
+    container.blocks[i].payload = ByteView(patch).subspan(at, sizes[i]);
+  auto const beginning = write_beginning(container);
+  patch.insert(patch.begin(), beginning.begin(), beginning.end());
+  return patch;
 }
 
 }  // namespace
