@@ -1,37 +1,39 @@
 #include "proto/trust/digest.h"
 
+// SHA-256 by its own functions, which are deprecated for EVP: that fetches algorithms from a
+// provider, for which libcrypto reads its configuration and takes two megabytes of each process
+// that hashes, also where hashing is all that it wants of it (docs/benchmarks.md, "Deltas").
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
-
-#include "proto/trust/evp.h"
+#include <openssl/sha.h>
 
 namespace godwit::proto {
 
 auto sha256(ByteView bytes) -> Sha256 {
-  Sha256 digest;
-  CHECK(EVP_Digest(bytes.data(), bytes.size(), digest.bytes.data(), nullptr, EVP_sha256(),
-                   nullptr) == 1);
-  return digest;
+  Sha256Stream stream;
+  stream.add(bytes);
+  return stream.finish();
 }
 
 struct Sha256Stream::State {
-  OwnedDigest context{EVP_MD_CTX_new()};
+  SHA256_CTX context;
 };
 
 Sha256Stream::Sha256Stream() : state_(std::make_unique<State>()) {
-  CHECK(EVP_DigestInit_ex(state_->context.get(), EVP_sha256(), nullptr) == 1);
+  CHECK(SHA256_Init(&state_->context) == 1);
 }
 Sha256Stream::~Sha256Stream() = default;
 Sha256Stream::Sha256Stream(Sha256Stream&&) noexcept = default;
 auto Sha256Stream::operator=(Sha256Stream&&) noexcept -> Sha256Stream& = default;
 
 void Sha256Stream::add(ByteView bytes) {
-  CHECK(EVP_DigestUpdate(state_->context.get(), bytes.data(), bytes.size()) == 1);
+  CHECK(SHA256_Update(&state_->context, bytes.data(), bytes.size()) == 1);
 }
 
 auto Sha256Stream::finish() -> Sha256 {
   Sha256 digest;
-  CHECK(EVP_DigestFinal_ex(state_->context.get(), digest.bytes.data(), nullptr) == 1);
+  CHECK(SHA256_Final(digest.bytes.data(), &state_->context) == 1);
   return digest;
 }
 
