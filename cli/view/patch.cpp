@@ -22,6 +22,7 @@ auto mode_of(Segment const& segment) -> std::string {
   std::string const tabled = segment.tabled ? ", tables" : "";
   if (segment.kind == SegmentKind::bytes) return "bytes" + tabled;
   if (segment.codebook > 0) return (segment.from_old ? "residual of codes" : "codes") + tabled;
+  if (segment.waves) return "waves";
   if (segment.halves)
     return (segment.from_old ? "residual of halves" : "halves") + tabled + ", row factor";
   if (!segment.from_old) return "self" + tabled;

@@ -80,9 +80,12 @@ class SizedDecoder final : public Decoder {
     if (segment.kind == SegmentKind::tensor) {
       TRY(factors, factors_of(segment, task, patch));
     }
-    if (segment.codebook == 0) return decode_coded(segment, task, factors, payload, io);
     Segment rest = segment;
-    TRY(factors.codebook, read_codebook(rest, payload));
+    if (segment.codebook > 0) {
+      TRY(factors.codebook, read_codebook(rest, payload));
+    } else if (segment.waves) {
+      TRY(factors.waves, read_waves(rest, payload));
+    }
     return decode_coded(rest, task, factors, payload, io);
   }
 
@@ -117,6 +120,17 @@ class SizedDecoder final : public Decoder {
       values[i] = in_order(form, value);
       if (i > 0 && values[i] <= values[i - 1]) return corrupt("a codebook that is not in order");
     }
+    return std::span<uint32_t const>(values);
+  }
+
+  auto read_waves(Segment& segment, BufferedReader& payload) -> Result<std::span<uint32_t const>> {
+    auto const values = memory_.arena.template take<uint32_t>(wave_values(segment.cols));
+    uint32_t const bytes = 4 * wave_values(segment.cols);
+    if (values.empty() || bytes > segment.coded_bytes) return corrupt("waves of a wrong size");
+    memory_.arena.keep();
+    segment.coded_bytes -= bytes;
+    for (uint32_t& value : values)
+      for (uint32_t shift = 0; shift < 32; shift += 8) value |= uint32_t{payload.next()} << shift;
     return std::span<uint32_t const>(values);
   }
 

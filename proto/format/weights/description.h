@@ -36,6 +36,7 @@ class DescriptionModel {
   static constexpr uint32_t kHasCodebook = 255;  // in the place of trailing zeros
   static constexpr uint32_t kIsProduct = 254;
   static constexpr uint32_t kIsHalves = 253;
+  static constexpr uint32_t kIsWaves = 252;
 
   template <typename Coder, size_t kNodes>
   static auto bits(Coder& coder, std::array<AdaptiveBit, kNodes>& nodes, uint32_t count,
@@ -69,6 +70,7 @@ class DescriptionModel {
     uint32_t how = segment.codebook ? kHasCodebook
                    : segment.back   ? kIsProduct
                    : segment.halves ? kIsHalves
+                   : segment.waves  ? kIsWaves
                                     : segment.trailing;
     if (is_narrow(segment.element)) how = static_cast<uint32_t>(segment.peaks);
     number(coder, how_, how);
@@ -87,6 +89,11 @@ class DescriptionModel {
     } else if (how == kIsHalves) {
       segment.halves = true;
       number(coder, how_, segment.trailing);
+    } else if (how == kIsWaves) {
+      segment.waves = true;
+      number(coder, waves_, segment.first_wave);
+      number(coder, waves_, segment.cosines);
+      segment.rising = coder.bit(segment.rising, 32768);
     } else {
       segment.trailing = how;
     }
@@ -102,6 +109,7 @@ class DescriptionModel {
   NumberModel<20> coded_;
   NumberModel<20> factor_;
   NumberModel<20> back_;
+  NumberModel<20> waves_;
   NumberModel<9> codebook_;
   NumberModel<40> old_;
   AdaptiveBit bytes_tabled_;

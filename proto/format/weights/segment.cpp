@@ -53,6 +53,9 @@ auto settle_tensor(Segment& segment, uint32_t left) -> Result<> {
   if (segment.halves && (segment.element != Element::fp32 || segment.scaled || segment.ranked ||
                          segment.trailing >= kHalfForm.mantissa_bits))
     return corrupt("halves of other than float32");
+  if (segment.waves && (segment.element != Element::fp32 || segment.cols % 4 != 0 ||
+                        segment.from_old || segment.tabled))
+    return corrupt("waves of other than float32");
   if (static_cast<uint8_t>(segment.peaks) > kPeaksLast) return corrupt("unknown peaks");
   uint64_t const rows = segment.rows;
   uint64_t const cols = segment.cols;

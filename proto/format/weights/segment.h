@@ -63,6 +63,10 @@ struct Segment {
   uint32_t back = 0;    // of float32: products of those so many numbers before; or 0
   uint32_t times = 0;   // and of this float32
   bool halves = false;  // float32 are coded as halves, times a factor of the row; since version 4
+  bool waves = false;   // of float32: rows of a windowed Fourier basis, since version 4
+  bool rising = false;  // whose sines rise
+  uint32_t first_wave = 0;  // and of which this is the first row
+  uint32_t cosines = 0;     // before the sines
 
   auto row_bytes() const -> uint32_t { return bytes / rows; }
   /// Coded by ResidualModel or AloneModel: codes of eight bits at most.

@@ -4,6 +4,7 @@
 
 #include "proto/format/weights/halves.h"
 #include "proto/format/weights/models.h"
+#include "proto/format/weights/waves.h"
 
 namespace godwit::proto::weights {
 
@@ -41,6 +42,7 @@ struct Factors {
   std::span<uint32_t const> multipliers{};  // one for each component
   std::span<int8_t const> columns{};        // rank * cols, each component by itself
   std::span<uint32_t const> codebook{};
+  std::span<uint32_t const> waves{};
 };
 
 /// `Models` either learn (models.h) or choose among the tables of the segment (tabled_models.h).
@@ -215,16 +217,17 @@ class SegmentPass {
       code_weights(row, factors, weights);
       model.begin_row();
       TRY_VOID(segment_.halves ? halves_row(model, row, old_at, columns)
-                               : numbers_row(model, std::span(weights).first(rank), factors, ratio,
-                                             old_at, columns));
+                               : numbers_row(model, row, std::span(weights).first(rank), factors,
+                                             ratio, old_at, columns));
       old_at += segment_.row_bytes();
     }
     return {};
   }
 
   template <typename Model>
-  [[gnu::noinline]] auto numbers_row(Model& model, std::span<int16_t const> weights,
-                                     Factors const& factors, int32_t ratio, uint64_t old_at,
+  [[gnu::noinline]] auto numbers_row(Model& model, uint32_t number,
+                                     std::span<int16_t const> weights, Factors const& factors,
+                                     int32_t ratio, uint64_t old_at,
                                      std::span<NumberColumn> columns) -> Result<> {
     for (uint32_t at = 0; at < segment_.cols; at += kPieceElements) {
       auto const count = std::min<size_t>(segment_.cols - at, kPieceElements);
@@ -242,6 +245,7 @@ class SegmentPass {
       io_.fill(std::span(made).first(bytes));
       if constexpr (kLearns) {
         if (segment_.back > 0) multiply(std::span(old).first(bytes));
+        if (segment_.waves) wave(factors.waves, number, at, std::span(old).first(bytes));
       }
       code_numbers(coder_, model, segment_, row, std::span(old).first(bytes),
                    std::span(made).first(bytes), columns.empty() ? columns : columns.subspan(at));
@@ -311,6 +315,14 @@ class SegmentPass {
       uint32_t const of = models_.kept.back(segment_.back - ahead);
       store(product_of(of, segment_.times), products.subspan(j, 4));
     }
+  }
+
+  /// In the same way.
+  void wave(std::span<uint32_t const> values, uint32_t row, uint32_t col,
+            std::span<uint8_t> piece) {
+    for (size_t j = 0; j < piece.size(); j += 4)
+      store(wave_at(segment_, values, row, col + static_cast<uint32_t>(j / 4)),
+            piece.subspan(j, 4));
   }
 
   auto beside(uint64_t old_at, uint32_t count) -> Result<> {

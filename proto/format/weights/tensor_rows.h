@@ -101,7 +101,7 @@ template <size_t width, typename Coder, typename Model>
     auto const here = columns.empty() ? columns : columns.subspan(j);
     auto const out = made.subspan(j * width, width);
     uint32_t number = load<width>(out.data()) >> segment.trailing;
-    if (segment.back > 0) {
+    if (segment.back > 0 || segment.waves) {
       number = model.code(coder, form, {.bits = load<width>(&old[j * width])}, number, here);
     } else if (segment.from_old) {
       NumberPrediction predicted{.bits = load<width>(&old[j * width]) >> segment.trailing};

@@ -17,6 +17,7 @@ struct SegmentSide {
   uint32_t first_row = 0;
   std::span<proto::weights::Step const> steps{};
   std::span<uint32_t const> codebook{};  // in order
+  std::span<uint32_t const> waves{};
 };
 
 class EncodingIo final : public proto::weights::SegmentIo {
@@ -65,6 +66,7 @@ void code_segment(Coder& coder, CodingMemory<kLarge>& memory, Models& models,
                .multipliers = side.move->multipliers,
                .columns = side.move->columns};
   factors.codebook = side.codebook;
+  factors.waves = side.waves;
   if (segment.kind == proto::weights::SegmentKind::tensor)
     CHECK(pass.tensor(factors));
   else if (segment.kind == proto::weights::SegmentKind::bytes)

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "server/delta/weights/element_value.h"
+#include "server/delta/weights/fourier.h"
 #include "server/delta/weights/peaks.h"
 #include "server/delta/weights/row_factors.h"
 #include "server/delta/weights/row_ratios.h"
@@ -27,6 +28,8 @@ constexpr uint32_t kTabledBytesMinNumbers = 32u << 10;
 constexpr double kLearningGainMin = 0.003;
 constexpr double kLearningGainMinNumbers = 0.01;
 constexpr double kFewBits = 4;
+/// Of what there is no old file for, nothing: in all of a tensor it gains more than in a sample.
+constexpr double kLearningGainMinFull = -0.002;
 constexpr uint32_t kSettledCodes = 16u << 10;
 constexpr uint32_t kSettledNumbers = 24u << 10;
 /// Up to this size of the new file each way is tried as it would be coded: time does not matter.
@@ -61,6 +64,11 @@ TensorPlanner::TensorPlanner(ByteView old_file, ByteView new_file, proto::Profil
 
 auto TensorPlanner::plan(TensorPair const& pair) -> TensorPlan {
   TensorPlan best = plan_tensor(pair);
+  if (!best.copy && profile_ != proto::Profile::weights_fast) {
+    TensorPlan waves{.pair = pair};
+    waves.waves = find_waves(new_, pair.to, waves.segment, pages_);
+    if (!waves.waves.empty()) return waves;
+  }
   if (best.copy || !has_few_values(new_, pair.to)) return best;
   // Numbers out of a small codebook say little, however many bits each has.
   double best_cost = trial_.cost(best);
@@ -190,7 +198,9 @@ auto TensorPlanner::settled(TensorPlan const& plan, double& cost) -> TensorPlan 
   bool const narrow = weights::is_narrow(segment.element);
   bool const large = segment.bytes >= (narrow ? kTabledBytesMin : kTabledBytesMinNumbers);
   bool const few_bits = !narrow && cost > 0 && cost * 8 < kFewBits * segment.rows * segment.cols;
-  if (large && !few_bits) return plan;
+  // Without an old file nothing is searched either, and there is time for both.
+  bool const full = old_.empty() && !narrow;
+  if (large && !few_bits && !full) return plan;
   TensorPlan learning = plan;
   set_tabled(learning.segment, false);
   if (!narrow && !large) return learning;
@@ -201,7 +211,9 @@ auto TensorPlanner::settled(TensorPlan const& plan, double& cost) -> TensorPlan 
   uint32_t const elements = narrow ? kSettledCodes : kSettledNumbers;
   double const learning_cost = trial_.cost(learning, elements);
   double const tabled_cost = trial_.cost(plan, elements);
-  double const gain_min = narrow ? kLearningGainMin : kLearningGainMinNumbers;
+  double const gain_min = narrow ? kLearningGainMin
+                          : full ? kLearningGainMinFull
+                                 : kLearningGainMinNumbers;
   bool const tabled = tabled_cost * (1 - gain_min) <= learning_cost;
   cost = tabled ? tabled_cost : learning_cost;
   return tabled ? plan : learning;

@@ -19,6 +19,7 @@ struct TensorPlan {
   std::vector<proto::weights::HalvesFactors> factors{};  // the same, when it has halves
   RankedMove move{};                                     // when the segment is ranked
   std::vector<uint32_t> codebook{};                      // in order, when the segment has one
+  std::vector<uint32_t> waves{};  // that they follow from, when the segment has them
 };
 
 /// Counts for one plan after another; keeps what counting needs.

@@ -147,6 +147,7 @@ class BlockPlanner {
     segment.rows = rows;
     segment.bytes = rows * plan.segment.row_bytes();
     segment.old_offset += uint64_t{row} * plan.segment.row_bytes();
+    segment.first_wave += row;
     append({.segment = segment, .plan = &plan, .first_row = row});
   }
 
@@ -236,6 +237,12 @@ class BlockCoder {
   }
   static auto codebook_of(Planned const& each) -> Bytes {
     Bytes values;
+    if (each.segment.waves) {
+      for (uint32_t const value : each.plan->waves) {
+        values.resize(values.size() + 4);
+        weights::store(value, std::span(values).last(4));
+      }
+    }
     if (each.segment.codebook == 0) return values;
     auto const form = weights::form_of(each.segment.element);
     for (uint32_t const place : each.plan->codebook) {
@@ -250,6 +257,7 @@ class BlockCoder {
     side.move = &each.plan->move;
     side.codebook = each.plan->codebook;
     if (each.segment.halves) side.factors = std::span(each.plan->factors).subspan(each.first_row);
+    side.waves = each.plan->waves;
     if (each.segment.scaled) side.ratios = std::span(each.plan->ratios).subspan(each.first_row);
     return side;
   }

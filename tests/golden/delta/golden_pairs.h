@@ -7,6 +7,7 @@
 
 #include "proto/format/weights/halves.h"
 #include "proto/format/weights/tensor_rows.h"
+#include "proto/format/weights/waves.h"
 #include "tests/golden/delta/golden_modes.h"
 
 namespace godwit::delta {
@@ -98,6 +99,21 @@ inline void make_halves(Golden const& golden, Bytes& file, size_t offset, uint32
   }
 }
 
+/// A window of any numbers that is the same on both sides, times cosines and falling sines. One
+/// number is not quite what it should be.
+inline void add_waves(Golden const& golden, Dice& dice, Pair& made) {
+  std::vector<uint32_t> values = {0x3f800000, 0x3f6c835e, 0x3f3504f3, 0x3ec3ef15, 0};
+  for (int i = 0; i < 9; ++i) values.push_back(float_bits(dice.bell(4000) | 1));
+  Segment const basis{.rows = golden.rows, .cols = golden.cols, .waves = true, .cosines = 9};
+  size_t at = static_cast<size_t>(made.pairs[0].to.offset);
+  for (uint32_t row = 0; row < golden.rows; ++row)
+    for (uint32_t col = 0; col < golden.cols; ++col) {
+      uint32_t const off = row == 5 && col == 7;
+      uint32_t const bits = proto::weights::wave_at(basis, values, row, col) + off;
+      for (uint32_t i = 0; i < 4; ++i) made.new_file[at++] = static_cast<uint8_t>(bits >> (8 * i));
+    }
+}
+
 /// The list of the new file once more, times about 0.0157.
 inline void add_product(Golden const& golden, Pair& made) {
   TensorSpan span = made.pairs[0].to;
@@ -169,6 +185,7 @@ inline auto make_pair_of(Golden const& golden) -> Pair {
     make_halves(golden, made.new_file, 5, 0x54321);
     make_halves(golden, made.old_file, 5, 0x54345);
   }
+  if (golden.waves) add_waves(golden, dice, made);
   if (golden.product) add_product(golden, made);
   if (golden.records) add_records(dice, made);
   if (golden.moved_words) add_moved_words(dice, made);
