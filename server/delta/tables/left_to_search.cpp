@@ -14,8 +14,10 @@ constexpr uint64_t kBytesMin = 64;
 /// Runs are looked for at so many places of a tensor...
 constexpr uint64_t kPlaces = 128;
 constexpr size_t kRunBytes = 16;
-/// Dead channels hold zeros and numbers near them, which any file has: such runs say nothing.
+/// Dead channels hold zeros and numbers near them, which any file has: such runs say nothing. Of
+/// integers less does, for those of biases are short.
 constexpr size_t kDifferentMin = 6;
+constexpr size_t kDifferentMinIntegers = 3;
 /// ... and one in so many must be found: even then they say more than a model of weights does.
 constexpr uint32_t kFoundShare = 6;
 /// Tensors that lie this near to what they are predicted from stay with it.
@@ -45,12 +47,12 @@ class RunFinder {
  public:
   explicit RunFinder(size_t tensors) : found_(tensors), looked_for_(tensors) {}
 
-  void look_for(size_t tensor, ByteView bytes) {
+  void look_for(size_t tensor, ByteView bytes, size_t different_min) {
     if (bytes.size() < kRunBytes) return;
     for (uint64_t i = 0; i < kPlaces; ++i) {
       auto const at = static_cast<size_t>((bytes.size() - kRunBytes) * i / (kPlaces - 1));
       auto const run = bytes.subspan(at, kRunBytes);
-      if (different_bytes(run) < kDifferentMin) continue;
+      if (different_bytes(run) < different_min) continue;
       uint64_t const hash = hash_of(run);
       filter_[hash >> kFilterShift] = true;
       wanted_[hash].push_back(tensor);
@@ -111,7 +113,9 @@ auto without_searched(ByteView old_file, ByteView new_file, std::vector<TensorPa
     if (is_alike(old_file, new_file, pairs[i], pages))
       taken.push_back(*pairs[i].from);
     else
-      finder.look_for(i, view_of(new_file, pairs[i].to));
+      finder.look_for(
+          i, view_of(new_file, pairs[i].to),
+          pairs[i].to.type == ElementType::int32 ? kDifferentMinIntegers : kDifferentMin);
   }
   std::ranges::sort(taken, {}, &TensorSpan::offset);
   uint64_t at = 0;
