@@ -1,7 +1,6 @@
 #include "server/delta/weights/products.h"
 
 #include <bit>
-#include <ranges>
 
 #include "proto/format/weights/kept_floats.h"
 #include "proto/format/weights/tensor_rows.h"
@@ -31,7 +30,8 @@ auto ProductFinder::take(weights::Segment& segment, uint64_t new_offset) -> bool
     return false;
   List const list{.new_offset = new_offset, .count = segment.cols, .at = made_};
   bool made = false;
-  for (List const& other : lists_ | std::views::reverse | std::views::take(kListsMax)) {
+  for (size_t i = lists_.size(); i > 0 && i + kListsMax > lists_.size(); --i) {
+    List const& other = lists_[i - 1];
     if (made_ - other.at > room_) break;
     bool const alike = other.count == list.count && !segment.halves;
     uint32_t const times = alike ? quotient(list, other) : 0;
