@@ -83,7 +83,7 @@ PAIRS = {
     "NudeNet (YOLOv8n), 3.0 to 3.4": (
         Source("nudenet", "3.0.8", "best.onnx", "9832f15515bdb06bcb5a77beb60bc8ea54439bd7ecbaac46dac3b760b3dd13cc"),
         Source("nudenet", "3.4.2", "320n.onnx", "c15d8273adad2d0a92f014cc69ab2d6c311a06777a55545f2c4eb46f51911f0f")),
-    "posenet of Human, 0.9 to 1.0 (raw fp16)": (
+    "posenet of Human, 0.9 to 1.0 (raw, uint16)": (
         Source("@vladmandic/human", "0.9.9", "posenet.bin", "7d65385c84e6af3da3786068dd13dceba98b2ff4ccf8bc3ae9e2f2525f818a02"),
         Source("@vladmandic/human", "1.0.2", "posenet.bin", "2d7095f79cc8082a8352b3eb74da04d991896a9c9715ae86815e76d6a42f90bb")),
     "hey_jarvis, .onnx to .tflite": (
